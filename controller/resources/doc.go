@@ -1,0 +1,3 @@
+// Package resources holds the snapshot that translation reads, and its loader from YAML. It imports API types
+// only.
+package resources

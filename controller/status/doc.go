@@ -1,0 +1,3 @@
+// Package status builds the conditions that objects get and says which of them refuse something. It imports
+// API types only.
+package status

@@ -1,0 +1,235 @@
+package model
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/gatewright/gatewright/generators/pattern"
+)
+
+// Gateways is everything that one proxy serves. What the resources ask for and can't have is not in it: it
+// is in their status.
+type Gateways struct {
+	// Gateways are sorted by namespace and name.
+	Gateways []Gateway `json:"gateways,omitempty"`
+	// Clusters are what rules send calls to, sorted by name.
+	Clusters []Cluster `json:"clusters,omitempty"`
+	// KeyPairs are the certificates of the listeners, sorted by name.
+	KeyPairs []KeyPair `json:"keyPairs,omitempty"`
+}
+
+// Gateway is one Gateway with the listeners that are accepted.
+type Gateway struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	// Addresses are the IP addresses to bind. None means every address of the host.
+	Addresses []string `json:"addresses,omitempty"`
+	// Listeners are in the order of the Gateway.
+	Listeners []Listener `json:"listeners,omitempty"`
+}
+
+// Protocol is a listener's protocol: HTTP or HTTPS.
+type Protocol string
+
+// The protocols that listeners are served with (R1). Any other is refused in status (R3).
+const (
+	HTTP  Protocol = "HTTP"
+	HTTPS Protocol = "HTTPS"
+)
+
+// Listener is a port, a protocol and a hostname. Listeners of one address and port are isolated from each
+// other (R7): no two of them have the same hostname.
+type Listener struct {
+	Name     string   `json:"name"`
+	Port     int32    `json:"port"`
+	Protocol Protocol `json:"protocol"`
+	// Hostname is lower case; "" is every host.
+	Hostname string `json:"hostname,omitempty"`
+	// KeyPairs name the certificates of an HTTPS listener, in order; never empty there.
+	KeyPairs []string `json:"keyPairs,omitempty"`
+	// Scopes hold the rules of the attached routes, a scope for each hostname that a route has written,
+	// sorted by hostname. A rule of a route with two hostnames is in two scopes.
+	Scopes []Scope `json:"scopes,omitempty"`
+}
+
+// Scope is the rules under one hostname of one listener.
+type Scope struct {
+	// Hostname is the route's own as written, in lower case, not its intersection with the listener's: it
+	// counts for precedence (R12). "" is a route without hostnames.
+	Hostname string `json:"hostname,omitempty"`
+	// Rules are in no particular order: generators/matching knows the precedence.
+	Rules []*Rule `json:"rules,omitempty"`
+}
+
+// RouteKind is the kind of a route.
+type RouteKind string
+
+// The kinds of routes. They are never merged: the hosts of a scope are served by routes of one kind (R25).
+const (
+	GRPCRoute RouteKind = "GRPCRoute"
+	HTTPRoute RouteKind = "HTTPRoute"
+)
+
+// Source says where a rule came from.
+type Source struct {
+	Kind      RouteKind `json:"kind"`
+	Namespace string    `json:"namespace"`
+	Name      string    `json:"name"`
+	// Rule is the rule's index in the route.
+	Rule int `json:"rule"`
+	// RuleName is the rule's own name, when it has one.
+	RuleName string `json:"ruleName,omitempty"`
+	// Created is the route's creation time; the zero time when it isn't known.
+	Created time.Time `json:"created,omitzero"`
+}
+
+// String is the source as comments and messages name it: "GRPCRoute ns/name rule 0".
+func (s Source) String() string {
+	return fmt.Sprintf("%s %s/%s rule %d", s.Kind, s.Namespace, s.Name, s.Rule)
+}
+
+// Rule is one rule of a route: calls that one of its matches matches are answered by its backends.
+type Rule struct {
+	Source Source `json:"source"`
+	// Matches are ORed (R11); never empty: a rule without matches has one that matches everything.
+	Matches []Match `json:"matches"`
+	// Backends share the calls by weight (R14). Those of weight 0 are left out.
+	Backends []Backend `json:"backends,omitempty"`
+	// Status answers every call of the rule instead of backends: set when Backends is empty.
+	Status *Status `json:"status,omitempty"`
+}
+
+// Backend is one share of a rule's calls.
+type Backend struct {
+	// Weight is the share over the sum of the rule's weights; 1 to 1,000,000.
+	Weight int32 `json:"weight"`
+	// Cluster names the cluster that the share goes to; "" when Status answers it.
+	Cluster string `json:"cluster,omitempty"`
+	// Status answers the share of an invalid backendRef (R15).
+	Status *Status `json:"status,omitempty"`
+	// RequestHeaders and ResponseHeaders are the rule's filters followed by the backendRef's (R19), one
+	// entry a header, sorted by name.
+	RequestHeaders  []HeaderChange `json:"requestHeaders,omitempty"`
+	ResponseHeaders []HeaderChange `json:"responseHeaders,omitempty"`
+}
+
+// HeaderChange is what becomes of one header: set is Keep false with a value, add is Keep true with values,
+// remove is Keep false with none.
+type HeaderChange struct {
+	// Name is lower case.
+	Name string `json:"name"`
+	// Keep says that existing values stay.
+	Keep bool `json:"keep,omitempty"`
+	// Values are added, in order.
+	Values []string `json:"values,omitempty"`
+}
+
+// Status is an answer of the proxy itself: a gRPC status (R18).
+type Status struct {
+	Code Code `json:"code"`
+	// Message says why, for the person who reads the client's log. Any text: generators encode it.
+	Message string `json:"message"`
+}
+
+// Code is a gRPC status code.
+type Code int
+
+// The codes that a proxy answers with.
+const (
+	DeadlineExceeded  Code = 4
+	ResourceExhausted Code = 8
+	Unimplemented     Code = 12
+	Internal          Code = 13
+	Unavailable       Code = 14
+)
+
+// Match is one way to match a rule: all its conditions hold.
+type Match struct {
+	Path Path `json:"path,omitzero"`
+	// Method is the HTTP method of an HTTPRoute's match; "" is any.
+	Method string `json:"method,omitempty"`
+	// Headers are ANDed; at most one for each name (R10).
+	Headers []ValueMatch `json:"headers,omitempty"`
+	// Query holds the query parameters of an HTTPRoute's match.
+	Query []ValueMatch `json:"query,omitempty"`
+}
+
+// PathKind says how a path is matched. Path is the request's path without its query, byte for byte as it
+// came.
+type PathKind string
+
+// The kinds of path matches. gRPC's three shapes are ExactPath, ServicePath and MethodPath (R8); its regular
+// expressions are SegmentsPath (R9). A segment is what stands between slashes: /service/method.
+const (
+	// AnyPath matches every path.
+	AnyPath PathKind = ""
+	// ExactPath matches the path Value. For gRPC that is "/service/method".
+	ExactPath PathKind = "Exact"
+	// PrefixPath matches Value and everything below it, by whole segments: an HTTPRoute's PathPrefix. Value
+	// has no trailing slash.
+	PrefixPath PathKind = "Prefix"
+	// RegexPath matches the whole path with Regex: an HTTPRoute's RegularExpression.
+	RegexPath PathKind = "Regex"
+	// ServicePath matches what starts with "/" + Service + "/".
+	ServicePath PathKind = "Service"
+	// MethodPath matches paths of two segments, the first not empty, the second Method.
+	MethodPath PathKind = "Method"
+	// SegmentsPath matches paths of two segments, neither empty, with ServiceRegex and MethodRegex; a nil
+	// one matches any segment.
+	SegmentsPath PathKind = "Segments"
+)
+
+// Path matches a request's path.
+type Path struct {
+	Kind PathKind `json:"kind,omitempty"`
+	// Value is an ExactPath's or a PrefixPath's.
+	Value string `json:"value,omitempty"`
+	// Regex is a RegexPath's.
+	Regex *pattern.Pattern `json:"regex,omitempty"`
+	// Service and Method are the exact names of a gRPC match, of an ExactPath too: precedence counts them.
+	Service string `json:"service,omitempty"`
+	Method  string `json:"method,omitempty"`
+	// ServiceRegex and MethodRegex are a SegmentsPath's.
+	ServiceRegex *pattern.Pattern `json:"serviceRegex,omitempty"`
+	MethodRegex  *pattern.Pattern `json:"methodRegex,omitempty"`
+}
+
+// ValueMatch matches a header or a query parameter: exactly, or with a regular expression for the whole
+// value. A header that is absent matches nothing, not even "".
+type ValueMatch struct {
+	// Name is lower case for a header.
+	Name string `json:"name"`
+	// Value is what the whole value is compared with, when Regex is nil.
+	Value string           `json:"value,omitempty"`
+	Regex *pattern.Pattern `json:"regex,omitempty"`
+}
+
+// Cluster is one port of one Service with its endpoints and the way to speak to them. Connections are
+// shared by everything that sends to it.
+type Cluster struct {
+	// Name is stable: it depends on the Service, the port and the TLS settings only.
+	Name      string `json:"name"`
+	Namespace string `json:"namespace"`
+	Service   string `json:"service"`
+	Port      int32  `json:"port"`
+	// Endpoints are sorted by address and port. A cluster without any answers UNAVAILABLE (R16).
+	Endpoints []Endpoint `json:"endpoints,omitempty"`
+}
+
+// Endpoint is where a backend listens.
+type Endpoint struct {
+	// Address is an IP address, or a DNS name with `--backends dns`.
+	Address string `json:"address"`
+	Port    int32  `json:"port"`
+}
+
+// KeyPair is a certificate chain and its key, both checked: they parse and fit.
+type KeyPair struct {
+	// Name is stable and fit for a file name.
+	Name string `json:"name"`
+	// Certificate and Key are PEM.
+	Certificate []byte `json:"-"`
+	Key         []byte `json:"-"`
+	// Hostnames are the certificate's DNS names, for a person to read.
+	Hostnames []string `json:"hostnames,omitempty"`
+}

@@ -1,0 +1,103 @@
+#!/bin/sh
+# Installs the proxies that the tests run: nginx and HAProxy of Debian 12, 13 and the release after it.
+# The host's own packages serve its own release; the others come through debootstrap and are kept in
+# $GATEWRIGHT_PROXIES (default: ~/.cache/gatewright/proxies), where a second run finds them. Needs root
+# the first time, and says so where it isn't.
+#
+#   test/proxies.sh          install what is missing, then print the binaries, one a line
+#   test/proxies.sh --list   only print them; fail when one is missing
+set -eu
+
+suites='bookworm trixie forky'
+root=${GATEWRIGHT_PROXIES:-${XDG_CACHE_HOME:-$HOME/.cache}/gatewright/proxies}
+host=$(. /etc/os-release && echo "${VERSION_CODENAME:-unknown}")
+PATH=$PATH:/usr/sbin:/sbin
+
+die() { echo "test/proxies.sh: $*" >&2; exit 1; }
+say() { echo "test/proxies.sh: $*" >&2; }
+
+# binary SUITE NAME prints where a suite's proxy is, or is to be.
+binary() {
+	if [ "$1" = "$host" ]; then echo "/usr/sbin/$2"; else echo "$root/$1/usr/sbin/$2"; fi
+}
+
+complete() {
+	if [ "$1" = "$host" ]; then
+		[ -x /usr/sbin/nginx ] && [ -x /usr/sbin/haproxy ]
+	else
+		[ -e "$root/$1/.complete" ]
+	fi
+}
+
+need_root() {
+	[ "$(id -u)" = 0 ] && return
+	die "$1 is missing. Run 'sudo test/proxies.sh' once (as root it installs it), then again as yourself."
+}
+
+# packages NAME... installs the host's packages whose command is missing.
+packages() {
+	missing=
+	for p in "$@"; do
+		dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing="$missing $p"
+	done
+	[ -n "$missing" ] || return 0
+	need_root "Debian's package$missing"
+	say "installing$missing"
+	# No service of these packages is started: the tests start their own.
+	policy=/usr/sbin/policy-rc.d
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' >$policy
+		chmod +x $policy
+		trap "rm -f $policy" EXIT
+	fi
+	apt-get -q update >&2
+	# shellcheck disable=SC2086
+	DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing >&2
+}
+
+# bootstrap SUITE makes a tree of that release with both proxies in it, and points the two binaries at the
+# tree's own libraries, so that they run from outside it like any program.
+bootstrap() {
+	packages debootstrap patchelf
+	need_root "Debian $1's nginx and haproxy"
+	say "making a tree of Debian $1 (once; a few minutes)"
+	tree=$root/$1
+	rm -rf "$tree"
+	mkdir -p "$tree"
+	script=
+	[ -e "/usr/share/debootstrap/scripts/$1" ] || script=/usr/share/debootstrap/scripts/sid
+	if [ -n "$script" ]; then
+		set -- "$1" "$(sed -n 's/^DEF_MIRROR="\(.*\)"$/\1/p' /usr/sbin/debootstrap | head -n 1)" "$script"
+		debootstrap --variant=minbase "$1" "$tree" "$2" "$3" >&2
+	else
+		debootstrap --variant=minbase "$1" "$tree" >&2
+	fi
+	printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"
+	chmod +x "$tree/usr/sbin/policy-rc.d"
+	# A testing release's index may be past its date on a mirror that lags; its signature is checked all the same.
+	echo 'Acquire::Check-Valid-Until "false";' >"$tree/etc/apt/apt.conf.d/90gatewright"
+	chroot "$tree" sh -c 'apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install nginx haproxy' >&2
+	lib=$(dirname "$(find "$tree/usr/lib" -maxdepth 2 -name 'libc.so.6' | head -n 1)")
+	loader=$(find "$tree/usr/lib" "$tree/usr/lib64" -maxdepth 2 -name 'ld-linux*.so.*' | head -n 1)
+	for p in nginx haproxy; do
+		patchelf --set-interpreter "$loader" --force-rpath --set-rpath "$lib" "$tree/usr/sbin/$p"
+		"$tree/usr/sbin/$p" -v >&2 || die "$p of Debian $1 does not start from $tree"
+	done
+	rm -rf "$tree/var/cache/apt" "$tree/var/lib/apt/lists" "$tree/usr/share/doc" "$tree/usr/share/locale"
+	: >"$tree/.complete"
+}
+
+case ${1:-} in
+--list | '') ;;
+*) die "usage: test/proxies.sh [--list]" ;;
+esac
+
+for suite in $suites; do
+	if ! complete "$suite"; then
+		[ "${1:-}" != --list ] || die "the proxies of Debian $suite are missing: run test/proxies.sh"
+		if [ "$suite" = "$host" ]; then packages nginx-light haproxy; else bootstrap "$suite"; fi
+	fi
+done
+for suite in $suites; do
+	for p in nginx haproxy; do binary "$suite" "$p"; done
+done
