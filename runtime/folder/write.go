@@ -1,0 +1,297 @@
+package folder
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gatewright/gatewright/generators"
+)
+
+// The permissions of what is written. Files with private keys are for their owner only.
+const (
+	dirMode    fs.FileMode = 0o755
+	fileMode   fs.FileMode = 0o644
+	secretMode fs.FileMode = 0o600
+)
+
+func modeOf(f generators.File) fs.FileMode {
+	if f.Secret {
+		return secretMode
+	}
+	return fileMode
+}
+
+// Write makes dir hold exactly the given files of ours and says whether it had to change anything: when all
+// bytes and permissions are as they should be, nothing is touched. The new folder is built beside dir and the
+// two are exchanged in one step. What somebody else put into dir is carried over, never removed; a dir that has
+// files and was not written by Write is refused.
+func Write(dir string, files []generators.File) (changed bool, err error) {
+	dir, err = resolve(dir)
+	if err != nil {
+		return false, err
+	}
+	files, err = withManifest(files)
+	if err != nil {
+		return false, err
+	}
+	parent := filepath.Dir(dir)
+	if err := os.MkdirAll(parent, dirMode); err != nil {
+		return false, fmt.Errorf("output folder %s: %w", dir, err)
+	}
+	unlock := lock(parent)
+	defer unlock()
+
+	exists, err := claim(dir, files)
+	if err != nil {
+		return false, err
+	}
+	if exists {
+		sweep(dir)
+		if same, err := isSame(dir, files); err != nil || same {
+			return false, err
+		}
+	}
+	next, err := build(dir, files)
+	if err != nil {
+		return false, fmt.Errorf("output folder %s: nothing was changed: %w", dir, err)
+	}
+	if err := swap(next, dir, exists); err != nil {
+		return false, errors.Join(fmt.Errorf("output folder %s: nothing was changed: %w", dir, err), remove(next))
+	}
+	if err := syncDir(parent); err != nil {
+		return true, err
+	}
+	if exists {
+		// next is the old folder now.
+		if err := errors.Join(carry(next, dir), remove(next)); err != nil {
+			return true, fmt.Errorf("output folder %s is up to date, but the old one, %s, could not be cleared away: %w", dir, next, err)
+		}
+	}
+	return true, nil
+}
+
+// resolve returns the absolute path of dir with its symbolic links followed, so that a link to the folder goes
+// on pointing to it.
+func resolve(dir string) (string, error) {
+	if dir == "" {
+		return "", errors.New("output folder: the name is empty")
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("output folder %s: %w", dir, err)
+	}
+	real, err := filepath.EvalSymlinks(abs)
+	switch {
+	case err == nil:
+		abs = real
+	case !errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("output folder %s: %w", dir, err)
+	}
+	if filepath.Dir(abs) == abs {
+		return "", fmt.Errorf("output folder %s: choose a folder below it", dir)
+	}
+	return abs, nil
+}
+
+// claim says whether dir exists, and refuses one that isn't ours to replace.
+func claim(dir string, files []generators.File) (exists bool, err error) {
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("output folder %s: %w", dir, err)
+	}
+	if !info.IsDir() {
+		return false, fmt.Errorf("output folder %s: it is a file: name a folder", dir)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false, fmt.Errorf("output folder %s: %w", dir, err)
+	}
+	written, err := readManifest(dir)
+	if err != nil {
+		return false, err
+	}
+	if written == nil && len(entries) > 0 {
+		return false, fmt.Errorf("output folder %s: it holds %s, and nothing in it says that gatewright wrote it: name a new or an empty folder",
+			dir, entries[0].Name())
+	}
+	for _, f := range files {
+		if written[f.Path] {
+			continue
+		}
+		if _, err := os.Lstat(filepath.Join(dir, f.Path)); err == nil {
+			return false, fmt.Errorf("output folder %s: %s in it was not written by gatewright and stands where a new file belongs: move it away", dir, f.Path)
+		}
+	}
+	return true, nil
+}
+
+// isSame says whether dir holds the files, byte for byte, and no other of ours.
+func isSame(dir string, files []generators.File) (bool, error) {
+	for _, f := range files {
+		path := filepath.Join(dir, f.Path)
+		info, err := os.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if info.Mode() != modeOf(f) || info.Size() != int64(len(f.Data)) {
+			return false, nil
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return false, err
+		}
+		if string(data) != string(f.Data) {
+			return false, nil
+		}
+	}
+	// The manifest is one of the files, so the lists are the same too.
+	return true, nil
+}
+
+// pending is the start of the names of folders that are being built or cleared away beside dir.
+func pending(dir string) string {
+	return "." + filepath.Base(dir) + ".gatewright-"
+}
+
+// build writes the files to a new folder beside dir and returns its path. The manifest goes first: whatever
+// happens then, the next run knows what it may clear away.
+func build(dir string, files []generators.File) (next string, err error) {
+	next, err = os.MkdirTemp(filepath.Dir(dir), pending(dir))
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, remove(next))
+		}
+	}()
+	if err := os.Chmod(next, dirMode); err != nil {
+		return "", err
+	}
+	made := []string{next}
+	for _, f := range files {
+		path := filepath.Join(next, f.Path)
+		for _, sub := range parents(f.Path) {
+			switch err := os.Mkdir(filepath.Join(next, sub), dirMode); {
+			case err == nil:
+				made = append(made, filepath.Join(next, sub))
+			case !errors.Is(err, fs.ErrExist):
+				return "", err
+			}
+		}
+		if err := writeFile(path, f.Data, modeOf(f)); err != nil {
+			return "", err
+		}
+	}
+	for _, d := range made {
+		// The mode of Mkdir is cut by the umask.
+		if err := errors.Join(os.Chmod(d, dirMode), syncDir(d)); err != nil {
+			return "", err
+		}
+	}
+	return next, nil
+}
+
+// parents are the folders above a relative path, the outermost first.
+func parents(path string) []string {
+	var out []string
+	for i := range len(path) {
+		if path[i] == '/' {
+			out = append(out, path[:i])
+		}
+	}
+	return out
+}
+
+func writeFile(path string, data []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// swap puts next in dir's place; when dir exists, next is what dir was afterwards.
+func swap(next, dir string, exists bool) error {
+	flags := uint(unix.RENAME_NOREPLACE)
+	if exists {
+		flags = unix.RENAME_EXCHANGE
+	}
+	err := unix.Renameat2(unix.AT_FDCWD, next, unix.AT_FDCWD, dir, flags)
+	switch {
+	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EINVAL):
+		return swapInTwoSteps(next, dir, exists)
+	case errors.Is(err, unix.EBUSY), errors.Is(err, unix.EXDEV):
+		return fmt.Errorf("it can't be replaced in one step, for something is mounted on it: name a folder inside it (%w)", err)
+	}
+	return err
+}
+
+// swapInTwoSteps is for file systems that can't exchange two folders: dir is absent for a moment.
+func swapInTwoSteps(next, dir string, exists bool) error {
+	if !exists {
+		return os.Rename(next, dir)
+	}
+	old := next + ".old"
+	if err := os.Rename(dir, old); err != nil {
+		return err
+	}
+	if err := os.Rename(next, dir); err != nil {
+		return errors.Join(err, os.Rename(old, dir))
+	}
+	return os.Rename(old, next)
+}
+
+// lock keeps two writers of folders in the same parent apart. On file systems without locks there is none.
+func lock(parent string) (unlock func()) {
+	d, err := os.Open(parent)
+	if err != nil {
+		return func() {}
+	}
+	for {
+		err = unix.Flock(int(d.Fd()), unix.LOCK_EX)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	// Closing gives the lock back.
+	return func() { _ = d.Close() }
+}
+
+// sweep clears away what an interrupted run left beside dir. What can't be cleared stays: it harms nobody.
+func sweep(dir string) {
+	parent := filepath.Dir(dir)
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), pending(dir)) {
+			left := filepath.Join(parent, e.Name())
+			if carry(left, dir) == nil {
+				_ = remove(left)
+			}
+		}
+	}
+}
