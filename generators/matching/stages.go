@@ -1,0 +1,162 @@
+package matching
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// place says in which stage a match is looked up, and under which value. Stages are tried in the order of
+// their number: it follows rankOf, so that what an earlier stage finds always goes before what a later one
+// finds.
+type place struct {
+	order int
+	key   Key
+	depth int
+	value string
+}
+
+// The order of the stages. Prefixes stand between, the deepest first.
+const (
+	exactStage = iota
+	serviceStage
+	regexStage
+	methodStage
+	prefixStage
+	restStage = 1 << 30
+)
+
+func placeOf(m *model.Match) place {
+	p := &m.Path
+	switch p.Kind {
+	case model.ExactPath:
+		return place{exactStage, KeyPath, 0, p.Value}
+	case model.ServicePath:
+		return place{serviceStage, KeyService, 0, p.Service}
+	case model.MethodPath:
+		return place{methodStage, KeyMethod, 0, p.Method}
+	case model.RegexPath:
+		return place{regexStage, KeyNone, 0, ""}
+	case model.SegmentsPath:
+		if p.ServiceRegex != nil {
+			return place{regexStage, KeyNone, 0, ""}
+		}
+	case model.PrefixPath:
+		if depth := strings.Count(p.Value, "/"); depth > 0 {
+			return place{restStage - depth, KeyPrefix, depth, p.Value}
+		}
+	}
+	return place{restStage, KeyNone, 0, ""}
+}
+
+// slot gathers the candidates of one place.
+type slot struct {
+	place
+	candidates []Candidate
+	// closed says that the last candidate has no conditions.
+	closed bool
+	// seen holds the conditions of the candidates, once there are two.
+	seen map[string]bool
+}
+
+// repeats says whether an earlier candidate has the same conditions: this one can't win.
+func (s *slot) repeats(conditions []Condition) bool {
+	if len(s.candidates) == 0 || len(conditions) == 0 {
+		return false
+	}
+	if s.seen == nil {
+		s.seen = map[string]bool{conditionsText(s.candidates[0].Conditions): true}
+	}
+	text := conditionsText(conditions)
+	if s.seen[text] {
+		return true
+	}
+	s.seen[text] = true
+	return false
+}
+
+// stages parts the matches of a scope, in order of precedence, into stages.
+func (c *compiler) stages(refs []ref) []Stage {
+	slots := map[place]*slot{}
+	for _, r := range refs {
+		m := &c.tables.Rules[r.rule].Matches[r.match]
+		at := placeOf(m)
+		s := slots[at]
+		if s == nil {
+			s = &slot{place: at}
+			slots[at] = s
+		}
+		if s.closed {
+			continue
+		}
+		conditions := conditionsOf(m)
+		if s.repeats(conditions) {
+			continue
+		}
+		s.candidates = append(s.candidates, Candidate{Rule: r.rule, Match: r.match, Conditions: conditions})
+		s.closed = len(conditions) == 0
+	}
+	sorted := make([]*slot, 0, len(slots))
+	for _, s := range slots {
+		sorted = append(sorted, s)
+	}
+	slices.SortFunc(sorted, func(a, b *slot) int {
+		return cmp.Or(cmp.Compare(a.order, b.order), strings.Compare(a.value, b.value))
+	})
+	var stages []Stage
+	last := -1
+	for _, s := range sorted {
+		if s.order != last {
+			stages = append(stages, Stage{Key: s.key, Depth: s.depth})
+			last = s.order
+		}
+		stage := &stages[len(stages)-1]
+		stage.Entries = append(stage.Entries, Entry{Value: s.value, Candidates: s.candidates})
+	}
+	return stages
+}
+
+// conditionsOf returns what a lookup by placeOf leaves to check.
+func conditionsOf(m *model.Match) []Condition {
+	var cs []Condition
+	switch p := &m.Path; p.Kind {
+	case model.RegexPath:
+		cs = append(cs, Condition{Subject: SubjectPath, Regex: p.Regex})
+	case model.SegmentsPath:
+		if p.MethodRegex != nil {
+			cs = append(cs, Condition{Subject: SubjectMethod, Regex: p.MethodRegex})
+		}
+		if p.ServiceRegex != nil {
+			cs = append(cs, Condition{Subject: SubjectService, Regex: p.ServiceRegex})
+		}
+	}
+	if m.Method != "" {
+		cs = append(cs, Condition{Subject: SubjectHTTPMethod, Value: m.Method})
+	}
+	for _, h := range m.Headers {
+		cs = append(cs, Condition{Subject: SubjectHeader, Name: h.Name, Value: h.Value, Regex: h.Regex})
+	}
+	for _, q := range m.Query {
+		cs = append(cs, Condition{Subject: SubjectQuery, Name: q.Name, Value: q.Value, Regex: q.Regex})
+	}
+	slices.SortFunc(cs, func(a, b Condition) int {
+		return cmp.Or(strings.Compare(string(a.Subject), string(b.Subject)), strings.Compare(a.Name, b.Name))
+	})
+	return cs
+}
+
+// conditionsText is the same for the same conditions only.
+func conditionsText(cs []Condition) string {
+	var b strings.Builder
+	for _, c := range cs {
+		value := c.Value
+		if c.Regex != nil {
+			value = c.Regex.String()
+		}
+		fmt.Fprintf(&b, "%s %q %t %q\n", c.Subject, c.Name, c.Regex != nil, value)
+	}
+	return b.String()
+}
