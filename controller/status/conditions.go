@@ -1,0 +1,177 @@
+package status
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// Every condition is built by one of the constructors of this package. They take the generation of the object
+// that the condition was computed from (R29); the time of the last transition is the writer's.
+
+// pending says that no proxy has confirmed this generation: rendering alone never makes Programmed true (R28).
+const pending = "no proxy has confirmed this generation yet"
+
+func condition[T, R ~string](typ T, status metav1.ConditionStatus, reason R, gen int64, message string) metav1.Condition {
+	return metav1.Condition{
+		Type: string(typ), Status: status, ObservedGeneration: gen, Reason: string(reason), Message: message,
+	}
+}
+
+// ClassAccepted says that Gateways of the class are served.
+func ClassAccepted(gen int64) metav1.Condition {
+	return condition(gatewayv1.GatewayClassConditionStatusAccepted, metav1.ConditionTrue,
+		gatewayv1.GatewayClassReasonAccepted, gen, "Gateways of this class are served")
+}
+
+// ClassInvalidParameters refuses a class whose parametersRef can't be used.
+func ClassInvalidParameters(gen int64, message string) metav1.Condition {
+	return condition(gatewayv1.GatewayClassConditionStatusAccepted, metav1.ConditionFalse,
+		gatewayv1.GatewayClassReasonInvalidParameters, gen, message)
+}
+
+// ClassSupportedVersion says that the version of the API's resources is one that is known.
+func ClassSupportedVersion(gen int64, message string) metav1.Condition {
+	return condition(gatewayv1.GatewayClassConditionStatusSupportedVersion, metav1.ConditionTrue,
+		gatewayv1.GatewayClassReasonSupportedVersion, gen, message)
+}
+
+// GatewayAccepted says that all listeners of a Gateway are accepted.
+func GatewayAccepted(gen int64, message string) metav1.Condition {
+	return condition(gatewayv1.GatewayConditionAccepted, metav1.ConditionTrue,
+		gatewayv1.GatewayReasonAccepted, gen, message)
+}
+
+// GatewayListenersNotValid says that some listeners can't be served; the Gateway is accepted when any can.
+func GatewayListenersNotValid(gen int64, accepted bool, message string) metav1.Condition {
+	s := metav1.ConditionFalse
+	if accepted {
+		s = metav1.ConditionTrue
+	}
+	return condition(gatewayv1.GatewayConditionAccepted, s, gatewayv1.GatewayReasonListenersNotValid, gen, message)
+}
+
+// GatewayNotAccepted refuses a whole Gateway.
+func GatewayNotAccepted(gen int64, reason gatewayv1.GatewayConditionReason, message string) metav1.Condition {
+	return condition(gatewayv1.GatewayConditionAccepted, metav1.ConditionFalse, reason, gen, message)
+}
+
+// GatewayResolvedRefs says that every reference of a Gateway and its listeners was resolved.
+func GatewayResolvedRefs(gen int64) metav1.Condition {
+	return condition(gatewayv1.GatewayConditionResolvedRefs, metav1.ConditionTrue,
+		gatewayv1.GatewayReasonResolvedRefs, gen, "all references are resolved")
+}
+
+// GatewayRefsNotResolved says which references of a Gateway or its listeners weren't resolved.
+func GatewayRefsNotResolved(gen int64, reason gatewayv1.GatewayConditionReason, message string) metav1.Condition {
+	return condition(gatewayv1.GatewayConditionResolvedRefs, metav1.ConditionFalse, reason, gen, message)
+}
+
+// GatewayPending says that a Gateway is rendered, and not yet confirmed by a proxy.
+func GatewayPending(gen int64) metav1.Condition {
+	return condition(gatewayv1.GatewayConditionProgrammed, metav1.ConditionUnknown,
+		gatewayv1.GatewayReasonPending, gen, pending)
+}
+
+// GatewayNotProgrammed says why a Gateway, or an address of it, won't be served.
+func GatewayNotProgrammed(gen int64, reason gatewayv1.GatewayConditionReason, message string) metav1.Condition {
+	return condition(gatewayv1.GatewayConditionProgrammed, metav1.ConditionFalse, reason, gen, message)
+}
+
+// ListenerAccepted says that a listener is valid.
+func ListenerAccepted(gen int64) metav1.Condition {
+	return condition(gatewayv1.ListenerConditionAccepted, metav1.ConditionTrue,
+		gatewayv1.ListenerReasonAccepted, gen, "the listener is accepted")
+}
+
+// ListenerNotAccepted refuses a listener.
+func ListenerNotAccepted(gen int64, reason gatewayv1.ListenerConditionReason, message string) metav1.Condition {
+	return condition(gatewayv1.ListenerConditionAccepted, metav1.ConditionFalse, reason, gen, message)
+}
+
+// ListenerResolvedRefs says that a listener's certificates and kinds of routes are fine.
+func ListenerResolvedRefs(gen int64) metav1.Condition {
+	return condition(gatewayv1.ListenerConditionResolvedRefs, metav1.ConditionTrue,
+		gatewayv1.ListenerReasonResolvedRefs, gen, "all references are resolved")
+}
+
+// ListenerRefsNotResolved names the certificates or kinds of routes that can't be had.
+func ListenerRefsNotResolved(gen int64, reason gatewayv1.ListenerConditionReason, message string) metav1.Condition {
+	return condition(gatewayv1.ListenerConditionResolvedRefs, metav1.ConditionFalse, reason, gen, message)
+}
+
+// ListenerPending says that a listener is rendered, and not yet confirmed by a proxy.
+func ListenerPending(gen int64) metav1.Condition {
+	return condition(gatewayv1.ListenerConditionProgrammed, metav1.ConditionUnknown,
+		gatewayv1.ListenerReasonPending, gen, pending)
+}
+
+// ListenerNotProgrammed says why a listener won't be served.
+func ListenerNotProgrammed(gen int64, message string) metav1.Condition {
+	return condition(gatewayv1.ListenerConditionProgrammed, metav1.ConditionFalse,
+		gatewayv1.ListenerReasonInvalid, gen, message)
+}
+
+// ListenerNoConflicts says that a listener is distinct from the others.
+func ListenerNoConflicts(gen int64) metav1.Condition {
+	return condition(gatewayv1.ListenerConditionConflicted, metav1.ConditionFalse,
+		gatewayv1.ListenerReasonNoConflicts, gen, "no conflicts with other listeners")
+}
+
+// ListenerConflicted names the listeners that one isn't distinct from (R27).
+func ListenerConflicted(gen int64, reason gatewayv1.ListenerConditionReason, message string) metav1.Condition {
+	return condition(gatewayv1.ListenerConditionConflicted, metav1.ConditionTrue, reason, gen, message)
+}
+
+// ListenerOverlappingHostnames warns that another HTTPS listener of the port has hostnames in common; the API
+// wants it set on all of them, and never set to false.
+func ListenerOverlappingHostnames(gen int64, message string) metav1.Condition {
+	return condition(gatewayv1.ListenerConditionOverlappingTLSConfig, metav1.ConditionTrue,
+		gatewayv1.ListenerReasonOverlappingHostnames, gen, message)
+}
+
+// ListenerSetNotAccepted refuses a ListenerSet.
+func ListenerSetNotAccepted(gen int64, message string) metav1.Condition {
+	return condition(gatewayv1.ListenerSetConditionAccepted, metav1.ConditionFalse,
+		gatewayv1.ListenerSetReasonNotAllowed, gen, message)
+}
+
+// ListenerSetNotProgrammed says why a ListenerSet isn't served.
+func ListenerSetNotProgrammed(gen int64, message string) metav1.Condition {
+	return condition(gatewayv1.ListenerSetConditionProgrammed, metav1.ConditionFalse,
+		gatewayv1.ListenerSetReasonInvalid, gen, message)
+}
+
+// RouteAccepted says that a parent accepts at least one rule of a route.
+func RouteAccepted(gen int64, message string) metav1.Condition {
+	return condition(gatewayv1.RouteConditionAccepted, metav1.ConditionTrue,
+		gatewayv1.RouteReasonAccepted, gen, message)
+}
+
+// RouteNotAccepted says why a parent doesn't accept a route (R24).
+func RouteNotAccepted(gen int64, reason gatewayv1.RouteConditionReason, message string) metav1.Condition {
+	return condition(gatewayv1.RouteConditionAccepted, metav1.ConditionFalse, reason, gen, message)
+}
+
+// RouteResolvedRefs says that every reference of a route was resolved.
+func RouteResolvedRefs(gen int64) metav1.Condition {
+	return condition(gatewayv1.RouteConditionResolvedRefs, metav1.ConditionTrue,
+		gatewayv1.RouteReasonResolvedRefs, gen, "all references are resolved")
+}
+
+// RouteRefsNotResolved names the references that can't be resolved (R15).
+func RouteRefsNotResolved(gen int64, reason gatewayv1.RouteConditionReason, message string) metav1.Condition {
+	return condition(gatewayv1.RouteConditionResolvedRefs, metav1.ConditionFalse, reason, gen, message)
+}
+
+// RoutePartiallyInvalid names the rules that aren't served while others are (R31). The API wants the message
+// to start with "Dropped Rule".
+func RoutePartiallyInvalid(gen int64, message string) metav1.Condition {
+	return condition(gatewayv1.RouteConditionPartiallyInvalid, metav1.ConditionTrue,
+		gatewayv1.RouteReasonUnsupportedValue, gen, message)
+}
+
+// PolicyInvalid refuses a policy.
+func PolicyInvalid(gen int64, message string) metav1.Condition {
+	return condition(gatewayv1.PolicyConditionAccepted, metav1.ConditionFalse,
+		gatewayv1.PolicyReasonInvalid, gen, message)
+}

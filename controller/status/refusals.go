@@ -1,0 +1,93 @@
+package status
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// Refusal is one condition that says no.
+type Refusal struct {
+	// Object is the object's kind and name: "GRPCRoute ns/name".
+	Object string
+	// Where is the part of the object: `listener "x"`, `parentRef Gateway ns/name`, or "" for the whole.
+	Where string
+	// Condition is the condition's type.
+	Condition, Reason, Message string
+}
+
+// refusing is the status with which a condition says no.
+var refusing = map[string]metav1.ConditionStatus{
+	string(gatewayv1.RouteConditionAccepted):                      metav1.ConditionFalse,
+	string(gatewayv1.RouteConditionResolvedRefs):                  metav1.ConditionFalse,
+	string(gatewayv1.GatewayConditionProgrammed):                  metav1.ConditionFalse,
+	string(gatewayv1.GatewayClassConditionStatusSupportedVersion): metav1.ConditionFalse,
+	string(gatewayv1.ListenerConditionConflicted):                 metav1.ConditionTrue,
+	string(gatewayv1.RouteConditionPartiallyInvalid):              metav1.ConditionTrue,
+	string(gatewayv1.ListenerConditionOverlappingTLSConfig):       metav1.ConditionTrue,
+}
+
+// Refusals are all conditions that refuse something, in the order of the reports.
+func Refusals(reports []Report) []Refusal {
+	var out []Refusal
+	for i := range reports {
+		r := &reports[i]
+		collect := func(where string, conditions []metav1.Condition) {
+			for _, c := range conditions {
+				if s, ok := refusing[c.Type]; ok && s == c.Status {
+					out = append(out, Refusal{r.Object(), where, c.Type, c.Reason, c.Message})
+				}
+			}
+		}
+		switch {
+		case r.GatewayClass != nil:
+			collect("", r.GatewayClass.Conditions)
+		case r.Gateway != nil:
+			collect("", r.Gateway.Conditions)
+			for _, l := range r.Gateway.Listeners {
+				collect(fmt.Sprintf("listener %q", l.Name), l.Conditions)
+			}
+		case r.ListenerSet != nil:
+			collect("", r.ListenerSet.Conditions)
+			for _, l := range r.ListenerSet.Listeners {
+				collect(fmt.Sprintf("listener %q", l.Name), l.Conditions)
+			}
+		case r.Route != nil:
+			for _, p := range r.Route.Parents {
+				collect("parentRef "+parentName(p.ParentRef, r.Namespace), p.Conditions)
+			}
+		case r.Policy != nil:
+			for _, a := range r.Policy.Ancestors {
+				collect("ancestorRef "+parentName(a.AncestorRef, r.Namespace), a.Conditions)
+			}
+		}
+	}
+	return out
+}
+
+// Object is the object as messages name it: "GRPCRoute ns/name".
+func (r *Report) Object() string {
+	if r.Namespace == "" {
+		return r.Kind + " " + r.Name
+	}
+	return r.Kind + " " + r.Namespace + "/" + r.Name
+}
+
+func parentName(ref gatewayv1.ParentReference, namespace string) string {
+	kind := "Gateway"
+	if ref.Kind != nil {
+		kind = string(*ref.Kind)
+	}
+	if ref.Namespace != nil {
+		namespace = string(*ref.Namespace)
+	}
+	name := kind + " " + namespace + "/" + string(ref.Name)
+	if ref.SectionName != nil {
+		name += fmt.Sprintf(" listener %q", *ref.SectionName)
+	}
+	if ref.Port != nil {
+		name += fmt.Sprintf(" port %d", *ref.Port)
+	}
+	return name
+}

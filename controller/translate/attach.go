@@ -1,0 +1,190 @@
+package translate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// reasonHostnameConflict refuses a route whose hosts a route of the other kind has (R25); the API names no
+// reason for it.
+const reasonHostnameConflict gatewayv1.RouteConditionReason = "HostnameConflict"
+
+// noHTTPRoutes is why an HTTPRoute isn't accepted, whatever else is right about it.
+const noHTTPRoutes = "HTTPRoutes aren't supported yet; supportedKinds of the listeners has what is"
+
+// attachRoutes joins routes to listeners, the oldest first: so the first of two that can't both have a host
+// is the one that keeps it.
+func (g *graph) attachRoutes() {
+	mixed := len(g.in.HTTPRoutes) > 0 && len(g.in.GRPCRoutes) > 0
+	for _, r := range g.routes {
+		for _, p := range r.parents {
+			g.selectListeners(r, p)
+			if p.refused != nil {
+				continue
+			}
+			if problem := r.invalid(); problem != nil {
+				p.refused = problem
+				continue
+			}
+			if mixed {
+				p.leaveTaken(r)
+			}
+			if p.refused == nil && r.kind == model.HTTPRoute {
+				p.refuse(gatewayv1.RouteReasonNotAllowedByListeners, noHTTPRoutes)
+			}
+			if p.refused == nil {
+				p.attach(r)
+			}
+		}
+	}
+}
+
+// selectListeners finds the listeners that a parentRef reaches, and narrows them as R24 has it. Listeners that
+// aren't accepted count too: routes attach to them all the same.
+func (g *graph) selectListeners(r *route, p *parent) {
+	if p.set != nil {
+		p.refuse(gatewayv1.RouteReasonNoMatchingParent, fmt.Sprintf("ListenerSet %s: %s", p.set.name, noListenerSets))
+		return
+	}
+	narrow := func(reason gatewayv1.RouteConditionReason, why func() string, keep func(*listener) bool) {
+		if p.refused != nil {
+			return
+		}
+		// The Gateway's own list is read only.
+		var kept []*listener
+		for _, l := range p.listeners {
+			if keep(l) {
+				kept = append(kept, l)
+			}
+		}
+		if p.listeners = kept; len(kept) == 0 {
+			p.refuse(reason, why())
+		}
+	}
+	p.listeners = p.gateway.listeners
+	if p.ref.SectionName != nil || p.ref.Port != nil || len(p.listeners) == 0 {
+		narrow(gatewayv1.RouteReasonNoMatchingParent, func() string { return noListener(p) }, p.names)
+	}
+	narrow(gatewayv1.RouteReasonNotAllowedByListeners, func() string {
+		return fmt.Sprintf("allowedRoutes of Gateway %s doesn't let a %s of namespace %s attach%s; change allowedRoutes of the listener, or move the route",
+			p.gateway.name, r.kind, r.name.namespace, p.section())
+	}, func(l *listener) bool {
+		return l.allowsKind(r.kind) && l.namespaces.allows(r.name.namespace, &g.index)
+	})
+	narrow(gatewayv1.RouteReasonNoMatchingListenerHostname, func() string {
+		return fmt.Sprintf("spec.hostnames: none of %s has hosts in common with a hostname of Gateway %s%s",
+			strings.Join(r.hostnames, ", "), p.gateway.name, p.section())
+	}, func(l *listener) bool {
+		return slices.ContainsFunc(r.hostnames, func(h string) bool { _, ok := intersect(l.hostname, h); return ok })
+	})
+}
+
+// names says whether a parentRef's sectionName and port mean a listener.
+func (p *parent) names(l *listener) bool {
+	return (p.ref.SectionName == nil || *p.ref.SectionName == "" || *p.ref.SectionName == l.spec.Name) &&
+		(p.ref.Port == nil || *p.ref.Port == l.spec.Port)
+}
+
+func noListener(p *parent) string {
+	var have []string
+	for _, l := range p.gateway.listeners {
+		have = append(have, fmt.Sprintf("%q (port %d)", l.spec.Name, l.spec.Port))
+	}
+	return fmt.Sprintf("parentRefs: Gateway %s has no listener%s; it has %s", p.gateway.name, p.section(), strings.Join(have, ", "))
+}
+
+// section is the part of a message that names the listener that a parentRef asks for.
+func (p *parent) section() string {
+	s := ""
+	if p.ref.SectionName != nil {
+		s += fmt.Sprintf(" %q", *p.ref.SectionName)
+	}
+	if p.ref.Port != nil {
+		s += fmt.Sprintf(" of port %d", *p.ref.Port)
+	}
+	if s != "" {
+		return " with the name and port asked for:" + s
+	}
+	return ""
+}
+
+func (p *parent) refuse(reason gatewayv1.RouteConditionReason, message string) {
+	p.refused = &problem{string(reason), message}
+}
+
+// leaveTaken drops the listeners where an older route of the other kind has a host of this route, and takes
+// the hosts of the others (R25).
+func (p *parent) leaveTaken(r *route) {
+	other := model.HTTPRoute
+	if r.kind == other {
+		other = model.GRPCRoute
+	}
+	var kept []*listener
+	for _, l := range p.listeners {
+		if l.hosts == nil {
+			l.hosts = map[model.RouteKind]*hostSet{model.GRPCRoute: newHostSet(), model.HTTPRoute: newHostSet()}
+		}
+		owner := ""
+		for _, h := range r.hostnames {
+			if both, ok := intersect(l.hostname, h); ok && owner == "" {
+				owner = l.hosts[other].intersects(both)
+			}
+		}
+		if owner != "" {
+			p.lost = append(p.lost, fmt.Sprintf("listener %q: %s is older and has hosts in common", l.spec.Name, owner))
+			continue
+		}
+		for _, h := range r.hostnames {
+			if both, ok := intersect(l.hostname, h); ok {
+				l.hosts[r.kind].add(both, r.object())
+			}
+		}
+		kept = append(kept, l)
+	}
+	if p.listeners = kept; len(kept) == 0 {
+		p.refuse(reasonHostnameConflict, fmt.Sprintf(
+			"a GRPCRoute and an HTTPRoute can't share a host: %s; give them different hostnames or listeners", strings.Join(p.lost, "; ")))
+	}
+}
+
+// attach counts the route on its listeners and puts its rules under its hostnames.
+func (p *parent) attach(r *route) {
+	for _, l := range p.listeners {
+		if l.last == r {
+			continue // by another parentRef already
+		}
+		l.last = r
+		l.attached++
+		if !l.served() {
+			continue
+		}
+		for _, c := range r.clusters {
+			c.used = true
+		}
+		for _, h := range r.hostnames {
+			if _, ok := intersect(l.hostname, h); ok && len(r.rules) > 0 {
+				l.scope(h).rules = append(l.scope(h).rules, r.rules...)
+			}
+		}
+	}
+	for _, used := range r.policies {
+		used.ancestors[p.gateway.name] = p.gateway
+	}
+}
+
+func (l *listener) scope(hostname string) *scope {
+	s := l.scopes[hostname]
+	if s == nil {
+		if l.scopes == nil {
+			l.scopes = map[string]*scope{}
+		}
+		s = &scope{hostname: hostname}
+		l.scopes[hostname] = s
+	}
+	return s
+}

@@ -1,0 +1,102 @@
+package translate
+
+import (
+	"fmt"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// backends shares the calls of a rule over its backendRefs. An invalid one keeps its share and answers it
+// itself (R15); one of weight 0 gets none (R14).
+func (g *graph) backends(r *route, rule *model.Rule, refs []gatewayv1.GRPCBackendRef, changes headerChanges) {
+	if len(refs) == 0 {
+		answer(rule, model.Unimplemented, rule.Source.String()+" has no backendRefs")
+		return
+	}
+	rule.Backends = make([]model.Backend, 0, len(refs))
+	for i := range refs {
+		ref := &refs[i]
+		weight := deref(ref.Weight, 1)
+		c, bad := g.resolveBackend(r, ref)
+		if bad != nil {
+			bad = &problem{bad.reason, fmt.Sprintf("%s.backendRefs[%d]: %s", ruleField(rule.Source.Rule), i, bad.message)}
+			r.refs = append(r.refs, *bad)
+		}
+		b := model.Backend{Weight: weight, RequestHeaders: changes.request, ResponseHeaders: changes.response}
+		if bad == nil {
+			b.Cluster = c.Name
+			bad = g.backendFilters(r, &b, ref, rule.Source.Rule, i)
+		} else {
+			b = model.Backend{Weight: weight, Status: &model.Status{Code: model.Unavailable, Message: r.object() + ": " + bad.message}}
+		}
+		r.addTarget(rule.Source.Rule, ref, weight, bad)
+		if weight > 0 {
+			rule.Backends = append(rule.Backends, b)
+			if b.Cluster != "" {
+				r.clusters = append(r.clusters, c)
+			}
+		}
+	}
+	if len(rule.Backends) == 0 {
+		answer(rule, model.Unavailable, rule.Source.String()+": all backendRefs have weight 0")
+	}
+}
+
+// backendFilters adds a backendRef's own filters to its share. One that can't be applied costs this share
+// only, and its calls get an error (R22).
+func (g *graph) backendFilters(r *route, b *model.Backend, ref *gatewayv1.GRPCBackendRef, rule, i int) *problem {
+	if len(ref.Filters) == 0 {
+		return nil
+	}
+	field := func() string { return fmt.Sprintf("%s.backendRefs[%d].filters", ruleField(rule), i) }
+	changes, bad, unresolved := g.filters(ref.Filters, field)
+	switch {
+	case bad != nil:
+		r.drop(rule, bad)
+	case unresolved != nil:
+		r.refs = append(r.refs, *unresolved)
+		bad = unresolved
+	default:
+		b.RequestHeaders = then(b.RequestHeaders, changes.request)
+		b.ResponseHeaders = then(b.ResponseHeaders, changes.response)
+		return nil
+	}
+	*b = model.Backend{Weight: b.Weight, Status: &model.Status{Code: model.Internal, Message: r.object() + ": " + bad.message}}
+	return bad
+}
+
+// resolveBackend finds the cluster of a backendRef. The order of the checks is such that nothing is said about
+// an object of another namespace unless a ReferenceGrant allows to look.
+func (g *graph) resolveBackend(r *route, ref *gatewayv1.GRPCBackendRef) (*cluster, *problem) {
+	if group, kind := deref(ref.Group, ""), deref(ref.Kind, kindService); group != "" || kind != kindService {
+		return nil, &problem{string(gatewayv1.RouteReasonInvalidKind), fmt.Sprintf(
+			"%s %q: kind isn't supported; use a Service", groupKind(string(group), string(kind)), ref.Name)}
+	}
+	n := name{string(deref(ref.Namespace, gatewayv1.Namespace(r.name.namespace))), string(ref.Name)}
+	by := reference{string(r.kind), r.name.namespace, kindService, n.namespace, n.name}
+	if !g.index.grants.allow(by) {
+		return nil, &problem{string(gatewayv1.RouteReasonRefNotPermitted), fmt.Sprintf("Service %s: %s", n, grantHint(by))}
+	}
+	if ref.Port == nil {
+		return nil, &problem{string(gatewayv1.RouteReasonBackendNotFound), fmt.Sprintf("Service %s: no port is given; name a port of the Service", n)}
+	}
+	c := g.cluster(clusterKey{n, *ref.Port})
+	if c.policy != nil {
+		r.policies = append(r.policies, c.policy)
+	}
+	return c, c.problem
+}
+
+// addTarget notes a backendRef for the graph.
+func (r *route) addTarget(rule int, ref *gatewayv1.GRPCBackendRef, weight int32, bad *problem) {
+	t := target{rule: int32(rule), weight: weight, port: deref(ref.Port, 0), to: Node{
+		Kind: string(deref(ref.Kind, kindService)), Name: string(ref.Name),
+		Namespace: string(deref(ref.Namespace, gatewayv1.Namespace(r.name.namespace))),
+	}}
+	if bad != nil {
+		t.problem = *bad
+	}
+	r.targets = append(r.targets, t)
+}

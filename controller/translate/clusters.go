@@ -1,0 +1,141 @@
+package translate
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// cleartext are the appProtocols that gRPC without TLS can be sent to (R17): the standard one, and names in
+// wide use for it.
+var cleartext = map[string]bool{"": true, "kubernetes.io/h2c": true, "grpc": true, "h2c": true, "http2": true}
+
+// cluster looks up a port of a Service once, however many rules send to it.
+func (g *graph) cluster(key clusterKey) *cluster {
+	if c, ok := g.clusters[key]; ok {
+		return c
+	}
+	c := &cluster{Cluster: model.Cluster{
+		Name:      key.namespace + "/" + key.name.name + "/" + strconv.Itoa(int(key.port)),
+		Namespace: key.namespace, Service: key.name.name, Port: key.port,
+	}}
+	g.clusters[key] = c
+	service := g.index.services[key.name]
+	if service == nil {
+		c.refuse(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("Service %s doesn't exist", key.name))
+		return c
+	}
+	if service.Spec.Type == corev1.ServiceTypeExternalName {
+		c.refuse(gatewayv1.RouteReasonInvalidKind, fmt.Sprintf("Service %s has type ExternalName, which isn't supported; use one with endpoints", key.name))
+		return c
+	}
+	port := servicePort(service, key.port)
+	if port == nil {
+		c.refuse(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("Service %s has no TCP port %d; it has %s", key.name, key.port, portList(service)))
+		return c
+	}
+	if p := deref(port.AppProtocol, ""); !cleartext[p] {
+		c.refuse(gatewayv1.RouteReasonUnsupportedProtocol, fmt.Sprintf(
+			"Service %s port %d has appProtocol %q, which can't carry gRPC; use kubernetes.io/h2c or none", key.name, key.port, p))
+		return c
+	}
+	if c.policy = g.index.policyFor(key.name, port.Name); c.policy != nil {
+		c.refuse(gatewayv1.RouteReasonUnsupportedProtocol, fmt.Sprintf(
+			"Service %s is to be reached by TLS as BackendTLSPolicy %s says, and %s", key.name, nameOf(c.policy.object), noBackendTLS))
+		return c
+	}
+	g.addEndpoints(c, service, port)
+	return c
+}
+
+func (c *cluster) refuse(reason gatewayv1.RouteConditionReason, message string) {
+	c.problem = &problem{string(reason), message}
+}
+
+func servicePort(s *corev1.Service, number int32) *corev1.ServicePort {
+	for i := range s.Spec.Ports {
+		p := &s.Spec.Ports[i]
+		if p.Port == number && (p.Protocol == "" || p.Protocol == corev1.ProtocolTCP) {
+			return p
+		}
+	}
+	return nil
+}
+
+func portList(s *corev1.Service) string {
+	if len(s.Spec.Ports) == 0 {
+		return "no ports"
+	}
+	text := ""
+	for i, p := range s.Spec.Ports {
+		if i > 0 {
+			text += ", "
+		}
+		text += strconv.Itoa(int(p.Port)) + "/" + string(cmp.Or(p.Protocol, corev1.ProtocolTCP))
+	}
+	return text
+}
+
+// addEndpoints fills in where a cluster's calls go. Having no endpoints is no fault (R16).
+func (g *graph) addEndpoints(c *cluster, s *corev1.Service, port *corev1.ServicePort) {
+	switch g.options.Backends {
+	case BackendsDNS:
+		host := s.Name + "." + s.Namespace + ".svc." + g.options.ClusterDomain
+		c.Endpoints = []model.Endpoint{{Address: host, Port: dnsPort(s, port)}}
+	case BackendsClusterIP:
+		ip, err := netip.ParseAddr(s.Spec.ClusterIP)
+		if err != nil {
+			c.refuse(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf(
+				"Service %s/%s has no cluster IP; use --backends endpoints or dns for it", s.Namespace, s.Name))
+			return
+		}
+		c.Endpoints = []model.Endpoint{{Address: ip.String(), Port: port.Port}}
+	default:
+		for _, slice := range g.index.slices[nameOf(s)] {
+			c.Endpoints = appendEndpoints(c.Endpoints, slice, port)
+		}
+		slices.SortFunc(c.Endpoints, func(a, b model.Endpoint) int {
+			return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Port, b.Port))
+		})
+		c.Endpoints = slices.Compact(c.Endpoints)
+	}
+}
+
+// dnsPort is the port behind a Service's DNS name: of a headless one that is the pods' own.
+func dnsPort(s *corev1.Service, port *corev1.ServicePort) int32 {
+	if s.Spec.ClusterIP == corev1.ClusterIPNone && port.TargetPort.Type == intstr.Int && port.TargetPort.IntVal > 0 {
+		return port.TargetPort.IntVal
+	}
+	return port.Port
+}
+
+func appendEndpoints(out []model.Endpoint, slice *discoveryv1.EndpointSlice, port *corev1.ServicePort) []model.Endpoint {
+	if slice.AddressType == discoveryv1.AddressTypeFQDN {
+		return out
+	}
+	for _, p := range slice.Ports {
+		if deref(p.Name, "") != port.Name || p.Port == nil || deref(p.Protocol, corev1.ProtocolTCP) != corev1.ProtocolTCP {
+			continue
+		}
+		for i := range slice.Endpoints {
+			e := &slice.Endpoints[i]
+			if !deref(e.Conditions.Ready, true) || deref(e.Conditions.Terminating, false) || len(e.Addresses) == 0 {
+				continue
+			}
+			// Addresses behind the first mean nothing.
+			if ip, err := netip.ParseAddr(e.Addresses[0]); err == nil && ip.Zone() == "" {
+				out = append(out, model.Endpoint{Address: ip.Unmap().String(), Port: *p.Port})
+			}
+		}
+	}
+	return out
+}

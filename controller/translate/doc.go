@@ -1,0 +1,4 @@
+// Package translate turns a snapshot of resources into what a proxy is to serve, and the status that every
+// resource gets for it. It is pure: no context, clock, client or logger; the result depends on the snapshot's
+// objects only, not on their order. It may import the model, patterns, resources and status.
+package translate

@@ -1,0 +1,183 @@
+package translate
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/generators/pattern"
+)
+
+// Node is an object, or a part of one, in the picture of how things hang together.
+type Node struct {
+	Kind, Namespace, Name string
+	// Section is the name of a listener, or "rule 0"; "" for the whole object.
+	Section string
+}
+
+// Edge joins two nodes: GatewayClass to Gateway to listener to route to rule to Service.
+type Edge struct {
+	From, To Node
+	// Label is what a person wants to know of it: a protocol and port, hostnames, a match, a weight.
+	Label string
+	// Reason and Message say why it is refused; "" when it is fine.
+	Reason, Message string
+}
+
+func (g *graph) edges() []Edge {
+	var out []Edge
+	for _, gw := range g.gateways {
+		out = append(out, gw.edges()...)
+	}
+	for _, s := range g.sets {
+		out = append(out, Edge{
+			From: gatewayNode(s.gateway.name, ""), To: Node{Kind: kindListenerSet, Namespace: s.name.namespace, Name: s.name.name},
+			Reason: string(gatewayv1.ListenerSetReasonNotAllowed), Message: noListenerSets,
+		})
+	}
+	// By name, not by age: a person looks for a name.
+	sorted := slices.SortedFunc(slices.Values(g.routes), func(a, b *route) int {
+		return cmp.Or(cmp.Compare(a.kind, b.kind), compareNames(a.name, b.name))
+	})
+	n := 0
+	for _, r := range sorted {
+		n += len(r.parents) + len(r.rules) + len(r.targets) + len(r.dropped)
+	}
+	out = slices.Grow(out, n)
+	for _, r := range sorted {
+		out = r.appendEdges(out)
+	}
+	return out
+}
+
+func gatewayNode(n name, section string) Node {
+	return Node{Kind: kindGateway, Namespace: n.namespace, Name: n.name, Section: section}
+}
+
+func (g *gateway) edges() []Edge {
+	top := Edge{From: Node{Kind: "GatewayClass", Name: g.class.object.Name}, To: gatewayNode(g.name, ""), Label: strings.Join(g.addresses, ", ")}
+	for _, p := range []*problem{g.refused, g.unprogrammed} {
+		if p != nil {
+			top.Reason, top.Message = p.reason, p.message
+			break
+		}
+	}
+	out := []Edge{top}
+	for _, l := range g.listeners {
+		e := Edge{From: gatewayNode(g.name, ""), To: gatewayNode(g.name, string(l.spec.Name))}
+		e.Label = string(l.spec.Protocol) + " :" + strconv.Itoa(int(l.spec.Port))
+		if l.hostname != "" {
+			e.Label += " " + l.hostname
+		}
+		switch {
+		case l.conflict != nil:
+			e.Reason, e.Message = l.conflict.reason, l.conflict.message
+		case l.refused != nil:
+			e.Reason, e.Message = l.refused.reason, l.refused.message
+		case len(l.refs) > 0:
+			e.Reason, e.Message = l.refs[0].reason, messages(l.refs, "; ")
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+func (r *route) appendEdges(out []Edge) []Edge {
+	node := Node{Kind: string(r.kind), Namespace: r.name.namespace, Name: r.name.name}
+	hosts := strings.Join(r.hostnames, ", ")
+	for _, p := range r.parents {
+		switch {
+		case p.set != nil:
+			out = append(out, Edge{From: Node{Kind: kindListenerSet, Namespace: p.set.name.namespace, Name: p.set.name.name},
+				To: node, Label: hosts, Reason: p.refused.reason, Message: p.refused.message})
+		case p.refused != nil:
+			out = append(out, Edge{From: gatewayNode(p.gateway.name, string(deref(p.ref.SectionName, ""))),
+				To: node, Label: hosts, Reason: p.refused.reason, Message: p.refused.message})
+		default:
+			for _, l := range p.listeners {
+				out = append(out, Edge{From: gatewayNode(p.gateway.name, string(l.spec.Name)), To: node, Label: hosts})
+			}
+		}
+	}
+	if r.grpc == nil {
+		return out
+	}
+	rules, targets := r.rules, r.targets
+	for i := range r.grpc.Spec.Rules {
+		to := node
+		to.Section = section(i)
+		e := Edge{From: node, To: to}
+		if len(rules) > 0 && rules[0].Source.Rule == i {
+			e.Label, rules = matchLabel(rules[0]), rules[1:]
+		}
+		if p := r.ruleProblem(i); p != nil {
+			e.Reason, e.Message = p.reason, p.message
+		}
+		out = append(out, e)
+		for len(targets) > 0 && int(targets[0].rule) == i {
+			out = append(out, targets[0].edge(to))
+			targets = targets[1:]
+		}
+	}
+	return out
+}
+
+// ruleProblem is why a rule isn't served as written.
+func (r *route) ruleProblem(i int) *problem {
+	for _, list := range [][]dropped{r.dropped, r.unresolved} {
+		for j := range list {
+			if list[j].rule == i {
+				return &list[j].problem
+			}
+		}
+	}
+	return nil
+}
+
+func (t target) edge(from Node) Edge {
+	e := Edge{From: from, To: t.to, Reason: t.problem.reason, Message: t.problem.message}
+	if t.port > 0 {
+		e.Label = ":" + strconv.Itoa(int(t.port))
+	}
+	if t.weight != 1 {
+		e.Label += " weight " + strconv.Itoa(int(t.weight))
+	}
+	return e
+}
+
+func section(rule int) string { return "rule " + strconv.Itoa(rule) }
+
+func regexLabel(p *pattern.Pattern) string {
+	if p == nil {
+		return "*"
+	}
+	return p.String()
+}
+
+// matchLabel is the first match of a rule in a few words.
+func matchLabel(rule *model.Rule) string {
+	var label string
+	switch p := &rule.Matches[0].Path; p.Kind {
+	case model.ExactPath:
+		label = p.Value
+	case model.ServicePath:
+		label = "/" + p.Service + "/"
+	case model.MethodPath:
+		label = "/*/" + p.Method
+	case model.SegmentsPath:
+		label = "~/" + regexLabel(p.ServiceRegex) + "/" + regexLabel(p.MethodRegex)
+	default:
+		label = "/*"
+	}
+	for _, h := range rule.Matches[0].Headers {
+		label += " " + h.Name
+	}
+	if n := len(rule.Matches) - 1; n > 0 {
+		label += " +" + strconv.Itoa(n)
+	}
+	return label
+}

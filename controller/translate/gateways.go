@@ -1,0 +1,146 @@
+package translate
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// addGateways takes the Gateways of our classes, oldest first, with their addresses.
+func (g *graph) addGateways() {
+	for _, o := range g.in.Gateways {
+		c := g.byClass[o.Spec.GatewayClassName]
+		if c == nil {
+			continue
+		}
+		gw := &gateway{name: nameOf(o), object: o, class: c}
+		g.gateways = append(g.gateways, gw)
+		g.byName[gw.name] = gw
+	}
+	slices.SortFunc(g.gateways, func(a, b *gateway) int { return older(&a.object.ObjectMeta, &b.object.ObjectMeta) })
+	for _, gw := range g.gateways {
+		gw.checkParameters()
+		gw.checkAddresses()
+		gw.checkTLS()
+		if s := gw.object.Spec.DefaultScope; s != "" && s != gatewayv1.GatewayDefaultScopeNone {
+			gw.notes = append(gw.notes, "spec.defaultScope isn't supported: routes must name this Gateway in parentRefs")
+		}
+		for i := range gw.object.Spec.Listeners {
+			spec := &gw.object.Spec.Listeners[i]
+			gw.listeners = append(gw.listeners, &listener{
+				gateway: gw, spec: spec, field: fmt.Sprintf("spec.listeners[%d]", i),
+				hostname: strings.ToLower(string(deref(spec.Hostname, ""))),
+			})
+		}
+	}
+}
+
+func (gw *gateway) checkParameters() {
+	switch in := gw.object.Spec.Infrastructure; {
+	case gw.class.refused != "":
+		gw.refuse(gatewayv1.GatewayReasonInvalidParameters,
+			fmt.Sprintf("spec.gatewayClassName: GatewayClass %q isn't accepted: %s", gw.class.object.Name, gw.class.refused))
+	case in != nil && in.ParametersRef != nil:
+		gw.refuse(gatewayv1.GatewayReasonInvalidParameters,
+			fmt.Sprintf("spec.infrastructure.parametersRef: %s %q isn't supported, and this controller has no parameters; remove it",
+				in.ParametersRef.Kind, in.ParametersRef.Name))
+	}
+}
+
+// checkAddresses keeps the addresses that can be bound. A type that isn't supported refuses the Gateway, as
+// the API has it; a value that can't be used costs only itself.
+func (gw *gateway) checkAddresses() {
+	for i, a := range gw.object.Spec.Addresses {
+		field := fmt.Sprintf("spec.addresses[%d]", i)
+		if t := deref(a.Type, gatewayv1.IPAddressType); t != gatewayv1.IPAddressType {
+			gw.refuse(gatewayv1.GatewayReasonUnsupportedAddress,
+				fmt.Sprintf("%s: type %s isn't supported; use type IPAddress, or no addresses to bind all of the host", field, t))
+			continue
+		}
+		if a.Value == "" {
+			gw.unprogram(gatewayv1.GatewayReasonAddressNotAssigned,
+				field+": this controller doesn't assign addresses; give a value, or no addresses to bind all of the host")
+			continue
+		}
+		ip, err := netip.ParseAddr(a.Value)
+		if err != nil || ip.Zone() != "" {
+			gw.unprogram(gatewayv1.GatewayReasonAddressNotUsable,
+				fmt.Sprintf("%s: %q is not an IP address; write one such as 192.0.2.1 or 2001:db8::1", field, a.Value))
+			continue
+		}
+		if text := ip.String(); !slices.Contains(gw.addresses, text) {
+			gw.addresses = append(gw.addresses, text)
+		}
+	}
+	gw.unserved = len(gw.object.Spec.Addresses) > 0 && len(gw.addresses) == 0
+}
+
+// checkTLS refuses the client certificate for backends. It costs nothing else: backends with TLS are refused
+// one by one.
+func (gw *gateway) checkTLS() {
+	t := gw.object.Spec.TLS
+	if t == nil || t.Backend == nil || t.Backend.ClientCertificateRef == nil {
+		return
+	}
+	gw.refs = append(gw.refs, problem{
+		string(gatewayv1.GatewayReasonInvalidClientCertificateRef),
+		fmt.Sprintf("spec.tls.backend.clientCertificateRef: client certificates for backends aren't supported yet: %q isn't used",
+			t.Backend.ClientCertificateRef.Name),
+	})
+}
+
+// validatesClients says which field of the Gateway wants client certificates on a port, or "".
+func (gw *gateway) validatesClients(port int32) string {
+	t := gw.object.Spec.TLS
+	if t == nil || t.Frontend == nil {
+		return ""
+	}
+	for i, p := range t.Frontend.PerPort {
+		if p.Port == port {
+			if p.TLS.Validation != nil {
+				return fmt.Sprintf("spec.tls.frontend.perPort[%d].tls.validation", i)
+			}
+			return ""
+		}
+	}
+	if t.Frontend.Default.Validation != nil {
+		return "spec.tls.frontend.default.validation"
+	}
+	return ""
+}
+
+func (gw *gateway) refuse(reason gatewayv1.GatewayConditionReason, message string) {
+	gw.refused = join(gw.refused, string(reason), message)
+}
+
+func (gw *gateway) unprogram(reason gatewayv1.GatewayConditionReason, message string) {
+	gw.unprogrammed = join(gw.unprogrammed, string(reason), message)
+}
+
+// join adds a problem to another: the first one's reason stays, the message names both.
+func join(p *problem, reason, message string) *problem {
+	if p == nil {
+		return &problem{reason, message}
+	}
+	return &problem{p.reason, p.message + "; " + message}
+}
+
+// bindsLike says whether two Gateways bind an address in common.
+func (gw *gateway) bindsLike(other *gateway) bool {
+	if gw.bindsAll() || other.bindsAll() {
+		return true
+	}
+	for _, a := range gw.addresses {
+		if slices.Contains(other.addresses, a) {
+			return true
+		}
+	}
+	return false
+}
+
+func (gw *gateway) bindsAll() bool {
+	return len(gw.addresses) == 0 || slices.Contains(gw.addresses, "0.0.0.0") || slices.Contains(gw.addresses, "::")
+}

@@ -1,0 +1,203 @@
+package translate
+
+import (
+	"cmp"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/controller/resources"
+	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/generators/pattern"
+)
+
+// graph is the snapshot as translation sees it: the objects that concern this controller, joined to each
+// other. The steps of Translate fill it in, each from what the ones before it found.
+type graph struct {
+	in      *resources.Snapshot
+	caps    model.Capabilities
+	options Options
+
+	index    index
+	classes  []*class
+	byClass  map[gatewayv1.ObjectName]*class
+	gateways []*gateway // oldest first
+	byName   map[name]*gateway
+	sets     []*listenerSet
+	bySet    map[name]*listenerSet
+	routes   []*route // oldest first, both kinds
+
+	keyPairs map[name]*keyPair
+	clusters map[clusterKey]*cluster
+	policies []*policy
+	patterns map[string]parsedPattern
+	// ruleSlab is where the rules of the model are cut from: one allocation for many.
+	ruleSlab []model.Rule
+}
+
+// name is the namespace and name of an object.
+type name struct{ namespace, name string }
+
+func (n name) String() string { return n.namespace + "/" + n.name }
+
+func compareNames(a, b name) int {
+	return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
+}
+
+func nameOf(o metav1.Object) name { return name{o.GetNamespace(), o.GetName()} }
+
+// older orders objects as the API does on conflicts: the oldest, then namespace and name.
+func older(a, b *metav1.ObjectMeta) int {
+	return cmp.Or(a.CreationTimestamp.Time.Compare(b.CreationTimestamp.Time), compareNames(nameOf(a), nameOf(b)))
+}
+
+// problem is a reason and a message for a condition.
+type problem struct{ reason, message string }
+
+type class struct {
+	object  *gatewayv1.GatewayClass
+	refused string
+}
+
+type gateway struct {
+	name      name
+	object    *gatewayv1.Gateway
+	class     *class
+	addresses []string // IP addresses to bind; none is all
+	// refused is why nothing of the Gateway is served; unprogrammed why some address of it isn't.
+	refused, unprogrammed *problem
+	// unserved says that the Gateway has no address to bind.
+	unserved  bool
+	listeners []*listener
+	// notes are about fields that change nothing, and stand in the message of Accepted.
+	notes []string
+	refs  []problem
+}
+
+type listener struct {
+	gateway  *gateway
+	spec     *gatewayv1.Listener
+	field    string // "spec.listeners[0]"
+	hostname string
+	// refused is the reason of Accepted=False, conflict of Conflicted=True.
+	refused, conflict *problem
+	refs              []problem // ResolvedRefs=False
+	overlaps          []string  // names of listeners
+	keyPairs          []*keyPair
+	kinds             []gatewayv1.RouteGroupKind
+	allowGRPC         bool
+	allowHTTP         bool
+	namespaces        namespaceRule
+	attached          int32
+
+	hosts  map[model.RouteKind]*hostSet // only when routes of both kinds exist
+	last   *route                       // the last route that was attached
+	scopes map[string]*scope
+}
+
+type scope struct {
+	hostname string
+	rules    []*model.Rule
+}
+
+type listenerSet struct {
+	object  *gatewayv1.ListenerSet
+	name    name
+	gateway *gateway
+}
+
+type route struct {
+	kind       model.RouteKind
+	name       name
+	meta       *metav1.ObjectMeta
+	created    time.Time
+	apiVersion string
+	hostnames  []string
+	parents    []*parent
+	grpc       *gatewayv1.GRPCRoute // nil for an HTTPRoute
+
+	rules    []*model.Rule
+	clusters []*cluster
+	policies []*policy
+	targets  []target  // for edges
+	refs     []problem // ResolvedRefs=False
+	dropped  []dropped // rules that can't be served
+	// unresolved are rules with a filter that can't be found: valid, and answered with an error (R22).
+	unresolved []dropped
+	fatal      *problem // refuses the whole route
+	valid      int      // rules without a problem
+}
+
+// target is one backendRef of a rule, for the graph.
+type target struct {
+	rule, weight int32
+	to           Node
+	port         int32
+	problem      problem
+}
+
+// dropped is a rule, or a backendRef of one, that isn't served as written.
+type dropped struct {
+	rule int
+	problem
+}
+
+type parent struct {
+	ref       *gatewayv1.ParentReference
+	gateway   *gateway
+	set       *listenerSet
+	listeners []*listener // those that accept the route
+	refused   *problem
+	lost      []string // listeners where a route of the other kind was there before (R25)
+}
+
+type clusterKey struct {
+	name
+	port int32
+}
+
+type cluster struct {
+	model.Cluster
+	problem *problem
+	policy  *policy
+	used    bool
+}
+
+type policy struct {
+	object    *gatewayv1.BackendTLSPolicy
+	ancestors map[name]*gateway
+}
+
+type keyPair struct {
+	model.KeyPair
+	problem string
+	used    bool
+}
+
+type parsedPattern struct {
+	pattern *pattern.Pattern
+	err     error
+}
+
+func newGraph(s *resources.Snapshot, caps model.Capabilities, o Options) *graph {
+	o.Controller = cmp.Or(o.Controller, DefaultController)
+	o.Backends = cmp.Or(o.Backends, BackendsEndpoints)
+	o.ClusterDomain = cmp.Or(o.ClusterDomain, "cluster.local")
+	g := &graph{
+		in: s, caps: caps, options: o,
+		byClass:  map[gatewayv1.ObjectName]*class{},
+		byName:   map[name]*gateway{},
+		bySet:    map[name]*listenerSet{},
+		keyPairs: map[name]*keyPair{},
+		clusters: make(map[clusterKey]*cluster, len(s.Services)),
+		patterns: map[string]parsedPattern{},
+	}
+	g.index = newIndex(s)
+	g.policies = g.index.policyList
+	return g
+}
+
+// tlsSecret is the only type of Secret that a listener's certificate comes from.
+const tlsSecret = corev1.SecretTypeTLS

@@ -1,0 +1,88 @@
+package translate
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/controller/resources"
+)
+
+// index finds the objects that others refer to by name. It is built once.
+type index struct {
+	services   map[name]*corev1.Service
+	slices     map[name][]*discoveryv1.EndpointSlice
+	secrets    map[name]*corev1.Secret
+	namespaces map[string]labels.Set
+	grants     grants
+	policies   map[name][]*policy // by the Service that they target, the oldest first
+	policyList []*policy
+}
+
+func newIndex(s *resources.Snapshot) index {
+	x := index{
+		services:   make(map[name]*corev1.Service, len(s.Services)),
+		slices:     make(map[name][]*discoveryv1.EndpointSlice, len(s.EndpointSlices)),
+		secrets:    make(map[name]*corev1.Secret, len(s.Secrets)),
+		namespaces: make(map[string]labels.Set, len(s.Namespaces)),
+		grants:     newGrants(s.ReferenceGrants),
+		policies:   map[name][]*policy{},
+	}
+	for _, o := range s.Services {
+		x.services[nameOf(o)] = o
+	}
+	for _, o := range s.EndpointSlices {
+		if service := o.Labels[discoveryv1.LabelServiceName]; service != "" {
+			n := name{o.Namespace, service}
+			x.slices[n] = append(x.slices[n], o)
+		}
+	}
+	for _, o := range s.Secrets {
+		x.secrets[nameOf(o)] = o
+	}
+	for _, o := range s.Namespaces {
+		x.namespaces[o.Name] = labels.Set(o.Labels)
+	}
+	x.addPolicies(s.BackendTLSPolicies)
+	return x
+}
+
+func (x *index) addPolicies(objects []*gatewayv1.BackendTLSPolicy) {
+	sorted := slices.SortedFunc(slices.Values(objects), func(a, b *gatewayv1.BackendTLSPolicy) int {
+		return older(&a.ObjectMeta, &b.ObjectMeta)
+	})
+	for _, o := range sorted {
+		p := &policy{object: o, ancestors: map[name]*gateway{}}
+		x.policyList = append(x.policyList, p)
+		for _, t := range o.Spec.TargetRefs {
+			if t.Group == "" && t.Kind == kindService {
+				n := name{o.Namespace, string(t.Name)}
+				x.policies[n] = append(x.policies[n], p)
+			}
+		}
+	}
+}
+
+// policyFor returns the oldest policy that asks for TLS to a port of a Service.
+func (x *index) policyFor(service name, portName string) *policy {
+	for _, p := range x.policies[service] {
+		for _, t := range p.object.Spec.TargetRefs {
+			if t.Group == "" && t.Kind == kindService && string(t.Name) == service.name &&
+				(t.SectionName == nil || string(*t.SectionName) == portName) {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+// labelsOf returns the labels of a namespace. One that isn't known has the label that every namespace has.
+func (x *index) labelsOf(namespace string) labels.Set {
+	if set, ok := x.namespaces[namespace]; ok {
+		return set
+	}
+	return labels.Set{corev1.LabelMetadataName: namespace}
+}

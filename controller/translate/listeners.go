@@ -1,0 +1,170 @@
+package translate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// protocolNeeds are the protocols of R1 with what the proxy must have for them (R2).
+var protocolNeeds = map[gatewayv1.ProtocolType][]model.Feature{
+	gatewayv1.HTTPProtocolType:  {model.FeatureHTTP2, model.FeatureH2C, model.FeatureGRPC},
+	gatewayv1.HTTPSProtocolType: {model.FeatureHTTP2, model.FeatureTLS, model.FeatureGRPC},
+}
+
+// checkListeners looks at each listener by itself.
+func (g *graph) checkListeners() {
+	for _, gw := range g.gateways {
+		for _, l := range gw.listeners {
+			g.checkProtocol(l)
+			l.checkTLS()
+			l.checkKinds()
+			l.checkNamespaces()
+		}
+	}
+}
+
+func (g *graph) checkProtocol(l *listener) {
+	needs, ok := protocolNeeds[l.spec.Protocol]
+	if !ok {
+		l.refuse(gatewayv1.ListenerReasonUnsupportedProtocol,
+			fmt.Sprintf("%s.protocol: %s isn't supported; use HTTP or HTTPS", l.field, l.spec.Protocol))
+		return
+	}
+	for _, f := range needs {
+		if why, missing := g.caps.Missing[f]; missing {
+			l.refuse(gatewayv1.ListenerReasonUnsupportedProtocol,
+				fmt.Sprintf("%s.protocol: %s needs %s: %s", l.field, l.spec.Protocol, f, why))
+			return
+		}
+	}
+}
+
+// checkTLS refuses TLS settings that would otherwise be left out without a word.
+func (l *listener) checkTLS() {
+	t := l.spec.TLS
+	if l.spec.Protocol != gatewayv1.HTTPSProtocolType {
+		if t != nil && l.spec.Protocol == gatewayv1.HTTPProtocolType {
+			l.refuse(gatewayv1.ListenerReasonUnsupportedValue, l.field+".tls: a listener of protocol HTTP has no TLS; use HTTPS")
+		}
+		return
+	}
+	if field := l.gateway.validatesClients(l.spec.Port); field != "" {
+		l.refuse(gatewayv1.ListenerReasonUnsupportedValue, field+": client certificates aren't supported yet")
+	}
+	if t == nil {
+		return
+	}
+	if m := deref(t.Mode, gatewayv1.TLSModeTerminate); m != gatewayv1.TLSModeTerminate {
+		l.refuse(gatewayv1.ListenerReasonUnsupportedValue,
+			fmt.Sprintf("%s.tls.mode: %s isn't supported; use Terminate", l.field, m))
+	}
+	if len(t.Options) > 0 {
+		keys := make([]string, 0, len(t.Options))
+		for k := range t.Options {
+			keys = append(keys, string(k))
+		}
+		slices.Sort(keys)
+		l.refuse(gatewayv1.ListenerReasonUnsupportedValue,
+			fmt.Sprintf("%s.tls.options: %s: no option is supported", l.field, strings.Join(keys, ", ")))
+	}
+}
+
+// checkKinds works out the kinds of routes that may attach. HTTPRoutes are known, for GRPCRoutes compete with
+// them (R25), but not supported.
+func (l *listener) checkKinds() {
+	group := gatewayv1.Group(groupGateway)
+	l.kinds = []gatewayv1.RouteGroupKind{}
+	if protocolNeeds[l.spec.Protocol] == nil {
+		return
+	}
+	grpc := gatewayv1.RouteGroupKind{Group: &group, Kind: gatewayv1.Kind(model.GRPCRoute)}
+	if l.spec.AllowedRoutes == nil || len(l.spec.AllowedRoutes.Kinds) == 0 {
+		l.kinds, l.allowGRPC, l.allowHTTP = append(l.kinds, grpc), true, true
+		return
+	}
+	for i, k := range l.spec.AllowedRoutes.Kinds {
+		ours := deref(k.Group, group) == group
+		switch {
+		case ours && k.Kind == grpc.Kind:
+			if !l.allowGRPC {
+				l.kinds, l.allowGRPC = append(l.kinds, grpc), true
+			}
+			continue
+		case ours && k.Kind == gatewayv1.Kind(model.HTTPRoute):
+			l.allowHTTP = true
+		}
+		l.refs = append(l.refs, problem{
+			string(gatewayv1.ListenerReasonInvalidRouteKinds),
+			fmt.Sprintf("%s.allowedRoutes.kinds[%d]: %s isn't supported; use GRPCRoute", l.field, i, k.Kind),
+		})
+	}
+}
+
+// namespaceRule says from which namespaces routes may attach.
+type namespaceRule struct {
+	all      bool
+	same     string          // only this namespace, unless ""
+	selector labels.Selector // nil for none
+}
+
+func (l *listener) checkNamespaces() {
+	l.namespaces.same = l.gateway.name.namespace
+	if l.spec.AllowedRoutes == nil || l.spec.AllowedRoutes.Namespaces == nil {
+		return
+	}
+	rule := l.spec.AllowedRoutes.Namespaces
+	switch from := deref(rule.From, gatewayv1.NamespacesFromSame); from {
+	case gatewayv1.NamespacesFromSame:
+	case gatewayv1.NamespacesFromAll:
+		l.namespaces = namespaceRule{all: true}
+	case gatewayv1.NamespacesFromSelector:
+		selector, err := metav1.LabelSelectorAsSelector(rule.Selector)
+		l.namespaces = namespaceRule{selector: selector}
+		if err != nil {
+			l.refuse(gatewayv1.ListenerReasonUnsupportedValue,
+				fmt.Sprintf("%s.allowedRoutes.namespaces.selector: %v", l.field, err))
+		}
+	default:
+		l.namespaces = namespaceRule{}
+		if from != gatewayv1.NamespacesFromNone {
+			l.refuse(gatewayv1.ListenerReasonUnsupportedValue,
+				fmt.Sprintf("%s.allowedRoutes.namespaces.from: %s isn't supported; use Same, All or Selector", l.field, from))
+		}
+	}
+}
+
+// allows says whether routes of a namespace may attach.
+func (r namespaceRule) allows(namespace string, x *index) bool {
+	switch {
+	case r.all:
+		return true
+	case r.selector != nil:
+		return r.selector.Matches(x.labelsOf(namespace))
+	}
+	return r.same != "" && r.same == namespace
+}
+
+// allowsKind says whether routes of a kind may attach.
+func (l *listener) allowsKind(kind model.RouteKind) bool {
+	if kind == model.GRPCRoute {
+		return l.allowGRPC
+	}
+	return l.allowHTTP
+}
+
+func (l *listener) refuse(reason gatewayv1.ListenerConditionReason, message string) {
+	l.refused = join(l.refused, string(reason), message)
+}
+
+// served says whether the listener gets into the model.
+func (l *listener) served() bool {
+	return l.gateway.refused == nil && !l.gateway.unserved && l.refused == nil && l.conflict == nil &&
+		(l.spec.Protocol != gatewayv1.HTTPSProtocolType || len(l.keyPairs) > 0)
+}

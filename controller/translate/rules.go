@@ -1,0 +1,126 @@
+package translate
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// translateRules turns the rules of every GRPCRoute into the model's, once: the listeners of a route share
+// them.
+func (g *graph) translateRules() {
+	total := 0
+	for _, r := range g.routes {
+		if r.grpc != nil {
+			total += len(r.grpc.Spec.Rules)
+		}
+	}
+	g.ruleSlab = make([]model.Rule, 0, total)
+	for _, r := range g.routes {
+		if r.grpc == nil {
+			continue
+		}
+		r.rules = make([]*model.Rule, 0, len(r.grpc.Spec.Rules))
+		for i := range r.grpc.Spec.Rules {
+			g.translateRule(r, i)
+		}
+	}
+}
+
+// translateRule adds one rule of a route. A rule that can't be matched is dropped (R9, R31); one that can be
+// matched and not served as written answers an error, for its calls must neither skip what it asks for nor
+// fall to a wider rule (R22).
+func (g *graph) translateRule(r *route, i int) {
+	spec := &r.grpc.Spec.Rules[i]
+	matches, bad, fatal := g.matches(spec.Matches, i)
+	if fatal && r.fatal == nil {
+		r.fatal = bad
+	}
+	if bad != nil {
+		r.drop(i, bad)
+		return
+	}
+	g.ruleSlab = append(g.ruleSlab, model.Rule{
+		Source: model.Source{
+			Kind: r.kind, Namespace: r.name.namespace, Name: r.name.name, Rule: i,
+			RuleName: string(deref(spec.Name, "")), Created: r.created,
+		},
+		Matches: matches,
+	})
+	rule := &g.ruleSlab[len(g.ruleSlab)-1]
+	r.rules = append(r.rules, rule)
+
+	changes, bad, unresolved := g.filters(spec.Filters, func() string { return ruleField(i) + ".filters" })
+	if bad == nil && spec.SessionPersistence != nil {
+		bad = &problem{string(gatewayv1.RouteReasonUnsupportedValue),
+			ruleField(i) + ".sessionPersistence: isn't supported yet; remove it"}
+	}
+	g.backends(r, rule, spec.BackendRefs, changes)
+	switch {
+	case bad != nil:
+		r.drop(i, bad)
+		answer(rule, model.Internal, r.object()+": "+bad.message)
+	case unresolved != nil:
+		r.refs = append(r.refs, *unresolved)
+		r.unresolved = append(r.unresolved, dropped{i, *unresolved})
+		r.valid++
+		answer(rule, model.Internal, r.object()+": "+unresolved.message)
+	default:
+		r.valid++
+	}
+}
+
+// answer makes the proxy answer every call of a rule.
+func answer(rule *model.Rule, code model.Code, message string) {
+	rule.Backends, rule.Status = nil, &model.Status{Code: code, Message: message}
+}
+
+// drop notes a rule that isn't served as written.
+func (r *route) drop(rule int, p *problem) {
+	r.dropped = append(r.dropped, dropped{rule, *p})
+}
+
+// dropMessage names the rules that aren't served as written: "Rule 1: …; Rule 4: …".
+func (r *route) dropMessage() string {
+	list := make([]problem, len(r.dropped))
+	for i, d := range r.dropped {
+		list[i] = problem{d.reason, fmt.Sprintf("Rule %d: %s", d.rule, d.message)}
+	}
+	return messages(list, "; ")
+}
+
+// invalid says why no parent can accept the route: a value that refuses all of it, or no rule that is valid.
+func (r *route) invalid() *problem {
+	switch {
+	case r.fatal != nil:
+		return r.fatal
+	case r.valid == 0 && len(r.dropped) > 0:
+		return &problem{r.dropped[0].reason, "no rule is valid: " + r.dropMessage()}
+	}
+	return nil
+}
+
+// maxNamed is how many problems one message names: a condition's message has room for 32,768 bytes.
+const maxNamed = 16
+
+// messages joins the messages of problems.
+func messages(list []problem, separator string) string {
+	var b strings.Builder
+	for i, p := range list {
+		if i == maxNamed {
+			fmt.Fprintf(&b, "%sand %d more", separator, len(list)-i)
+			break
+		}
+		if i > 0 {
+			b.WriteString(separator)
+		}
+		b.WriteString(p.message)
+	}
+	return b.String()
+}
+
+func ruleField(i int) string { return "spec.rules[" + strconv.Itoa(i) + "]" }
