@@ -71,14 +71,15 @@ func (g *graph) selectListeners(r *route, p *parent) {
 		narrow(gatewayv1.RouteReasonNoMatchingParent, func() string { return noListener(p) }, p.names)
 	}
 	narrow(gatewayv1.RouteReasonNotAllowedByListeners, func() string {
-		return fmt.Sprintf("allowedRoutes of Gateway %s doesn't let a %s of namespace %s attach%s; change allowedRoutes of the listener, or move the route",
-			p.gateway.name, r.kind, r.name.namespace, p.section())
-	}, func(l *listener) bool {
-		return l.allowsKind(r.kind) && l.namespaces.allows(r.name.namespace, &g.index)
-	})
+		return fmt.Sprintf("no listener of Gateway %s%s takes a %s; change its allowedRoutes.kinds or protocol", p.gateway.name, p.section(" (listener", ")"), r.kind)
+	}, func(l *listener) bool { return l.allowsKind(r.kind) })
+	narrow(gatewayv1.RouteReasonNotAllowedByListeners, func() string {
+		return fmt.Sprintf("allowedRoutes.namespaces of Gateway %s%s doesn't take routes of namespace %s; change it there, or move the route",
+			p.gateway.name, p.section(" (listener", ")"), r.name.namespace)
+	}, func(l *listener) bool { return l.namespaces.allows(r.name.namespace, &g.index) })
 	narrow(gatewayv1.RouteReasonNoMatchingListenerHostname, func() string {
 		return fmt.Sprintf("spec.hostnames: none of %s has hosts in common with a hostname of Gateway %s%s",
-			strings.Join(r.hostnames, ", "), p.gateway.name, p.section())
+			strings.Join(r.hostnames, ", "), p.gateway.name, p.section(" (listener", ")"))
 	}, func(l *listener) bool {
 		return slices.ContainsFunc(r.hostnames, func(h string) bool { _, ok := intersect(l.hostname, h); return ok })
 	})
@@ -95,11 +96,11 @@ func noListener(p *parent) string {
 	for _, l := range p.gateway.listeners {
 		have = append(have, fmt.Sprintf("%q (port %d)", l.spec.Name, l.spec.Port))
 	}
-	return fmt.Sprintf("parentRefs: Gateway %s has no listener%s; it has %s", p.gateway.name, p.section(), strings.Join(have, ", "))
+	return fmt.Sprintf("parentRefs: Gateway %s has no listener%s; it has %s", p.gateway.name, p.section("", ""), strings.Join(have, ", "))
 }
 
-// section is the part of a message that names the listener that a parentRef asks for.
-func (p *parent) section() string {
+// section says which listeners a parentRef asks for, between two texts; "" when it asks for all.
+func (p *parent) section(before, after string) string {
 	s := ""
 	if p.ref.SectionName != nil {
 		s += fmt.Sprintf(" %q", *p.ref.SectionName)
@@ -107,10 +108,10 @@ func (p *parent) section() string {
 	if p.ref.Port != nil {
 		s += fmt.Sprintf(" of port %d", *p.ref.Port)
 	}
-	if s != "" {
-		return " with the name and port asked for:" + s
+	if s == "" {
+		return ""
 	}
-	return ""
+	return before + s + after
 }
 
 func (p *parent) refuse(reason gatewayv1.RouteConditionReason, message string) {

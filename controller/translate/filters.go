@@ -122,14 +122,14 @@ func changeable(headerName string) (string, error) {
 // settable says why a filter can't set a value.
 func (g *graph) settable(value string) error {
 	if value == "" {
-		return errors.New("is empty; use remove")
+		return errors.New("no value; use remove to delete a header")
 	}
 	if i := control(value); i >= 0 {
-		return fmt.Errorf("has the control character %q, which no header may have", value[i])
+		return fmt.Errorf("control character %q: no header may have one", value[i])
 	}
 	if limit := g.caps.Limits.HeaderValue; limit > 0 {
 		if n := model.EscapedLen(value); n > limit {
-			return fmt.Errorf("is too long for %s: %d bytes once it is escaped, and %d is the most", g.caps.Proxy, n, limit)
+			return fmt.Errorf("too long for %s: %d bytes once it is escaped, and %d is the most", g.caps.Proxy, n, limit)
 		}
 	}
 	return nil

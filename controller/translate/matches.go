@@ -138,10 +138,10 @@ func (g *graph) header(h *gatewayv1.GRPCHeaderMatch) (m model.ValueMatch, fatal 
 	case gatewayv1.GRPCHeaderMatchExact:
 		m.Value = h.Value
 		if h.Value == "" {
-			return m, false, part("value", "is empty; give a value")
+			return m, false, part("value", "no value; give one")
 		}
 		if i := control(h.Value); i >= 0 {
-			return m, false, part("value", "has the control character %q, which no header has", h.Value[i])
+			return m, false, part("value", "control character %q: no header has one", h.Value[i])
 		}
 		if err := g.fits(model.EscapedLen(h.Value)); err != nil {
 			return m, false, part("value", "%w", err)
@@ -184,7 +184,7 @@ func (g *graph) pattern(text string) (*pattern.Pattern, error) {
 // fits says whether the proxy takes a value to match of so many bytes.
 func (g *graph) fits(n int) error {
 	if limit := g.caps.Limits.MatchValue; limit > 0 && n > limit {
-		return fmt.Errorf("is too long for %s: %d bytes once it is escaped, and %d is the most", g.caps.Proxy, n, limit)
+		return fmt.Errorf("too long for %s: %d bytes once it is escaped, and %d is the most", g.caps.Proxy, n, limit)
 	}
 	return nil
 }

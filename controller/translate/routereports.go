@@ -43,6 +43,9 @@ func (r *route) appendConditions(out []metav1.Condition, p *parent, gen int64) [
 	} else {
 		out = append(out, status.RouteAccepted(gen, r.acceptedMessage(p)))
 	}
+	if r.grpc == nil {
+		return out // the references of an HTTPRoute weren't looked at
+	}
 	if len(r.refs) > 0 {
 		out = append(out, status.RouteRefsNotResolved(gen, gatewayv1.RouteConditionReason(r.refs[0].reason), messages(r.refs, "; ")))
 	} else {

@@ -59,19 +59,22 @@ func (g *graph) translateRule(r *route, i int) {
 		bad = &problem{string(gatewayv1.RouteReasonUnsupportedValue),
 			ruleField(i) + ".sessionPersistence: isn't supported yet; remove it"}
 	}
+	others := len(r.clusters)
 	g.backends(r, rule, spec.BackendRefs, changes)
 	switch {
 	case bad != nil:
 		r.drop(i, bad)
-		answer(rule, model.Internal, r.object()+": "+bad.message)
 	case unresolved != nil:
 		r.refs = append(r.refs, *unresolved)
 		r.unresolved = append(r.unresolved, dropped{i, *unresolved})
 		r.valid++
-		answer(rule, model.Internal, r.object()+": "+unresolved.message)
+		bad = unresolved
 	default:
 		r.valid++
+		return
 	}
+	answer(rule, model.Internal, r.object()+": "+bad.message)
+	r.clusters = r.clusters[:others] // the rule sends nothing to its own
 }
 
 // answer makes the proxy answer every call of a rule.
