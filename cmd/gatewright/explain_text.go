@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/gatewright/gatewright/controller/status"
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// shownOthers is how many rules that were not looked at an explanation shows without --verbose.
+const shownOthers = 8
+
+// text writes an explanation for a person.
+func (e *explanation) text(out io.Writer, verbose bool) error {
+	b := &strings.Builder{}
+	e.callText(b)
+	if len(e.Candidates) > 0 {
+		fmt.Fprintln(b, "\nCandidates, the first that matches serves")
+		candidatesText(b, e.Candidates)
+	}
+	if len(e.Others) > 0 {
+		shown := len(e.Others)
+		if !verbose {
+			shown = min(shown, shownOthers)
+		}
+		fmt.Fprintln(b, "\nOther rules of this listener")
+		candidatesText(b, e.Others[:shown])
+		if rest := len(e.Others) - shown; rest > 0 {
+			fmt.Fprintf(b, "  and %d more: -v shows them\n", rest)
+		}
+	}
+	e.answerText(b)
+	if e.Checked {
+		fmt.Fprintln(b, "\nThe reference evaluator agrees.")
+	}
+	if len(e.Refused) > 0 {
+		fmt.Fprintln(b, "\nTakes no part, for its status refuses it")
+		var refused []status.Refusal
+		for _, r := range e.Refused {
+			refused = append(refused, status.Refusal(r))
+		}
+		refusalsText(b, refused)
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+func (e *explanation) callText(b *strings.Builder) {
+	fmt.Fprintf(b, "Call      %s for %s\n", e.Call.Path, e.Call.Authority)
+	for _, h := range e.Call.Headers {
+		fmt.Fprintf(b, "          %s\n", h)
+	}
+	if e.Call.SNI != "" {
+		fmt.Fprintf(b, "          over TLS, server name %s\n", e.Call.SNI)
+	}
+	if l := e.Listener; l != nil {
+		fmt.Fprintf(b, "Listener  %s of Gateway %s: %s, port %d, %s\n", l.Name, l.Gateway, l.Protocol, l.Port, hostname(l.Hostname))
+	} else {
+		fmt.Fprintln(b, "Listener  none")
+	}
+}
+
+func candidatesText(b *strings.Builder, list []candidate) {
+	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	for i, c := range list {
+		verdict := "serves"
+		if !c.Serves {
+			verdict = "no: " + c.Why
+		}
+		rule := c.Rule
+		if c.Match > 0 {
+			rule += " match " + strconv.Itoa(c.Match)
+		}
+		fmt.Fprintf(w, "  %d\t%s\t%s\t%s\t%s\n", i+1, rule, hostname(c.Hostname), c.Wants, verdict)
+	}
+	_ = w.Flush() // A builder takes everything.
+}
+
+func (e *explanation) answerText(b *strings.Builder) {
+	a := e.Answer
+	if a.Rule != "" {
+		fmt.Fprintf(b, "\nServed by %s\n", a.Rule)
+	}
+	if a.Proxy != "" {
+		if a.Rule == "" {
+			fmt.Fprintln(b)
+		}
+		fmt.Fprintf(b, "The proxy answers %s\n", a.Proxy)
+	}
+	for _, s := range a.Backends {
+		fmt.Fprintf(b, "  %s of the calls: ", percentText(s.Percent))
+		switch {
+		case s.Service == "":
+			fmt.Fprintf(b, "the proxy answers %s\n", s.Proxy)
+		case s.Proxy != "":
+			fmt.Fprintf(b, "Service %s, %s\n", s.Service, s.Proxy)
+		default:
+			fmt.Fprintf(b, "Service %s at %s\n", s.Service, strings.Join(s.Endpoints, ", "))
+		}
+		changesText(b, "request", s.RequestHeaders)
+		changesText(b, "response", s.ResponseHeaders)
+	}
+}
+
+// percentText gives two decimals at most.
+func percentText(p float64) string {
+	return strconv.FormatFloat(math.Round(p*100)/100, 'f', -1, 64) + "%"
+}
+
+func changesText(b *strings.Builder, side string, changes []model.HeaderChange) {
+	for _, c := range changes {
+		switch {
+		case len(c.Values) == 0:
+			fmt.Fprintf(b, "      %s header %s is removed\n", side, c.Name)
+		case c.Keep:
+			fmt.Fprintf(b, "      %s header %s gets %s as well\n", side, c.Name, quoted(c.Values))
+		default:
+			fmt.Fprintf(b, "      %s header %s becomes %s\n", side, c.Name, quoted(c.Values))
+		}
+	}
+}
+
+func quoted(values []string) string {
+	var out []string
+	for _, v := range values {
+		out = append(out, strconv.Quote(v))
+	}
+	return strings.Join(out, ", ")
+}

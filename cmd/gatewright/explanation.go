@@ -1,0 +1,304 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gatewright/gatewright/controller/status"
+	"github.com/gatewright/gatewright/generators/matching"
+	"github.com/gatewright/gatewright/generators/matching/reference"
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// explanation is explain's answer, for a machine to read.
+type explanation struct {
+	Call     explainedCall      `json:"call"`
+	Listener *explainedListener `json:"listener,omitempty"`
+	// Candidates are the matches that were looked at, in order of precedence; the last one serves when any does.
+	Candidates []candidate `json:"candidates,omitempty"`
+	// Others are the rules of the listener that were not looked at.
+	Others []candidate `json:"others,omitempty"`
+	Answer answer      `json:"answer"`
+	// Refused is what takes no part, for its status refuses it.
+	Refused []explainedRefusal `json:"refused,omitempty"`
+	// Checked says that the reference evaluator agrees.
+	Checked bool `json:"checked,omitempty"`
+}
+
+type explainedCall struct {
+	Authority string   `json:"authority"`
+	Path      string   `json:"path"`
+	Headers   []string `json:"headers,omitempty"`
+	SNI       string   `json:"sni,omitempty"`
+}
+
+type explainedListener struct {
+	Gateway  string         `json:"gateway"`
+	Name     string         `json:"name"`
+	Protocol model.Protocol `json:"protocol"`
+	Port     int32          `json:"port"`
+	Hostname string         `json:"hostname,omitempty"`
+}
+
+type candidate struct {
+	Rule  string `json:"rule"`
+	Match int    `json:"match"`
+	// Wants is what the match asks for.
+	Wants string `json:"wants"`
+	// Hostname is the route's, "" for a route without.
+	Hostname string `json:"hostname,omitempty"`
+	Serves   bool   `json:"serves"`
+	// Why says why it was passed over.
+	Why string `json:"why,omitempty"`
+}
+
+// answer is who answers the call: backends, or the proxy itself.
+type answer struct {
+	Rule     string  `json:"rule,omitempty"`
+	Backends []share `json:"backends,omitempty"`
+	// Proxy is what the proxy answers by itself, when there are no backends.
+	Proxy string `json:"proxy,omitempty"`
+}
+
+// share is one backend's part of the calls.
+type share struct {
+	Percent   float64  `json:"percent"`
+	Service   string   `json:"service,omitempty"`
+	Endpoints []string `json:"endpoints,omitempty"`
+	// Proxy is what the proxy answers instead of a backend.
+	Proxy           string               `json:"proxy,omitempty"`
+	RequestHeaders  []model.HeaderChange `json:"requestHeaders,omitempty"`
+	ResponseHeaders []model.HeaderChange `json:"responseHeaders,omitempty"`
+}
+
+type explainedRefusal struct {
+	Object    string `json:"object"`
+	Where     string `json:"where,omitempty"`
+	Condition string `json:"condition"`
+	Reason    string `json:"reason"`
+	Message   string `json:"message"`
+}
+
+// codeNames are the gRPC names of the codes that a proxy answers with.
+var codeNames = map[model.Code]string{
+	model.DeadlineExceeded:  "DEADLINE_EXCEEDED",
+	model.ResourceExhausted: "RESOURCE_EXHAUSTED",
+	model.Unimplemented:     "UNIMPLEMENTED",
+	model.Internal:          "INTERNAL",
+	model.Unavailable:       "UNAVAILABLE",
+}
+
+func newExplanation(p *pipeline, trace matching.Trace, call model.Call) *explanation {
+	e := &explanation{Call: explainedCall{Authority: call.Authority, Path: call.Path}}
+	for _, h := range call.Headers {
+		e.Call.Headers = append(e.Call.Headers, h.Name+": "+h.Value)
+	}
+	if trace.Port != nil && trace.Port.Protocol == model.HTTPS {
+		e.Call.SNI = call.SNI
+	}
+	if l := trace.Listener; l != nil {
+		e.Listener = &explainedListener{l.Gateway, l.Name, trace.Port.Protocol, trace.Port.Port, l.Hostname}
+	}
+	for _, s := range trace.Steps {
+		e.Candidates = append(e.Candidates, candidate{
+			Rule:     s.Rule.Source.String(),
+			Match:    s.Candidate.Match,
+			Wants:    matchText(s.Rule.Matches[s.Candidate.Match]),
+			Hostname: s.Scope.Hostname,
+			Serves:   s.Failed == nil,
+			Why:      s.Why,
+		})
+	}
+	e.addOthers(p.result.Gateways, trace, call)
+	e.Answer = newAnswer(p.result.Gateways, trace, call)
+	e.addRefused(p.refused)
+	return e
+}
+
+func (e *explanation) addRefused(refused []status.Refusal) {
+	for _, r := range refused {
+		e.Refused = append(e.Refused, explainedRefusal{r.Object, r.Where, r.Condition, r.Reason, r.Message})
+	}
+}
+
+// addOthers lists the matches of the listener's rules that no lookup has found, each with the reason.
+func (e *explanation) addOthers(m model.Gateways, trace matching.Trace, call model.Call) {
+	if trace.Class == nil {
+		return
+	}
+	type key struct {
+		hostname string
+		rule     *model.Rule
+		match    int
+	}
+	seen := map[key]bool{}
+	for _, s := range trace.Steps {
+		seen[key{s.Scope.Hostname, s.Rule, s.Candidate.Match}] = true
+	}
+	for _, scope := range listenerOf(m, trace.Listener).Scopes {
+		for _, rule := range scope.Rules {
+			for i, match := range rule.Matches {
+				if seen[key{scope.Hostname, rule, i}] {
+					continue
+				}
+				other := candidate{Rule: rule.Source.String(), Match: i, Wants: matchText(match), Hostname: scope.Hostname}
+				other.Why = whyNot(scope.Hostname, rule.Source, match, call)
+				e.Others = append(e.Others, other)
+			}
+		}
+	}
+}
+
+// whyNot says why a match was not looked at: alone in the world it would match the call or not.
+func whyNot(hostname string, source model.Source, match model.Match, call model.Call) string {
+	if !model.HostnameCovers(hostname, call.Host()) {
+		return "its hostname doesn't match"
+	}
+	alone := model.Gateways{Gateways: []model.Gateway{{Listeners: []model.Listener{{Port: call.Port, Protocol: model.HTTP, Scopes: []model.Scope{
+		{Rules: []*model.Rule{{Source: source, Matches: []model.Match{match}}}},
+	}}}}}}
+	call.Gateway = "/"
+	if reference.Evaluate(alone, call).Rule != nil {
+		return "it comes after the one that serves"
+	}
+	return "it doesn't match the call"
+}
+
+func listenerOf(m model.Gateways, want *matching.Listener) *model.Listener {
+	for i := range m.Gateways {
+		g := &m.Gateways[i]
+		if g.Namespace+"/"+g.Name != want.Gateway {
+			continue
+		}
+		for j := range g.Listeners {
+			if g.Listeners[j].Name == want.Name {
+				return &g.Listeners[j]
+			}
+		}
+	}
+	return &model.Listener{}
+}
+
+// newAnswer is what the client gets.
+func newAnswer(m model.Gateways, trace matching.Trace, call model.Call) answer {
+	switch {
+	case trace.Port == nil:
+		return answer{Proxy: "nothing: no accepted listener has that port, so the connection is refused"}
+	case trace.Port.Protocol == model.HTTPS && trace.Handshake == nil:
+		return answer{Proxy: fmt.Sprintf("nothing: no listener of the port has the server name %q, so TLS is refused", call.SNI)}
+	case trace.Misdirected:
+		return answer{Proxy: fmt.Sprintf("HTTP 421: the server name %q belongs to listener %s, the host to listener %s", call.SNI, trace.Handshake.Name, trace.Listener.Name)}
+	case trace.Listener == nil:
+		return answer{Proxy: codeNames[model.Unimplemented] + ": no listener of the port is for this host"}
+	case trace.Rule == nil:
+		return answer{Proxy: codeNames[model.Unimplemented] + ": no rule matches"}
+	}
+	a := answer{Rule: trace.Rule.Source.String()}
+	if s := trace.Rule.Status; s != nil {
+		a.Proxy = statusText(s)
+		return a
+	}
+	var total int64
+	for _, b := range trace.Rule.Backends {
+		total += int64(b.Weight)
+	}
+	for _, b := range trace.Rule.Backends {
+		a.Backends = append(a.Backends, newShare(m, b, total))
+	}
+	return a
+}
+
+func newShare(m model.Gateways, b model.Backend, total int64) share {
+	s := share{
+		Percent:         100 * float64(b.Weight) / float64(total),
+		RequestHeaders:  b.RequestHeaders,
+		ResponseHeaders: b.ResponseHeaders,
+	}
+	if b.Status != nil {
+		s.Proxy = statusText(b.Status)
+		return s
+	}
+	i := slices.IndexFunc(m.Clusters, func(c model.Cluster) bool { return c.Name == b.Cluster })
+	c := &m.Clusters[i]
+	s.Service = fmt.Sprintf("%s/%s:%d", c.Namespace, c.Service, c.Port)
+	for _, ep := range c.Endpoints {
+		s.Endpoints = append(s.Endpoints, net.JoinHostPort(ep.Address, strconv.Itoa(int(ep.Port))))
+	}
+	if len(s.Endpoints) == 0 {
+		s.Proxy = codeNames[model.Unavailable] + ": the Service has no ready endpoint"
+	}
+	return s
+}
+
+func statusText(s *model.Status) string {
+	name, ok := codeNames[s.Code]
+	if !ok {
+		name = strconv.Itoa(int(s.Code))
+	}
+	return name + ": " + s.Message
+}
+
+// reachesBackend says whether any call like this one gets to a backend.
+func (e *explanation) reachesBackend() bool {
+	return slices.ContainsFunc(e.Answer.Backends, func(s share) bool { return s.Proxy == "" })
+}
+
+// matchText is what a match asks for, in one line.
+func matchText(m model.Match) string {
+	parts := []string{pathText(m.Path)}
+	if m.Method != "" {
+		parts = append(parts, "HTTP method "+m.Method)
+	}
+	for _, h := range m.Headers {
+		parts = append(parts, valueText("", h))
+	}
+	for _, q := range m.Query {
+		parts = append(parts, valueText("query parameter ", q))
+	}
+	return strings.Join(parts, " and ")
+}
+
+func pathText(p model.Path) string {
+	switch p.Kind {
+	case model.ExactPath:
+		return p.Value
+	case model.PrefixPath:
+		return p.Value + "/…"
+	case model.RegexPath:
+		return fmt.Sprintf("path ~ %q", p.Regex)
+	case model.ServicePath:
+		return "/" + p.Service + "/*"
+	case model.MethodPath:
+		return "/*/" + p.Method
+	case model.SegmentsPath:
+		return segmentsText(p)
+	}
+	return "any method"
+}
+
+func segmentsText(p model.Path) string {
+	var parts []string
+	switch {
+	case p.ServiceRegex != nil:
+		parts = append(parts, fmt.Sprintf("service ~ %q", p.ServiceRegex))
+	case p.Service != "":
+		parts = append(parts, "service "+p.Service)
+	}
+	switch {
+	case p.MethodRegex != nil:
+		parts = append(parts, fmt.Sprintf("method ~ %q", p.MethodRegex))
+	case p.Method != "":
+		parts = append(parts, "method "+p.Method)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func valueText(what string, m model.ValueMatch) string {
+	if m.Regex != nil {
+		return fmt.Sprintf("%s%s ~ %q", what, m.Name, m.Regex)
+	}
+	return fmt.Sprintf("%s%s = %q", what, m.Name, m.Value)
+}

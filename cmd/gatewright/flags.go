@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/gatewright/gatewright/generators"
+)
+
+// options are the flags of one subcommand. A flag means the same wherever it occurs, but for -o: a folder for
+// generate, a format for the others.
+type options struct {
+	*logOptions
+
+	filenames    []string
+	gatewayClass string
+	backends     string
+
+	proxy        string
+	proxyBinary  string
+	proxyVersion string
+
+	output    string
+	stateDir  string
+	templates string
+	layout    string
+	check     bool
+}
+
+// logOptions are the flags that every subcommand has.
+type logOptions struct {
+	logFormat string
+	verbose   bool
+}
+
+func (o *logOptions) flags(f *pflag.FlagSet) {
+	choice(f, &o.logFormat, "log-format", "", "text", []string{"text", "json"}, "what is written to stderr: text for people, or one JSON object a line")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "say more: everything that is refused, and how long each step took")
+}
+
+func (o *options) inputFlags(f *pflag.FlagSet) {
+	f.StringArrayVarP(&o.filenames, "filename", "f", nil, "YAML `file` or folder with manifests, - for stdin; repeatable")
+	f.StringVar(&o.gatewayClass, "gateway-class", "", "serve the Gateways of the class with this `name`, whatever its controllerName")
+	choice(f, &o.backends, "backends", "", "endpoints", []string{"endpoints", "dns", "clusterip"},
+		"where Services are reached: at the endpoints of their EndpointSlices, their DNS name or their cluster IP")
+}
+
+func (o *options) proxyFlags(f *pflag.FlagSet) {
+	choice(f, &o.proxy, "proxy", "", proxies[0].name, proxyNames(), "the proxy to serve with")
+	f.StringVar(&o.proxyBinary, "proxy-binary", "", "ask this `binary` what it can do")
+	f.StringVar(&o.proxyVersion, "proxy-version", "", "take this `version` of the proxy, with no binary at hand")
+}
+
+func (o *options) renderFlags(f *pflag.FlagSet) {
+	f.StringVarP(&o.output, "output", "o", "", "`folder` to write, - for stdout")
+	choice(f, &o.layout, "layout", "", string(generators.LayoutFull), []string{string(generators.LayoutFull), string(generators.LayoutInclude)},
+		"full to start the proxy from, include for a configuration of your own to include")
+	f.StringVar(&o.templates, "templates", "", "`folder` with templates that replace built-in ones by name")
+	f.StringVar(&o.stateDir, "state-dir", "", "`folder` on the proxy's machine where it answers, on a socket, which configuration is running")
+}
+
+// formatFlag is -o of the subcommands that print.
+func (o *options) formatFlag(f *pflag.FlagSet, formats ...string) {
+	choice(f, &o.output, "output", "o", formats[0], formats, "format")
+}
+
+// choiceValue is a flag with a few allowed values.
+type choiceValue struct {
+	value   *string
+	allowed []string
+}
+
+func choice(f *pflag.FlagSet, value *string, name, short, fallback string, allowed []string, usage string) {
+	*value = fallback
+	f.VarP(&choiceValue{value, allowed}, name, short, usage)
+}
+
+func (c *choiceValue) String() string { return *c.value }
+
+func (c *choiceValue) Type() string { return strings.Join(c.allowed, "|") }
+
+func (c *choiceValue) Set(s string) error {
+	if !slices.Contains(c.allowed, s) {
+		return fmt.Errorf("it must be %s", either(c.allowed))
+	}
+	*c.value = s
+	return nil
+}
+
+// either is "a, b or c".
+func either(words []string) string {
+	if len(words) == 1 {
+		return words[0]
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gatewright/gatewright/controller/resources"
+	"github.com/gatewright/gatewright/controller/status"
+	"github.com/gatewright/gatewright/controller/translate"
+	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// statusFile is the file of a rendered folder that holds every object's status.
+const statusFile = "status.yaml"
+
+// pipeline is what the manifests became: every subcommand that reads any starts from it.
+type pipeline struct {
+	caps    model.Capabilities
+	notes   []string
+	result  translate.Result
+	refused []status.Refusal
+	steps   []step
+}
+
+// step is how long a part of the work took.
+type step struct {
+	name string
+	took time.Duration
+}
+
+// translate goes load → complete → capabilities → translate.
+func (o *options) translate(ctx context.Context, stdin io.Reader) (*pipeline, error) {
+	if len(o.filenames) == 0 {
+		return nil, errors.New("no manifests: name them with -f FILE, -f FOLDER or -f - for stdin")
+	}
+	p := &pipeline{}
+	var snapshot *resources.Snapshot
+	var loadNotes, completeNotes []resources.Note
+	err := p.timed("load", func() (err error) {
+		snapshot, loadNotes, err = resources.Load(o.filenames, stdin)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	snapshot, completeNotes = resources.Complete(snapshot, resources.Completion{
+		GatewayClass: o.gatewayClass,
+		Controller:   translate.DefaultController,
+		Backends:     o.backends,
+	})
+	caps, capsNote, err := o.capabilities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p.caps = caps
+	if capsNote != "" {
+		p.notes = append(p.notes, capsNote)
+	}
+	for _, n := range append(loadNotes, completeNotes...) {
+		p.notes = append(p.notes, n.String())
+	}
+	return p, p.timed("translate", func() error {
+		p.result = translate.Translate(snapshot, caps, translate.Options{
+			Controller: translate.DefaultController,
+			Backends:   translate.Backends(o.backends),
+		})
+		p.refused = status.Refusals(p.result.Reports)
+		return nil
+	})
+}
+
+// render makes the files of the output folder: the proxy's and the status of every object.
+func (o *options) render(p *pipeline) ([]generators.File, error) {
+	g := generators.Options{Layout: generators.Layout(o.layout), Folder: "gatewright"}
+	if o.output != stdoutName {
+		abs, err := filepath.Abs(o.output)
+		if err != nil {
+			return nil, err
+		}
+		g.Folder = filepath.Base(abs)
+	}
+	proxy := proxyNamed(o.proxy)
+	if o.stateDir != "" {
+		abs, err := filepath.Abs(o.stateDir)
+		if err != nil {
+			return nil, fmt.Errorf("--state-dir: %w", err)
+		}
+		g.Marker = filepath.Join(abs, proxy.marker)
+	}
+	templates, err := openTemplates(o.templates)
+	if err != nil {
+		return nil, err
+	}
+	g.Templates = templates
+	var files []generators.File
+	err = p.timed("render", func() (err error) {
+		if files, err = proxy.generator(g).Render(p.result.Gateways, p.caps); err != nil {
+			return err
+		}
+		text, err := status.Marshal(p.result.Reports)
+		if err != nil {
+			return err
+		}
+		files = append(files, generators.File{Path: statusFile, Data: text})
+		generators.Sort(files)
+		return nil
+	})
+	return files, err
+}
+
+// openTemplates returns the folder of --templates; nil when there is none.
+func openTemplates(dir string) (fs.FS, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("--templates: %w", err)
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("--templates %s: it is a file: name the folder of the templates", dir)
+	}
+	return os.DirFS(dir), nil
+}
+
+func (p *pipeline) timed(name string, work func() error) error {
+	start := time.Now()
+	err := work()
+	p.steps = append(p.steps, step{name, time.Since(start)})
+	return err
+}

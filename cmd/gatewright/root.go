@@ -1,0 +1,35 @@
+package main
+
+import (
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func newRoot(log *logOptions) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "gatewright",
+		Short:         "Serve Gateway API GRPCRoutes on the proxy you already run",
+		Version:       buildVersion(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		// Without it, a wrong name is taken for an argument and help is printed as if all were well.
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetVersionTemplate("gatewright {{.Version}}\n")
+	root.CompletionOptions.HiddenDefaultCmd = true
+	log.flags(root.PersistentFlags())
+	root.AddCommand(newGenerate(log), newExplain(log), newGraph(log), newCapabilities(log))
+	return root
+}
+
+// buildVersion is what the Go tool noted in the binary.
+func buildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return strings.TrimSpace(info.Main.Version + " " + info.GoVersion)
+}

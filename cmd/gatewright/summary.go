@@ -1,0 +1,152 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/gatewright/gatewright/controller/status"
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// shownRefusals is how many refusals a summary shows without --verbose; status.yaml has them all.
+const shownRefusals = 20
+
+// served is one listener with the number of things that it serves.
+type served struct {
+	listener      *model.Listener
+	address       string
+	routes, rules int
+}
+
+// summary tells what is served, what is not and why, and what became of it.
+func (j *journal) summary(p *pipeline, outcome string) {
+	if j.json != nil {
+		j.summaryJSON(p, outcome)
+		return
+	}
+	fmt.Fprintf(j.out, "For %s %s%s\n", p.caps.Proxy, p.caps.Version, origin(p.caps))
+	j.servedText(p.result.Gateways)
+	if len(p.notes) > 0 {
+		fmt.Fprintln(j.out, "\nNotes")
+		for _, n := range p.notes {
+			fmt.Fprintf(j.out, "  %s\n", n)
+		}
+	}
+	shown := len(p.refused)
+	if !j.verbose {
+		shown = min(shown, shownRefusals)
+	}
+	if len(p.refused) > 0 {
+		fmt.Fprintln(j.out, "\nNot served")
+		refusalsText(j.out, p.refused[:shown])
+		if rest := len(p.refused) - shown; rest > 0 {
+			fmt.Fprintf(j.out, "  and %d more: -v shows them, %s holds them\n", rest, statusFile)
+		}
+	}
+	if outcome != "" {
+		fmt.Fprintf(j.out, "\n%s\n", outcome)
+	}
+	if j.verbose {
+		var parts []string
+		for _, s := range p.steps {
+			parts = append(parts, fmt.Sprintf("%s %s", s.name, s.took.Round(time.Millisecond/10)))
+		}
+		fmt.Fprintf(j.out, "Took %s.\n", strings.Join(parts, ", "))
+	}
+}
+
+func origin(c model.Capabilities) string {
+	if c.Origin == "" || c.Origin == "stated" {
+		return ""
+	}
+	return " (" + c.Origin + ")"
+}
+
+func (j *journal) servedText(m model.Gateways) {
+	fmt.Fprintln(j.out, "\nServed")
+	if len(m.Gateways) == 0 {
+		fmt.Fprintln(j.out, "  nothing: no Gateway is accepted")
+	}
+	for i := range m.Gateways {
+		g := &m.Gateways[i]
+		fmt.Fprintf(j.out, "  Gateway %s/%s\n", g.Namespace, g.Name)
+		if len(g.Listeners) == 0 {
+			fmt.Fprintln(j.out, "    nothing: no listener is accepted")
+		}
+		w := tabwriter.NewWriter(j.out, 0, 0, 2, ' ', 0)
+		for _, s := range servedBy(g) {
+			fmt.Fprintf(w, "    %s\t%s\t%s:%d\t%s\t%s, %s\n", s.listener.Name, s.listener.Protocol, s.address, s.listener.Port,
+				hostname(s.listener.Hostname), counted(s.routes, "route"), counted(s.rules, "rule"))
+		}
+		_ = w.Flush() // It can only fail as the writer below it does.
+	}
+}
+
+// servedBy counts the routes and rules of each listener; a rule under two hostnames is one.
+func servedBy(g *model.Gateway) []served {
+	address := "*"
+	if len(g.Addresses) > 0 {
+		address = strings.Join(g.Addresses, ",")
+	}
+	var out []served
+	for i := range g.Listeners {
+		l := &g.Listeners[i]
+		routes, rules := map[model.Source]bool{}, map[model.Source]bool{}
+		for _, scope := range l.Scopes {
+			for _, r := range scope.Rules {
+				rules[model.Source{Kind: r.Source.Kind, Namespace: r.Source.Namespace, Name: r.Source.Name, Rule: r.Source.Rule}] = true
+				routes[model.Source{Kind: r.Source.Kind, Namespace: r.Source.Namespace, Name: r.Source.Name}] = true
+			}
+		}
+		out = append(out, served{l, address, len(routes), len(rules)})
+	}
+	return out
+}
+
+func hostname(h string) string {
+	if h == "" {
+		return "any host"
+	}
+	return h
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// refusalsText lists what is refused: where and what in one line, why in the next.
+func refusalsText(out io.Writer, refused []status.Refusal) {
+	for _, r := range refused {
+		where := r.Object
+		if r.Where != "" {
+			where += ", " + r.Where
+		}
+		fmt.Fprintf(out, "  %s: %s (%s)\n      %s\n", where, r.Condition, r.Reason, strings.ReplaceAll(r.Message, "\n", "\n      "))
+	}
+}
+
+func (j *journal) summaryJSON(p *pipeline, outcome string) {
+	for i := range p.result.Gateways.Gateways {
+		g := &p.result.Gateways.Gateways[i]
+		for _, s := range servedBy(g) {
+			j.json.Info("listener served", "event", "served", "gateway", g.Namespace+"/"+g.Name, "listener", s.listener.Name,
+				"protocol", string(s.listener.Protocol), "address", s.address, "port", s.listener.Port, "hostname", s.listener.Hostname,
+				"routes", s.routes, "rules", s.rules)
+		}
+	}
+	j.notes(p.notes)
+	for _, r := range p.refused {
+		j.json.Warn(r.Message, "event", "refused", "object", r.Object, "where", r.Where, "condition", r.Condition, "reason", r.Reason)
+	}
+	took := map[string]float64{}
+	for _, s := range p.steps {
+		took[s.name] = s.took.Seconds()
+	}
+	j.json.Info(outcome, "event", "done", "proxy", p.caps.Proxy, "version", p.caps.Version.String(), "refused", len(p.refused), "seconds", took)
+}
