@@ -1,0 +1,62 @@
+package apply
+
+import (
+	"context"
+
+	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// Proxy is one running proxy, or one that is to run.
+type Proxy interface {
+	// Capabilities asks the binary that will run the configuration (R4).
+	Capabilities(ctx context.Context) (model.Capabilities, error)
+	// Generation says what the running configuration will answer once these files are served. The error means
+	// that no file tells it: a template was overridden and left it out.
+	Generation(files []generators.File) (string, error)
+	// Validate lets the proxy check the configuration in a folder. A *Refusal means that the proxy said no; any
+	// other error, that it couldn't be asked.
+	Validate(ctx context.Context, dir string) error
+	// Reload makes the proxy serve the folder, starting it when it should run and doesn't. nil means that this
+	// generation is answering; an error, that it isn't, and that the one before may still be.
+	Reload(ctx context.Context, dir, generation string) error
+}
+
+// Refusal is the error of a configuration that the proxy itself refuses.
+type Refusal struct {
+	// Message is the proxy's own.
+	Message string
+}
+
+func (r *Refusal) Error() string { return r.Message }
+
+// Configuration is all that a proxy serves at one time.
+type Configuration struct {
+	Model model.Gateways
+	Files []generators.File
+	// Generation is what the files tell when the proxy starts from them or reloads.
+	Generation string
+}
+
+// Updater is implemented by a Proxy that can take some changes without a reload. It works out for itself what
+// differs; Reload is called when Update says that it can't, and makes everything that Update did before moot.
+type Updater interface {
+	// Update brings the running proxy from one configuration to another. old is what it serves now: it was
+	// confirmed, by Reload or by Update. The files of next are not on disk yet; when Update has applied them they
+	// are written, checked and switched to, so that a restart serves the same. An error means that it isn't known
+	// what the proxy serves: a reload follows.
+	Update(ctx context.Context, old, next Configuration) (Update, error)
+}
+
+// Update is what became of an attempt to change a running proxy without a reload.
+type Update struct {
+	// Applied says that all calls are answered by the new configuration from now on. When it is false, nothing
+	// was changed, and a reload is needed.
+	Applied bool
+	// Reason says in a few words why a reload is needed ("a new listener: ns/gw web"), or what was done instead
+	// ("3 servers, 1 map"). It is logged.
+	Reason string
+	// Cause is Reason's kind, for metrics: one of a few fixed words in lower case such as "endpoints", "routes",
+	// "certificates", "listeners", "header-names", "filters".
+	Cause string
+}
