@@ -50,7 +50,7 @@ func claim() error {
 }
 
 // Unprivileged is the port that stands in for one which only root may bind.
-func Unprivileged(port int32) int32 {
+func Unprivileged[P ~int32](port P) P {
 	if port < 1024 {
 		return port + 20000
 	}

@@ -1,0 +1,365 @@
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"sigs.k8s.io/yaml"
+
+	"github.com/gatewright/gatewright/controller/resources"
+	"github.com/gatewright/gatewright/generators/matching/reference"
+	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/test/harness"
+)
+
+var (
+	seedFlag    = flag.Uint64("seed", 1, "the seed of the random configurations; 0 takes one from the clock")
+	configsFlag = flag.Int("configs", 52, "how many random configurations to serve")
+	callsFlag   = flag.Int("calls", 400, "how many calls to make to each random configuration")
+	onlyFlag    = flag.Int("config", -1, "serve only the random configuration of this number")
+)
+
+// concurrency is how many calls of one configuration are under way at a time.
+const concurrency = 16
+
+// TestProperty serves random configurations on every proxy: who answers a random call is who the reference
+// evaluator says. A failure is shown with the smallest configuration that still fails, and with the flags that
+// repeat it.
+func TestProperty(t *testing.T) {
+	seed := *seedFlag
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("-seed %d -configs %d -calls %d", seed, *configsFlag, *callsFlag)
+	secret := harness.Secret("default", "certificate", harness.Certificate(t, "example.com"))
+	backends := harness.NewBackends(t)
+	var configurations []func() configuration
+	for number := range *configsFlag {
+		if *onlyFlag < 0 || number == *onlyFlag {
+			// Whichever proxy comes to it first makes it for all.
+			configurations = append(configurations, sync.OnceValue(func() configuration { return newConfiguration(t, seed, number, secret) }))
+		}
+	}
+	for _, proxy := range harness.Proxies(t) {
+		t.Run(proxy.String(), func(t *testing.T) {
+			t.Parallel()
+			p := property{proxy: proxy, backends: backends, secret: secret, ends: map[string]int{}}
+			for _, c := range configurations {
+				if p.check(t, c()); t.Failed() {
+					return
+				}
+			}
+			t.Logf("%d calls, none wrong; they ended so: %s", p.calls, p.summary())
+		})
+	}
+}
+
+// configuration is a random configuration with random calls to it.
+type configuration struct {
+	seed     uint64
+	number   int
+	objects  *objects
+	snapshot *resources.Snapshot
+	calls    []model.Call
+}
+
+func newConfiguration(t harness.T, seed uint64, number int, secret string) configuration {
+	r := newRandom(seed, uint64(number))
+	o := r.objects()
+	c := configuration{seed: seed, number: number, objects: o, calls: make([]model.Call, *callsFlag)}
+	for i := range c.calls {
+		c.calls[i] = r.call(o)
+	}
+	c.snapshot = o.snapshot(t, secret)
+	return c
+}
+
+// property checks random configurations on one proxy.
+type property struct {
+	proxy    harness.Proxy
+	backends *harness.Backends
+	secret   string
+
+	mu    sync.Mutex
+	calls int
+	ends  map[string]int
+}
+
+// mismatch is a call that went wrong.
+type mismatch struct {
+	call      model.Call
+	got, want string
+}
+
+func (p *property) check(t *testing.T, c configuration) {
+	wrong := p.run(t, c.objects, c.snapshot, c.calls)
+	if len(wrong) == 0 {
+		return
+	}
+	t.Errorf("-seed %d -config %d: %d of %d calls went wrong", c.seed, c.number, len(wrong), len(c.calls))
+	smaller, m := p.shrink(t, c.objects, wrong[0])
+	t.Errorf("the smallest that fails:\n%s\ncall: %+v\n got: %s\nwant: %s", smaller.manifests(), m.call, m.got, m.want)
+}
+
+// run serves a snapshot, makes the calls and returns those that went wrong. What it starts, it stops.
+func (p *property) run(t *testing.T, o *objects, snapshot *resources.Snapshot, calls []model.Call) []mismatch {
+	scope := harness.NewScope(t)
+	defer scope.End()
+	served := harness.Serve(scope, p.proxy, snapshot, harness.Options{Backends: p.backends, Endpoints: o.endpoints()})
+	var wrong []mismatch
+	p.calling(calls, func(call model.Call) {
+		want, got := expected(served.Model, call), p.answer(served, call)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.calls++
+		if strings.HasPrefix(got, "r") {
+			p.ends["a backend"]++
+		} else {
+			p.ends[got]++
+		}
+		if !slices.Contains(want, got) {
+			wrong = append(wrong, mismatch{call, got, strings.Join(want, " or ")})
+		}
+	})
+	return wrong
+}
+
+func (p *property) calling(calls []model.Call, do func(model.Call)) {
+	queue := make(chan model.Call)
+	var callers sync.WaitGroup
+	for range concurrency {
+		callers.Go(func() {
+			for call := range queue {
+				do(call)
+			}
+		})
+	}
+	for _, call := range calls {
+		queue <- call
+	}
+	close(queue)
+	callers.Wait()
+}
+
+func (p *property) summary() string {
+	var ends []string
+	for end, n := range p.ends {
+		ends = append(ends, fmt.Sprintf("%s %d", end, n))
+	}
+	slices.Sort(ends)
+	return strings.Join(ends, ", ")
+}
+
+// What a call can end with, beside the name of a Service.
+const (
+	noRule      = "Unimplemented"
+	unavailable = "Unavailable"
+	misdirected = "421"
+	noHandshake = "no handshake"
+)
+
+// answer makes a call and says who answered.
+func (p *property) answer(served *harness.Served, call model.Call) string {
+	address := fmt.Sprintf("%s:%d", served.Address(call.Gateway), call.Port)
+	c := harness.Call{Address: address, Authority: call.Authority, Path: call.Path, Metadata: metadata.MD{}}
+	if protocol(served.Model, call) == model.HTTPS {
+		c.TLS, c.Unverified, c.SNI = true, true, call.SNI
+		if c.SNI == "" {
+			c.SNI = "-"
+		}
+	}
+	for _, h := range call.Headers {
+		if h.Name != "content-type" {
+			c.Metadata.Append(h.Name, h.Value)
+		}
+	}
+	reply := served.Client.Do(c)
+	switch {
+	case reply.Code == codes.Unknown && strings.Contains(reply.Message, "421"):
+		return misdirected
+	case reply.Code == codes.Unavailable && strings.Contains(reply.Message, "authentication handshake failed"):
+		return noHandshake
+	case reply.Code == codes.OK, reply.Code == codes.Unimplemented, reply.Code == codes.Unavailable && reply.Headers.Get("content-type") != nil:
+		return reply.Backend()
+	}
+	return fmt.Sprintf("%s: %s", reply.Code, reply.Message)
+}
+
+func protocol(m model.Gateways, call model.Call) model.Protocol {
+	for _, g := range m.Gateways {
+		for _, l := range g.Listeners {
+			if g.Namespace+"/"+g.Name == call.Gateway && l.Port == call.Port {
+				return l.Protocol
+			}
+		}
+	}
+	return ""
+}
+
+// expected are the answers that the reference evaluator allows.
+func expected(m model.Gateways, call model.Call) []string {
+	v := reference.Evaluate(m, call)
+	switch {
+	case v.Handshake:
+		return []string{noHandshake}
+	case v.Misdirected:
+		return []string{misdirected}
+	case v.Rule == nil:
+		return []string{noRule}
+	case v.Rule.Status != nil:
+		return []string{codes.Code(v.Rule.Status.Code).String()}
+	}
+	var answers []string
+	for _, b := range v.Rule.Backends {
+		i := slices.IndexFunc(m.Clusters, func(c model.Cluster) bool { return c.Name == b.Cluster })
+		switch {
+		case b.Status != nil:
+			answers = append(answers, codes.Code(b.Status.Code).String())
+		case i < 0 || len(m.Clusters[i].Endpoints) == 0:
+			answers = append(answers, unavailable)
+		default:
+			answers = append(answers, m.Clusters[i].Service)
+		}
+	}
+	return answers
+}
+
+// shrink takes away whatever can go while the call still goes wrong.
+func (p *property) shrink(t *testing.T, o *objects, m mismatch) (*objects, mismatch) {
+	deadline := time.Now().Add(30 * time.Second)
+	for again := true; again; {
+		again = false
+		for _, smaller := range o.smaller() {
+			if time.Now().After(deadline) {
+				return o, m
+			}
+			if wrong := p.run(t, smaller, smaller.snapshot(t, p.secret), []model.Call{m.call}); len(wrong) > 0 {
+				o, m, again = smaller, wrong[0], true
+				break
+			}
+		}
+	}
+	return o, m
+}
+
+// smaller are copies of the objects with one thing less, big things first.
+func (o *objects) smaller() []*objects {
+	var all []*objects
+	add := func(change func(*objects)) {
+		c := *o
+		c.Gateways, c.Routes = nil, nil
+		for _, g := range o.Gateways {
+			c.Gateways = append(c.Gateways, g.DeepCopy())
+		}
+		for _, r := range o.Routes {
+			c.Routes = append(c.Routes, r.DeepCopy())
+		}
+		change(&c)
+		all = append(all, &c)
+	}
+	for i, r := range o.Routes {
+		if len(o.Routes) > 1 {
+			add(func(c *objects) { c.Routes = slices.Delete(c.Routes, i, i+1) })
+		}
+		for j, rule := range r.Spec.Rules {
+			if len(r.Spec.Rules) > 1 {
+				add(func(c *objects) { c.Routes[i].Spec.Rules = slices.Delete(c.Routes[i].Spec.Rules, j, j+1) })
+			}
+			for k, match := range rule.Matches {
+				if len(rule.Matches) > 1 {
+					add(func(c *objects) {
+						c.Routes[i].Spec.Rules[j].Matches = slices.Delete(c.Routes[i].Spec.Rules[j].Matches, k, k+1)
+					})
+				}
+				for h := range match.Headers {
+					add(func(c *objects) {
+						m := &c.Routes[i].Spec.Rules[j].Matches[k]
+						m.Headers = slices.Delete(m.Headers, h, h+1)
+					})
+				}
+			}
+			if len(rule.Filters) > 0 {
+				add(func(c *objects) { c.Routes[i].Spec.Rules[j].Filters = nil })
+			}
+		}
+		for j := range r.Spec.Hostnames {
+			add(func(c *objects) { c.Routes[i].Spec.Hostnames = slices.Delete(c.Routes[i].Spec.Hostnames, j, j+1) })
+		}
+	}
+	for i, g := range o.Gateways {
+		for j := range g.Spec.Listeners {
+			if len(g.Spec.Listeners) > 1 {
+				add(func(c *objects) { c.Gateways[i].Spec.Listeners = slices.Delete(c.Gateways[i].Spec.Listeners, j, j+1) })
+			}
+		}
+	}
+	return all
+}
+
+// grant lets routes of the other namespace use the Services, which are all in the default one.
+const grant = `apiVersion: gateway.networking.k8s.io/v1
+kind: ReferenceGrant
+metadata: {namespace: default, name: routes}
+spec:
+  from: [{group: gateway.networking.k8s.io, kind: GRPCRoute, namespace: other}]
+  to: [{group: "", kind: Service}]
+`
+
+// manifests are the objects as YAML, without Services.
+func (o *objects) manifests() string {
+	var texts []string
+	for _, g := range o.Gateways {
+		texts = append(texts, marshal(g))
+	}
+	for _, r := range o.Routes {
+		texts = append(texts, marshal(r))
+	}
+	return strings.Join(append(texts, grant), "---\n")
+}
+
+// marshal writes an object as a user does: without a status, and without fields that are null.
+func marshal(object any) string {
+	var fields map[string]any
+	text, err := yaml.Marshal(object)
+	if err == nil {
+		err = yaml.Unmarshal(text, &fields)
+	}
+	delete(fields, "status")
+	if metadata, ok := fields["metadata"].(map[string]any); ok && metadata["creationTimestamp"] == nil {
+		delete(metadata, "creationTimestamp")
+	}
+	if err == nil {
+		text, err = yaml.Marshal(fields)
+	}
+	if err != nil {
+		return fmt.Sprintf("# %v\n", err)
+	}
+	return string(text)
+}
+
+// snapshot goes the way of all manifests: through YAML.
+func (o *objects) snapshot(t harness.T, more ...string) *resources.Snapshot {
+	t.Helper()
+	texts := append([]string{o.manifests()}, more...)
+	services := make([]string, len(o.Services))
+	for i, name := range o.Services {
+		namespace, name, _ := strings.Cut(name, "/")
+		services[i] = harness.Service(namespace, name, 50051)
+	}
+	return harness.Load(t, "", append(texts, strings.Join(services, "---\n"))...)
+}
+
+func (o *objects) endpoints() map[string][]bool {
+	endpoints := map[string][]bool{}
+	for name := range o.Empty {
+		endpoints[name] = nil
+	}
+	return endpoints
+}

@@ -1,0 +1,87 @@
+package harness
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// Kind is what the tests must know of one kind of proxy. A new one is a row of kinds.
+type Kind struct {
+	// Name is the program's, as `test/proxies.sh` prints it and `--proxy` takes it.
+	Name string
+	// ConfigFile is the file that the proxy starts from, in the rendered folder.
+	ConfigFile   string
+	Generator    func(generators.Options) generators.Generator
+	Capabilities func(ctx context.Context, binary string) (model.Capabilities, error)
+	// Check are the arguments that test a configuration, Run those that run it in the foreground.
+	Check, Run func(dir string) []string
+	// Reload asks the process to read its folder again.
+	Reload func(p *Process)
+	// Generation is what the marker answers once the rendered folder is served.
+	Generation func(t T, dir string) string
+}
+
+// Proxy is one proxy that is installed.
+type Proxy struct {
+	Kind
+	Binary string
+	// Capabilities are the binary's own.
+	Capabilities model.Capabilities
+}
+
+// String names a proxy in a test's name: "nginx-1.26.3".
+func (p Proxy) String() string { return p.Name + "-" + p.Capabilities.Version.String() }
+
+// Proxies are all proxies that `test/proxies.sh` lists, of the kinds that are known here. One that is missing
+// fails the test.
+func Proxies(t T) []Proxy {
+	t.Helper()
+	list := exec.Command("sh", filepath.Join(Root(t), "test", "proxies.sh"), "--list")
+	list.Stderr = os.Stderr
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("test/proxies.sh --list: %v (install the proxies with test/proxies.sh)", err)
+	}
+	var proxies []Proxy
+	for _, binary := range strings.Fields(string(out)) {
+		for _, kind := range kinds {
+			if filepath.Base(binary) != kind.Name {
+				continue
+			}
+			caps, err := kind.Capabilities(context.Background(), binary)
+			if err != nil {
+				t.Fatalf("capabilities of %s: %v", binary, err)
+			}
+			proxies = append(proxies, Proxy{Kind: kind, Binary: binary, Capabilities: caps})
+		}
+	}
+	if len(proxies) == 0 {
+		t.Fatalf("test/proxies.sh --list names no proxy that the tests know")
+	}
+	return proxies
+}
+
+// Root is the folder of the module.
+func Root(t T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatalf("the module's folder: %v", err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			t.Fatalf("no go.mod above the test: run it from inside the module")
+		}
+		dir = parent
+	}
+}

@@ -1,0 +1,172 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gatewright/gatewright/controller/resources"
+	"github.com/gatewright/gatewright/controller/status"
+	"github.com/gatewright/gatewright/controller/translate"
+	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/runtime/folder"
+)
+
+// Controller is the controllerName that the tests serve under.
+const Controller = "gatewright.io/gateway-controller"
+
+// Options say what stands behind the Services. The zero value is one running endpoint for each port.
+type Options struct {
+	// Backends are servers to use again; nil starts new ones.
+	Backends *Backends
+	// Endpoints says for a Service, "namespace/name", which endpoints it has: true is one that runs, false
+	// one that refuses connections. A Service that isn't named has one that runs.
+	Endpoints map[string][]bool
+	// Generator is what the generator is made with; the harness adds the marker.
+	Generator generators.Options
+}
+
+// Served is a running proxy with everything around it.
+type Served struct {
+	Proxy    Proxy
+	Backends *Backends
+	Client   *Client
+	Process  *Process
+	// Dir is the rendered folder.
+	Dir     string
+	Model   model.Gateways
+	Reports []status.Report
+
+	t         T
+	marker    string
+	addresses map[string]string // Gateway → address
+}
+
+// Serve renders a snapshot for a proxy, with its Gateways moved to addresses of their own and servers behind
+// its Services, starts the proxy, and returns when it answers. It stops with the test.
+func Serve(t T, p Proxy, s *resources.Snapshot, o Options) *Served {
+	t.Helper()
+	served := &Served{Proxy: p, Backends: o.Backends, Client: NewClient(t), t: t, addresses: map[string]string{}}
+	if served.Backends == nil {
+		served.Backends = NewBackends(t)
+	}
+	dir := TempDir(t)
+	served.Dir, served.marker = filepath.Join(dir, "out"), filepath.Join(dir, "marker.sock")
+	served.write(s, o)
+	served.Process = Start(t, p.Binary, p.Run(served.Dir)...)
+	served.wait()
+	return served
+}
+
+// Reload renders another snapshot to the same folder and makes the running proxy take it. Gateways keep their
+// addresses.
+func (s *Served) Reload(snapshot *resources.Snapshot, o Options) {
+	s.t.Helper()
+	s.write(snapshot, o)
+	s.Proxy.Reload(s.Process)
+	s.wait()
+}
+
+func (s *Served) write(snapshot *resources.Snapshot, o Options) {
+	s.t.Helper()
+	moved := s.move(snapshot, o)
+	result := translate.Translate(moved, s.Proxy.Capabilities, translate.Options{Controller: Controller, Backends: translate.BackendsEndpoints})
+	s.Model, s.Reports = result.Gateways, result.Reports
+	options := o.Generator
+	options.Marker = s.marker
+	files, err := s.Proxy.Generator(options).Render(s.Model, s.Proxy.Capabilities)
+	if err != nil {
+		s.t.Fatalf("render for %s: %v", s.Proxy, err)
+	}
+	if _, err := folder.Write(s.Dir, files); err != nil {
+		s.t.Fatalf("write what was rendered for %s: %v", s.Proxy, err)
+	}
+}
+
+// wait returns when the generation that was written last answers, at every listener.
+func (s *Served) wait() {
+	s.t.Helper()
+	s.Process.WaitAnswer(s.marker, "/generation", s.Proxy.Generation(s.t, s.Dir))
+	for _, g := range s.Model.Gateways {
+		for _, l := range g.Listeners {
+			s.Process.WaitListening(net.JoinHostPort(g.Addresses[0], strconv.Itoa(int(l.Port))))
+		}
+	}
+}
+
+// Check runs the proxy's own check over the rendered folder and returns what it said.
+func (s *Served) Check() (string, error) {
+	out, err := exec.CommandContext(context.Background(), s.Proxy.Binary, s.Proxy.Check(s.Dir)...).CombinedOutput()
+	return string(out), err
+}
+
+// Call returns a call to a listener, "gateway/listener"; the Gateway's namespace before it when that is not
+// "default". A listener that isn't served fails the test.
+func (s *Served) Call(listener string) Call {
+	s.t.Helper()
+	var have []string
+	for _, g := range s.Model.Gateways {
+		for _, l := range g.Listeners {
+			name := strings.TrimPrefix(g.Namespace+"/", "default/") + g.Name + "/" + l.Name
+			if name == listener {
+				return Call{
+					Address: net.JoinHostPort(g.Addresses[0], strconv.Itoa(int(l.Port))),
+					TLS:     l.Protocol == model.HTTPS,
+				}
+			}
+			have = append(have, name)
+		}
+	}
+	s.t.Fatalf("no listener %s is served; there are %v", listener, have)
+	return Call{}
+}
+
+// Address is where a Gateway, "namespace/name", was moved to.
+func (s *Served) Address(gateway string) string { return s.addresses[gateway] }
+
+// Conditions are all conditions in the status of an object, "namespace/name": of all listeners and parents too.
+func (s *Served) Conditions(kind, name string) []metav1.Condition {
+	var all []metav1.Condition
+	for _, r := range s.Reports {
+		if r.Kind != kind || strings.TrimPrefix(r.Namespace+"/", "/")+r.Name != name {
+			continue
+		}
+		switch {
+		case r.GatewayClass != nil:
+			all = append(all, r.GatewayClass.Conditions...)
+		case r.Gateway != nil:
+			all = append(all, r.Gateway.Conditions...)
+			for _, l := range r.Gateway.Listeners {
+				all = append(all, l.Conditions...)
+			}
+		case r.ListenerSet != nil:
+			all = append(all, r.ListenerSet.Conditions...)
+		case r.Route != nil:
+			for _, p := range r.Route.Parents {
+				all = append(all, p.Conditions...)
+			}
+		}
+	}
+	return all
+}
+
+// Condition is the first condition of a type with the reason, or nil.
+func (s *Served) Condition(kind, name, conditionType, reason string) *metav1.Condition {
+	all := s.Conditions(kind, name)
+	i := slices.IndexFunc(all, func(c metav1.Condition) bool { return c.Type == conditionType && c.Reason == reason })
+	if i < 0 {
+		return nil
+	}
+	return &all[i]
+}
+
+// String names what is served, for messages.
+func (s *Served) String() string { return fmt.Sprintf("%s in %s", s.Proxy, s.Dir) }
