@@ -1,0 +1,203 @@
+package resources
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxFileSize is the largest file that is read, in bytes. It stops an endless one (/dev/zero, a pipe without an end)
+// long before memory runs out; 10,000 rules take about 3 MB.
+const maxFileSize = 64 << 20
+
+// manifestExtensions are the names' ends that make a file of a folder a manifest, as for kubectl.
+var manifestExtensions = map[string]bool{".yaml": true, ".yml": true, ".json": true}
+
+// source is the content of one file.
+type source struct {
+	name string
+	data []byte
+}
+
+// files collects what the names on a command line stand for. A file that is named twice, directly or through a folder,
+// is read once.
+type files struct {
+	sources  []source
+	notes    []Note
+	problems Problems
+	seen     map[string]bool
+	found    int // files named or found, read before or not
+}
+
+func (f *files) problem(name, text string) {
+	f.problems = append(f.problems, Problem{Source: name, Text: text})
+}
+
+func (f *files) note(name, text string) {
+	f.notes = append(f.notes, Note{Source: name, Text: text})
+}
+
+// add reads one name of the command line: "-", a file or a folder.
+func (f *files) add(name string, stdin io.Reader) {
+	if name == "-" {
+		switch {
+		case stdin == nil:
+			f.problem("stdin", "there is no input: name a file or a folder instead of -")
+		case !f.seen["-"]:
+			f.seen["-"] = true
+			f.read("stdin", stdin)
+		}
+		return
+	}
+	info, err := os.Stat(name)
+	switch {
+	case name == "":
+		f.problem(`""`, "the name of a file or folder is empty: give one, or - for stdin")
+	case err != nil:
+		f.problem(name, "can't be read: "+reason(err)+": check the path and its permissions")
+	case info.IsDir():
+		f.addFolder(name)
+	default:
+		f.addFile(name, info)
+	}
+}
+
+// addFolder reads a folder's manifests and its folders, sorted by name. What is hidden is skipped, which leaves out the
+// "..data" folders of a mounted ConfigMap, whose files are also there as symlinks. Symlinks to folders aren't followed,
+// so a walk always ends.
+func (f *files) addFolder(dir string) {
+	before := f.found + len(f.problems)
+	f.walk(dir)
+	if f.found+len(f.problems) == before {
+		f.note(dir, "no *.yaml, *.yml or *.json file in this folder")
+	}
+}
+
+func (f *files) walk(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		f.problem(dir, "the folder can't be read: "+reason(err)+": check its permissions")
+		return
+	}
+	for _, entry := range entries {
+		path := filepath.Join(dir, entry.Name())
+		manifest := manifestExtensions[strings.ToLower(filepath.Ext(path))]
+		switch {
+		case strings.HasPrefix(entry.Name(), "."):
+		case entry.IsDir():
+			f.walk(path)
+		case entry.Type()&fs.ModeSymlink != 0 || manifest:
+			f.addEntry(path, manifest)
+		}
+	}
+}
+
+// addEntry reads a folder's entry that is a manifest by its name, or a symlink.
+func (f *files) addEntry(path string, manifest bool) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil && manifest:
+		f.problem(path, "can't be read: "+reason(err)+": check the file, or remove the link")
+	case err != nil:
+	case info.IsDir():
+		f.note(path, "a symlink to a folder is not followed: name the folder itself")
+	case !manifest:
+	case !info.Mode().IsRegular():
+		f.note(path, "skipped: it is not a regular file")
+	default:
+		f.addFile(path, info)
+	}
+}
+
+func (f *files) addFile(path string, info fs.FileInfo) {
+	f.found++
+	if info.Mode().IsRegular() {
+		real, err := filepath.EvalSymlinks(path)
+		if err == nil {
+			real, err = filepath.Abs(real)
+		}
+		if err == nil {
+			if f.seen[real] {
+				return
+			}
+			f.seen[real] = true
+		}
+		if info.Size() > maxFileSize {
+			f.problem(path, tooLarge())
+			return
+		}
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		f.problem(path, "can't be read: "+reason(err)+": check its permissions")
+		return
+	}
+	defer file.Close()
+	f.read(path, file)
+}
+
+func tooLarge() string {
+	return fmt.Sprintf("larger than %d MiB: split it, or check that it is the right file", maxFileSize>>20)
+}
+
+// read takes the text of one file and refuses what can't be a manifest as early as possible.
+func (f *files) read(name string, r io.Reader) {
+	var content bytes.Buffer
+	chunk := make([]byte, 64<<10)
+	for {
+		n, err := r.Read(chunk)
+		if i := bytes.IndexByte(chunk[:n], 0); i >= 0 {
+			f.problem(name, fmt.Sprintf("a NUL byte at offset %d: this is no text; save manifests as UTF-8", content.Len()+i))
+			return
+		}
+		content.Write(chunk[:n])
+		if content.Len() > maxFileSize {
+			f.problem(name, tooLarge())
+			return
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			f.problem(name, "can't be read: "+reason(err))
+			return
+		}
+	}
+	data := bytes.TrimPrefix(content.Bytes(), []byte("\xef\xbb\xbf"))
+	if !utf8.Valid(data) {
+		f.problems = append(f.problems, Problem{Source: name, Line: invalidLine(data), Text: "not valid UTF-8: save the file as UTF-8"})
+		return
+	}
+	f.sources = append(f.sources, source{name: name, data: data})
+}
+
+// invalidLine is the line of the first byte that isn't UTF-8.
+func invalidLine(data []byte) int {
+	line := 1
+	for len(data) > 0 {
+		r, size := utf8.DecodeRune(data)
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		if r == '\n' {
+			line++
+		}
+		data = data[size:]
+	}
+	return line
+}
+
+// reason is an error without the path, which the message has already.
+func reason(err error) string {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err.Error()
+	}
+	return err.Error()
+}
