@@ -129,7 +129,10 @@ func TestConditions(t *testing.T) {
 		{"backend-tls-policy", "BackendTLSPolicy", "policy", "Accepted=False Invalid"},
 
 		{"filter-hostile-values", "GRPCRoute", "route", fine},
-		{"filter-value-control", "GRPCRoute", "route", partial},
+		{"session-persistence", "GRPCRoute", "route", partial},
+		{"gateway-default-scope", "Gateway", "gateway", gatewayFine},
+		{"backend-policy-other-port", "GRPCRoute", "route", fine},
+		{"route-without-rules", "GRPCRoute", "route", fine},
 		{"filter-protected-header", "GRPCRoute", "route", partial},
 		{"filter-two-actions", "GRPCRoute", "route", partial},
 		{"filter-mirror", "GRPCRoute", "route", partial},

@@ -120,6 +120,7 @@ func TestRefusedRules(t *testing.T) {
 		{"te", `filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [TE]}}]`, `requestHeaderModifier.remove[0]: "TE" can't be changed`},
 		{"grpc-status", `filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {add: [{name: grpc-status, value: "0"}]}}]`, `responseHeaderModifier.add[0].name: "grpc-status" can't be changed`},
 		{"header name", `filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: "a b", value: x}]}}]`, `"a b" isn't the name of a header`},
+		{"newline in a value", `filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: "a\r\nx: 1"}]}}]`, "set[0].value: control character '\\r'"},
 		{"empty value", `filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: ""}]}}]`, "set[0].value: no value"},
 		{"long value", `filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: "` + strings.Repeat("%", 1001) + `"}]}}]`, "too long for nginx: 4004"},
 	}
