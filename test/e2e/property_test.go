@@ -186,7 +186,7 @@ func (p *property) answer(served *harness.Served, call model.Call) string {
 		return misdirected
 	case reply.Code == codes.Unavailable && strings.Contains(reply.Message, "authentication handshake failed"):
 		return noHandshake
-	case reply.Code == codes.OK, reply.Code == codes.Unimplemented, reply.Code == codes.Unavailable && reply.Headers.Get("content-type") != nil:
+	case reply.Code == codes.OK, reply.Code == codes.Unimplemented, reply.Code == codes.Unavailable && reply.FromServer():
 		return reply.Backend()
 	}
 	return fmt.Sprintf("%s: %s", reply.Code, reply.Message)

@@ -64,6 +64,12 @@ func (r Reply) Backend() string {
 	return strings.TrimPrefix(name, "default/")
 }
 
+// FromServer says whether the reply came over the wire: a status that the client made up has no content type.
+func (r Reply) FromServer() bool {
+	// A reply without a message has one header block only, which grpc-go takes for trailers.
+	return len(r.Headers.Get("content-type")) > 0 || len(r.Trailers.Get("content-type")) > 0
+}
+
 // Client makes calls, over one connection for each address and server name.
 type Client struct {
 	mu          sync.Mutex
