@@ -268,7 +268,7 @@ func pathText(p model.Path) string {
 	case model.PrefixPath:
 		return p.Value + "/…"
 	case model.RegexPath:
-		return fmt.Sprintf("path ~ %q", p.Regex)
+		return fmt.Sprintf("path ~ %#q", p.Regex)
 	case model.ServicePath:
 		return "/" + p.Service + "/*"
 	case model.MethodPath:
@@ -283,13 +283,13 @@ func segmentsText(p model.Path) string {
 	var parts []string
 	switch {
 	case p.ServiceRegex != nil:
-		parts = append(parts, fmt.Sprintf("service ~ %q", p.ServiceRegex))
+		parts = append(parts, fmt.Sprintf("service ~ %#q", p.ServiceRegex))
 	case p.Service != "":
 		parts = append(parts, "service "+p.Service)
 	}
 	switch {
 	case p.MethodRegex != nil:
-		parts = append(parts, fmt.Sprintf("method ~ %q", p.MethodRegex))
+		parts = append(parts, fmt.Sprintf("method ~ %#q", p.MethodRegex))
 	case p.Method != "":
 		parts = append(parts, "method "+p.Method)
 	}
@@ -298,7 +298,7 @@ func segmentsText(p model.Path) string {
 
 func valueText(what string, m model.ValueMatch) string {
 	if m.Regex != nil {
-		return fmt.Sprintf("%s%s ~ %q", what, m.Name, m.Regex)
+		return fmt.Sprintf("%s%s ~ %#q", what, m.Name, m.Regex)
 	}
 	return fmt.Sprintf("%s%s = %q", what, m.Name, m.Value)
 }
