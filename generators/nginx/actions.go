@@ -1,0 +1,258 @@
+package nginx
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// actions turns rules into what answers a call: a cluster with header changes, or a status.
+type actions struct {
+	blocks   *blocks
+	clusters map[string]*Upstream
+	// byKey numbers the actions; every one has an entry in the maps below.
+	byKey    map[string]int
+	profiles profiles
+
+	route, action, target, upstream, service, status, why *block
+	shares, shared                                        *block
+	splits                                                []Split
+	bySplit                                               map[string]string
+}
+
+// Split is a split_clients{} block.
+type Split struct {
+	// Name is the variable; the key is salted with it, so that splits don't depend on each other.
+	Name string
+	// Parts are in order.
+	Parts []Part
+}
+
+// Part is a share of a split: Percent is "12.34%" or "*", Value the index of the backend.
+type Part struct {
+	Percent string
+	Value   int
+}
+
+// noRule is the answer when no rule matches (R13).
+const noRule = "no GRPCRoute rule matches"
+
+// newActions starts the maps that follow $gw_rule.
+func newActions(bs *blocks, clusters map[string]*Upstream) *actions {
+	a := &actions{blocks: bs, clusters: clusters, byKey: map[string]int{}, bySplit: map[string]string{}}
+	a.action = bs.add(Map{Comment: "What answers the calls of a rule.", Source: "$gw_rule", Name: "gw_action"})
+	a.shared = bs.add(Map{Comment: "The same where weights share them: by rule and share.", Source: `"$gw_rule:$gw_share"`, Name: "gw_shared_action"})
+	a.shares = bs.add(Map{Comment: "The share that a call falls in.", Source: "$gw_rule", Name: "gw_share"})
+	a.target = bs.add(Map{Comment: "The location that an action goes to,", Source: "$gw_action", Name: "gw_target", Default: "@gw_status"})
+	a.upstream = bs.add(Map{Comment: "its upstream,", Source: "$gw_action", Name: "gw_upstream"})
+	a.service = bs.add(Map{Comment: "whose endpoints these are,", Source: "$gw_action", Name: "gw_backend"})
+	a.status = bs.add(Map{Comment: "or the gRPC status that answers,", Source: "$gw_action", Name: "gw_status", Default: "12"})
+	a.why = bs.add(Map{Comment: "with its message.", Source: "$gw_action", Name: "gw_message", Default: `"` + noRule + `"`})
+	a.route = bs.add(Map{Comment: "The names of the rules.", Source: "$gw_rule", Name: "gw_route"})
+	return a
+}
+
+// rule adds a rule under its index.
+func (a *actions) rule(index int, r *model.Rule) error {
+	id, source := strconv.Itoa(index), r.Source.String()
+	name, err := a.blocks.value(Message(source))
+	if err != nil {
+		return err
+	}
+	a.route.entry(id, name, "")
+	if len(r.Backends) == 0 {
+		status := r.Status
+		if status == nil {
+			status = &model.Status{Code: model.Unimplemented, Message: "the rule has no backendRefs"}
+		}
+		n, err := a.statusAction(status)
+		a.action.entry(id, strconv.Itoa(n), source)
+		return err
+	}
+	if len(r.Backends) == 1 {
+		n, err := a.backend(&r.Backends[0])
+		a.action.entry(id, strconv.Itoa(n), source)
+		return err
+	}
+	split, err := a.split(r.Backends)
+	if err != nil {
+		return err
+	}
+	a.action.entry(id, "$gw_shared_action", source)
+	a.shares.entry(id, "$"+split, "")
+	for i := range r.Backends {
+		n, err := a.backend(&r.Backends[i])
+		if err != nil {
+			return err
+		}
+		a.shared.entry(id+":"+strconv.Itoa(i), strconv.Itoa(n), fmt.Sprintf("%s backend %d, weight %d", source, i, r.Backends[i].Weight))
+	}
+	return nil
+}
+
+// backend returns the action of one backend.
+func (a *actions) backend(b *model.Backend) (int, error) {
+	if b.Status != nil {
+		return a.statusAction(b.Status)
+	}
+	u := a.clusters[b.Cluster]
+	if u == nil {
+		return 0, fmt.Errorf("cluster %q isn't in the model", b.Cluster)
+	}
+	if len(u.Servers) == 0 {
+		return a.statusAction(&model.Status{Code: model.Unavailable, Message: u.Service + " has no ready endpoints"})
+	}
+	profile, err := a.profiles.of(b, a.blocks)
+	if err != nil {
+		return 0, err
+	}
+	n, known := a.number("c " + u.Name + " " + profile)
+	if known {
+		return n, nil
+	}
+	service, err := Value(Message(u.Service))
+	if err != nil {
+		return 0, err
+	}
+	id := strconv.Itoa(n)
+	a.target.entry(id, profile, "")
+	a.upstream.entry(id, u.Name, "")
+	a.service.entry(id, service, "")
+	return n, nil
+}
+
+// statusAction returns the action that answers a status; its message names the rule too.
+func (a *actions) statusAction(s *model.Status) (int, error) {
+	n, known := a.number(fmt.Sprintf("s %d %s", s.Code, s.Message))
+	if known {
+		return n, nil
+	}
+	token, err := Value(": " + Message(s.Message))
+	if err != nil {
+		return 0, fmt.Errorf("the message %.60q: %w", s.Message, err)
+	}
+	id := strconv.Itoa(n)
+	a.status.entry(id, strconv.Itoa(int(s.Code)), "")
+	a.why.entry(id, `"$gw_route`+token[1:], "")
+	return n, nil
+}
+
+func (a *actions) number(key string) (n int, known bool) {
+	n, known = a.byKey[key]
+	if !known {
+		n = len(a.byKey)
+		a.byKey[key] = n
+	}
+	return n, known
+}
+
+// parts is what split_clients can tell apart: hundredths of a percent.
+const parts = 10000
+
+// split returns the variable that shares calls by weight (R14).
+func (a *actions) split(backends []model.Backend) (string, error) {
+	if len(backends) > parts {
+		return "", fmt.Errorf("%d backends with a weight are more than nginx can share calls among (%d)", len(backends), parts)
+	}
+	shares := sharesOf(backends)
+	key := fmt.Sprint(shares)
+	if name, ok := a.bySplit[key]; ok {
+		return name, nil
+	}
+	s := Split{Name: "gw_split_" + strconv.Itoa(len(a.splits))}
+	for i, n := range shares {
+		percent := "*"
+		if i < len(shares)-1 {
+			percent = fmt.Sprintf("%d.%02d%%", n/100, n%100)
+		}
+		s.Parts = append(s.Parts, Part{percent, i})
+	}
+	a.bySplit[key] = s.Name
+	a.splits = append(a.splits, s)
+	return s.Name, nil
+}
+
+// sharesOf rounds weights to shares of parts by the largest remainder. No share is 0.
+func sharesOf(backends []model.Backend) []int {
+	var sum int64
+	for i := range backends {
+		sum += int64(backends[i].Weight)
+	}
+	shares, left := make([]int, len(backends)), parts
+	order := make([]int, len(backends))
+	for i := range backends {
+		order[i] = i
+		shares[i] = max(1, int(int64(backends[i].Weight)*parts/sum))
+		left -= shares[i]
+	}
+	remainder := func(i int) int64 { return int64(backends[i].Weight) * parts % sum }
+	slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(remainder(y), remainder(x)) })
+	for i := 0; left > 0; i, left = (i+1)%len(order), left-1 {
+		shares[order[i]]++
+	}
+	// Shares that were lifted from 0 are taken from the largest.
+	for ; left < 0; left++ {
+		largest := 0
+		for i := range shares {
+			if shares[i] > shares[largest] {
+				largest = i
+			}
+		}
+		shares[largest]--
+	}
+	return shares
+}
+
+// Upstream is an upstream{} block.
+type Upstream struct {
+	Name string
+	// Service is for people: "Service ns/name port 80".
+	Service string
+	// Servers are "address:port".
+	Servers []string
+}
+
+// upstreams names the upstream of each cluster, apart from those of a team's own configuration.
+func upstreams(clusters []model.Cluster) (map[string]*Upstream, []Upstream, error) {
+	byName, used := map[string]*Upstream{}, map[string]bool{}
+	list := make([]*Upstream, 0, len(clusters))
+	for i := range clusters {
+		c := &clusters[i]
+		base := "gw_" + strings.Map(upstreamRune, c.Name)
+		u := &Upstream{Name: base, Service: fmt.Sprintf("Service %s/%s port %d", c.Namespace, c.Service, c.Port)}
+		for n := 2; used[u.Name]; n++ {
+			u.Name = fmt.Sprintf("%s_%d", base, n)
+		}
+		used[u.Name] = true
+		for _, e := range c.Endpoints {
+			s, err := server(e)
+			if err != nil {
+				return nil, nil, fmt.Errorf("cluster %s: %w", c.Name, err)
+			}
+			u.Servers = append(u.Servers, s)
+		}
+		byName[c.Name] = u
+		list = append(list, u)
+	}
+	var filled []Upstream
+	for _, u := range list {
+		if len(u.Servers) > 0 {
+			filled = append(filled, *u)
+		}
+	}
+	return byName, filled, nil
+}
+
+func upstreamRune(r rune) rune {
+	switch {
+	case 'a' <= r && r <= 'z', '0' <= r && r <= '9', r == '-', r == '.':
+		return r
+	case 'A' <= r && r <= 'Z':
+		return r + 'a' - 'A'
+	}
+	return '_'
+}

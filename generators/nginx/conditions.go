@@ -1,0 +1,158 @@
+package nginx
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gatewright/gatewright/generators/matching"
+)
+
+// chooser writes the maps that choose among the candidates of the entries of one step. The candidates of an
+// entry are numbered; the lowest one that holds wins:
+//   - those with exact conditions only are hashed: one lookup for each distinct tuple of columns,
+//   - those with regular expressions are a shape, asked in order,
+//   - the lowest of these positions finds the rule.
+//
+// So a call costs what the distinct tuples of its entry cost, however many candidates there are.
+type chooser struct {
+	router *router
+	// name is the step's variable, source what it looks up, next where a miss goes on.
+	name, source, next string
+
+	entries *block
+	// tuples are by their source, plans by their positions.
+	tuples, plans map[string]*block
+	// minima find the variable of the lower one of two positions.
+	minima map[string]string
+	count  int
+}
+
+// add takes an entry with conditions in and returns the variable that holds its rule.
+func (c *chooser) add(key string, e *matching.Entry) (string, error) {
+	if c.entries == nil {
+		c.entries = c.router.blocks.add(Map{Comment: "Entries of the map before whose candidates have conditions.", Source: c.source, Name: c.name + "_entry"})
+		c.tuples, c.plans, c.minima = map[string]*block{}, map[string]*block{}, map[string]string{}
+	}
+	id := strconv.Itoa(c.count)
+	c.count++
+	c.entries.entry(key, id, "")
+	var positions []string
+	shape := &shape{}
+	seen := map[string]bool{}
+	for i := range e.Candidates {
+		candidate := &e.Candidates[i]
+		if len(candidate.Conditions) == 0 || !possible(candidate.Conditions) {
+			continue
+		}
+		if !exact(candidate.Conditions) {
+			shape.add(c.router.position(i), candidate.Conditions)
+			continue
+		}
+		tuple, values, err := c.tuple(candidate.Conditions)
+		if err != nil {
+			return "", err
+		}
+		if !slices.Contains(positions, tuple.Name) {
+			positions = append(positions, tuple.Name)
+		}
+		if full := tuple.Name + ":" + values; !seen[full] {
+			seen[full] = true
+			tuple.entry(id+":"+values, c.router.position(i), "")
+		}
+	}
+	if len(shape.lines) > 0 {
+		name, err := c.router.shapes.of(shape, c.router)
+		if err != nil {
+			return "", err
+		}
+		positions = append(positions, name)
+	}
+	plan := c.plan(positions)
+	for i := range e.Candidates {
+		candidate := &e.Candidates[i]
+		position := c.router.position(i)
+		if len(candidate.Conditions) == 0 {
+			position = c.router.nowhere()
+		}
+		rule := c.router.tables.Rules[candidate.Rule]
+		plan.entry(id+":"+position, strconv.Itoa(candidate.Rule), rule.Source.String())
+	}
+	return "$" + plan.Name, nil
+}
+
+// tuple returns the map that looks a tuple of columns up, and the key of these values in it.
+func (c *chooser) tuple(conditions []matching.Condition) (*block, string, error) {
+	var ids, numbers []string
+	for i := range conditions {
+		col, err := c.router.columns.of(conditions[i].Subject, conditions[i].Name)
+		if err != nil {
+			return nil, "", err
+		}
+		ids = append(ids, "$"+col.id)
+		numbers = append(numbers, col.number(conditions[i].Value))
+	}
+	source := `"$` + c.name + `_entry:` + strings.Join(ids, ":") + `"`
+	b := c.tuples[source]
+	if b == nil {
+		b = c.router.blocks.add(Map{
+			Comment: "The first candidate with exactly these values.",
+			Source:  source, Name: fmt.Sprintf("%s_exact_%d", c.name, len(c.tuples)), Default: c.router.nowhere(),
+		})
+		c.tuples[source] = b
+	}
+	return b, strings.Join(numbers, ":"), nil
+}
+
+// plan returns the map from an entry and the lowest of some positions to the rule.
+func (c *chooser) plan(positions []string) *block {
+	key := strings.Join(positions, " ")
+	if b, ok := c.plans[key]; ok {
+		return b
+	}
+	lowest := c.router.nowhere()
+	if len(positions) > 0 {
+		lowest = "$" + positions[0]
+		for _, p := range positions[1:] {
+			lowest = "$" + c.minimum(lowest, "$"+p)
+		}
+	}
+	b := c.router.blocks.add(Map{
+		Comment: "The rule of the first candidate that holds.",
+		Source:  `"$` + c.name + `_entry:` + lowest + `"`,
+		Name:    fmt.Sprintf("%s_among_%d", c.name, len(c.plans)), Default: c.next,
+	})
+	c.plans[key] = b
+	return b
+}
+
+// minimum returns the variable that holds the lower one of two positions: numbers of one width, which a
+// regular expression compares at the first digit that differs.
+func (c *chooser) minimum(a, b string) string {
+	source := `"` + a + " " + b + `"`
+	if name, ok := c.minima[source]; ok {
+		return name
+	}
+	name := fmt.Sprintf("%s_lower_%d", c.name, len(c.minima))
+	c.minima[source] = name
+	m := c.router.blocks.add(Map{Comment: "The lower one of two positions.", Source: source, Name: name, Default: b})
+	m.entry(`"~^([0-9]*)(?:0[0-9]* \\1[1-9]|1[0-9]* \\1[2-9]|2[0-9]* \\1[3-9]|3[0-9]* \\1[4-9]|4[0-9]* \\1[5-9]|5[0-9]* \\1[6-9]|6[0-9]* \\1[7-9]|7[0-9]* \\1[89]|8[0-9]* \\1[9])"`, a, "")
+	return name
+}
+
+// position writes a candidate's position with leading zeros.
+func (r *router) position(i int) string { return fmt.Sprintf("%0*d", r.digits, i) }
+
+// nowhere is the position of no candidate; it comes after all others.
+func (r *router) nowhere() string { return strings.Repeat("9", r.digits) }
+
+// exact says whether no condition has a regular expression.
+func exact(conditions []matching.Condition) bool {
+	return !slices.ContainsFunc(conditions, func(c matching.Condition) bool { return c.Regex != nil })
+}
+
+// possible says whether the conditions can hold in nginx, to which an empty value is absent.
+func possible(conditions []matching.Condition) bool {
+	return !slices.ContainsFunc(conditions, func(c matching.Condition) bool { return c.Regex == nil && c.Value == "" })
+}

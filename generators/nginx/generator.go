@@ -1,0 +1,216 @@
+package nginx
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"text/template"
+
+	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/matching"
+	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/templates"
+)
+
+// Generator renders nginx configurations.
+type Generator struct {
+	options generators.Options
+}
+
+// New returns a generator with options. With generators.LayoutInclude a team's http{} includes hash.conf (or
+// has sizes of its own) and http.conf of Options.Folder.
+func New(o generators.Options) *Generator { return &Generator{o} }
+
+// Name is "nginx".
+func (g *Generator) Name() string { return "nginx" }
+
+// View is what the templates see.
+type View struct {
+	// Generation is the hash of all files' content, known once they are rendered: until then a mark that no
+	// other content can hold.
+	Generation string
+	Version    model.Version
+	// Folder is "" or ends in a slash: what paths of other files begin with.
+	Folder string
+	// Marker is the token of the address where the generation is told, or "".
+	Marker string
+	Sizes  Sizes
+	// Prefixes are the numbers of segments of the prefixes in use.
+	Prefixes  []int
+	Literals  []Literal
+	Maps      []Map
+	Splits    []Split
+	Upstreams []Upstream
+	Profiles  []Profile
+	// Warm are variables to ask for first, in order, without dollars.
+	Warm     []string
+	Servers  []Server
+	Failures []Failure
+}
+
+// generationMark stands for the generation while it is worked out. No token and no comment has a NUL.
+const generationMark = "\x00generation\x00"
+
+// output is a rendered file and the template that it comes from.
+type output struct {
+	file, template string
+	fullOnly       bool
+}
+
+// outputs are the files besides certificates.
+var outputs = []output{
+	{"nginx.conf", "nginx.conf.tmpl", true},
+	{"http.conf", "http.conf.tmpl", false},
+	{"hash.conf", "hash.conf.tmpl", false},
+	{"routing.conf", "routing.conf.tmpl", false},
+	{"upstreams.conf", "upstreams.conf.tmpl", false},
+	{"settings.conf", "settings.conf.tmpl", false},
+	{"servers.conf", "servers.conf.tmpl", false},
+	{"locations.conf", "locations.conf.tmpl", false},
+}
+
+// Render returns the files of a configuration, sorted by path.
+func (g *Generator) Render(m model.Gateways, c model.Capabilities) ([]generators.File, error) {
+	return g.render(m, matching.Compile(m), c)
+}
+
+func (g *Generator) render(m model.Gateways, t *matching.Tables, c model.Capabilities) ([]generators.File, error) {
+	view, err := g.view(m, t, c)
+	if err != nil {
+		return nil, fmt.Errorf("nginx: %w", err)
+	}
+	parsed, err := g.parse()
+	if err != nil {
+		return nil, fmt.Errorf("nginx: %w", err)
+	}
+	var files []generators.File
+	for _, o := range outputs {
+		if o.fullOnly && g.options.Layout == generators.LayoutInclude {
+			continue
+		}
+		var b bytes.Buffer
+		if err := parsed.ExecuteTemplate(&b, o.template, view); err != nil {
+			return nil, fmt.Errorf("nginx: template %s: %w", o.template, err)
+		}
+		files = append(files, generators.File{Path: o.file, Data: b.Bytes()})
+	}
+	for i := range m.KeyPairs {
+		p := &m.KeyPairs[i]
+		files = append(files,
+			generators.File{Path: certificatePath(p.Name), Data: p.Certificate},
+			generators.File{Path: keyPath(p.Name), Data: p.Key, Secret: true})
+	}
+	generators.Sort(files)
+	return stamp(files), nil
+}
+
+// view works out all that the templates print.
+func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilities) (*View, error) {
+	if err := checkKinds(t); err != nil {
+		return nil, err
+	}
+	folder := ""
+	if g.options.Layout == generators.LayoutInclude && g.options.Folder != "" {
+		folder = strings.TrimSuffix(g.options.Folder, "/") + "/"
+	}
+	if strings.ContainsAny(folder, "*?[\\\"'$;{} \t\r\n") {
+		return nil, fmt.Errorf("the folder's name %q has characters that nginx's include directive doesn't take literally", g.options.Folder)
+	}
+	clusters, filled, err := upstreams(m.Clusters)
+	if err != nil {
+		return nil, err
+	}
+	bs := &blocks{}
+	pairs := map[string]*model.KeyPair{}
+	for i := range m.KeyPairs {
+		pairs[m.KeyPairs[i].Name] = &m.KeyPairs[i]
+	}
+	ss := &servers{tables: t, blocks: bs, pairs: pairs, http2On: c.Version.AtLeast(1, 25, 1), folder: folder}
+	if err := ss.render(); err != nil {
+		return nil, err
+	}
+	r := &router{tables: t, blocks: bs}
+	if err := r.render(); err != nil {
+		return nil, err
+	}
+	as := newActions(bs, clusters)
+	for i, rule := range t.Rules {
+		if err := as.rule(i, rule); err != nil {
+			return nil, fmt.Errorf("%s: %w", rule.Source, err)
+		}
+	}
+	marker := ""
+	if g.options.Marker != "" {
+		if marker, err = Token("unix:" + g.options.Marker); err != nil {
+			return nil, fmt.Errorf("the marker's path %q: %w", g.options.Marker, err)
+		}
+	}
+	return &View{
+		Generation: generationMark, Version: c.Version, Folder: folder, Marker: marker,
+		Prefixes: r.prefixes(), Warm: r.warm, Sizes: bs.sizes(ss.names, ss.longName), Literals: bs.ordered, Maps: bs.maps(), Splits: as.splits,
+		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list, Failures: failures,
+	}, nil
+}
+
+// parse reads the built-in templates and what overrides them.
+func (g *Generator) parse() (*template.Template, error) {
+	t := template.New("nginx").Option("missingkey=error")
+	names, err := fs.Glob(templates.FS, "nginx/*.tmpl")
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, name := range names {
+		known[name] = true
+		if err := parseOne(t, templates.FS, name); err != nil {
+			return nil, err
+		}
+	}
+	if g.options.Templates == nil {
+		return t, nil
+	}
+	own, err := fs.Glob(g.options.Templates, "nginx/*.tmpl")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range own {
+		if !known[name] {
+			return nil, fmt.Errorf("there is no template %s to override: the names are %s", name, strings.Join(names, ", "))
+		}
+		if err := parseOne(t, g.options.Templates, name); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+func parseOne(t *template.Template, from fs.FS, name string) error {
+	text, err := fs.ReadFile(from, name)
+	if err != nil {
+		return fmt.Errorf("template %s: %w", name, err)
+	}
+	_, err = t.New(path.Base(name)).Parse(string(text))
+	return err
+}
+
+// stamp puts the generation in place of its mark: the hash of all paths and contents.
+func stamp(files []generators.File) []generators.File {
+	h := sha256.New()
+	for _, f := range files {
+		fmt.Fprintf(h, "%q %d\n", f.Path, len(f.Data))
+		h.Write(f.Data)
+	}
+	generation := []byte(hex.EncodeToString(h.Sum(nil)))
+	for i := range files {
+		if !files[i].Secret {
+			files[i].Data = bytes.ReplaceAll(files[i].Data, []byte(generationMark), generation)
+		}
+	}
+	return files
+}
+
+var _ generators.Generator = (*Generator)(nil)

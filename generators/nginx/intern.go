@@ -1,0 +1,166 @@
+package nginx
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gatewright/gatewright/generators/matching"
+)
+
+// column is something of a request that is compared with exact values. nginx hashes the keys of a map without
+// regard to case, and keys of a user's choice may be long; so each column finds the small number of its value
+// first, compared byte by byte, and all other maps have keys of numbers.
+type column struct {
+	// raw is the variable with the request's own value, id the one with its number, without dollars.
+	raw, id string
+	// what is for a comment.
+	what    string
+	numbers map[string]int
+	values  []string
+}
+
+// number returns the number of a value, a new one at its first call.
+func (c *column) number(value string) string {
+	n, ok := c.numbers[value]
+	if !ok {
+		n = len(c.values)
+		c.numbers[value] = n
+		c.values = append(c.values, value)
+	}
+	return strconv.Itoa(n)
+}
+
+// columns are those in use, in the order of their first use.
+type columns struct {
+	byName map[string]*column
+	list   []*column
+}
+
+// of returns the column of a subject; name is the header's, or the number of segments of a prefix.
+func (cs *columns) of(subject matching.Subject, name string) (*column, error) {
+	key := string(subject) + " " + name
+	if c, ok := cs.byName[key]; ok {
+		return c, nil
+	}
+	c := &column{what: strings.TrimSpace(key), numbers: map[string]int{}}
+	switch subject {
+	case matching.SubjectPath, matching.SubjectService, matching.SubjectMethod:
+		c.raw = "gw_" + string(subject)
+		c.id = c.raw + "_id"
+	case subjectPrefix:
+		c.raw = "gw_prefix_" + name
+		c.id = c.raw + "_id"
+	case matching.SubjectHTTPMethod:
+		c.raw, c.id = "request_method", "gw_http_method_id"
+	case matching.SubjectHeader:
+		for i := range len(name) {
+			if r := name[i]; (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' {
+				return nil, fmt.Errorf("header %q: nginx can only match headers whose names have no other characters than letters, digits and \"-\"", name)
+			}
+		}
+		c.raw = "http_" + variable(name)
+		c.id = "gw_" + c.raw + "_id"
+	default:
+		return nil, fmt.Errorf("conditions on %s %q aren't rendered for nginx", subject, name)
+	}
+	if cs.byName == nil {
+		cs.byName = map[string]*column{}
+	}
+	cs.byName[key] = c
+	cs.list = append(cs.list, c)
+	return c, nil
+}
+
+// subjectPrefix is the first segments of the path: a stage's key, never a condition's subject.
+const subjectPrefix matching.Subject = "prefix"
+
+// render writes the two maps of each column that has values.
+func (cs *columns) render(bs *blocks) error {
+	for _, c := range cs.list {
+		if len(c.values) == 0 {
+			continue
+		}
+		found := bs.add(Map{Comment: "The numbers of values of the " + c.what + ", found without regard to case,", Source: "$" + c.raw, Name: c.id + "_found"})
+		if err := c.found(found, bs); err != nil {
+			return err
+		}
+		exact := bs.add(Map{Comment: "and the one that is the same byte for byte.", Source: `"$` + c.id + `_found\n\n$` + c.raw + `"`, Name: c.id})
+		pattern, err := Regex(`(?:^|\n)([0-9]+) ([^\n]*)\n(?:[^\n]+\n)*\n\2\z`)
+		if err != nil {
+			return err
+		}
+		exact.entry(pattern, "$1", "")
+	}
+	return nil
+}
+
+// found adds an entry for each value. Values that differ by case only share one.
+func (c *column) found(b *block, bs *blocks) error {
+	same := map[string][]int{}
+	for n, v := range c.values {
+		folded := foldASCII(v)
+		same[folded] = append(same[folded], n)
+	}
+	for n, v := range c.values {
+		all := same[foldASCII(v)]
+		if all[0] != n {
+			continue
+		}
+		key, err := bs.key(v)
+		if err != nil {
+			return fmt.Errorf("%s %.60q: %w", c.what, v, err)
+		}
+		var lines []string
+		for _, m := range all {
+			lines = append(lines, strconv.Itoa(m)+" "+c.values[m])
+		}
+		value, err := c.lines(lines, bs)
+		if err != nil {
+			return fmt.Errorf("%s %.60q: %w", c.what, v, err)
+		}
+		b.entry(key, value, "")
+	}
+	return nil
+}
+
+// lines joins the lines of one entry; when they are too long for one token, each becomes a variable.
+func (c *column) lines(lines []string, bs *blocks) (string, error) {
+	joined, err := bs.value(strings.Join(lines, "\n"))
+	if _, long := err.(*TooLongError); !long || len(lines) == 1 {
+		return joined, err
+	}
+	var b strings.Builder
+	b.WriteByte('"')
+	for i, line := range lines {
+		name, err := bs.hoist(line)
+		if err != nil {
+			return "", err
+		}
+		if i > 0 {
+			b.WriteString(`\n`)
+		}
+		b.WriteString("${" + name + "}")
+	}
+	b.WriteByte('"')
+	if b.Len() > tokenLimit {
+		return "", &TooLongError{b.Len()}
+	}
+	return b.String(), nil
+}
+
+// foldASCII is how nginx compares keys.
+func foldASCII(s string) string {
+	i := slices.IndexFunc([]byte(s), func(b byte) bool { return 'A' <= b && b <= 'Z' })
+	if i < 0 {
+		return s
+	}
+	folded := []byte(s)
+	for ; i < len(folded); i++ {
+		if 'A' <= folded[i] && folded[i] <= 'Z' {
+			folded[i] += 'a' - 'A'
+		}
+	}
+	return string(folded)
+}

@@ -1,0 +1,266 @@
+package nginx
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/gatewright/gatewright/generators/matching"
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// router writes the maps that find the rule of a request: $gw_rule from $gw_scope, which each server{} sets.
+type router struct {
+	tables  *matching.Tables
+	blocks  *blocks
+	columns columns
+	shapes  shapes
+	// digits is the width of a candidate's position, all nines being none.
+	digits int
+	// warm are the variables that have to be asked for first.
+	warm []string
+}
+
+// nesting is how deep variables may ask for each other before one in the middle is asked for first, with room
+// for what leads to a rule and for the conditions of one entry: nginx gives up at 100.
+const nesting = 40
+
+// step is a stage at one level: the stages of several scopes that look the same key up, in one map.
+type step struct {
+	key   matching.Key
+	depth int
+	// name is the variable that the step is asked by, next the one that goes on after a miss.
+	name, next string
+	stages     []scopeStage
+}
+
+type scopeStage struct {
+	scope int
+	stage *matching.Stage
+}
+
+// render writes all maps of the router.
+func (r *router) render() error {
+	r.digits = r.positionDigits()
+	levels := r.levels()
+	last := r.nameSteps(levels)
+	for level, steps := range levels {
+		if level > 0 {
+			r.parents(level)
+		}
+		for _, s := range steps {
+			if err := r.step(s, level); err != nil {
+				return err
+			}
+		}
+	}
+	if last == "" {
+		r.blocks.add(Map{Comment: "There is no rule.", Source: `""`, Name: "gw_rule"})
+	}
+	r.warm = warm(levels)
+	if err := r.shapes.render(r); err != nil {
+		return err
+	}
+	return r.columns.render(r.blocks)
+}
+
+// levels merges the stages of all scopes into as few steps as keep each scope's order.
+func (r *router) levels() [][]*step {
+	var levels [][]*step
+	for i := range r.tables.Scopes {
+		s := &r.tables.Scopes[i]
+		for len(levels) <= s.Level {
+			levels = append(levels, nil)
+		}
+		steps := levels[s.Level]
+		at := 0
+		for j := range s.Stages {
+			stage := &s.Stages[j]
+			k := at
+			for k < len(steps) && (steps[k].key != stage.Key || steps[k].depth != stage.Depth) {
+				k++
+			}
+			if k == len(steps) {
+				steps = append(steps[:at], append([]*step{{key: stage.Key, depth: stage.Depth}}, steps[at:]...)...)
+				k = at
+			}
+			steps[k].stages = append(steps[k].stages, scopeStage{i, stage})
+			at = k + 1
+		}
+		levels[s.Level] = steps
+	}
+	return levels
+}
+
+// nameSteps names the variables of the steps and chains them. It returns the last one's name.
+func (r *router) nameSteps(levels [][]*step) string {
+	var before *step
+	for level, steps := range levels {
+		for i, s := range steps {
+			s.name = fmt.Sprintf("gw_rule_%d_%d", level, i)
+			if before == nil {
+				s.name = "gw_rule"
+			} else {
+				before.next = s.name
+			}
+			before = s
+		}
+	}
+	if before == nil {
+		return ""
+	}
+	return before.name
+}
+
+// warm breaks chains that would be too deep for nginx: it caches what it asked for, so a chain whose end is
+// known is as long as the rest of it. Few hostnames are nested so deep.
+func warm(levels [][]*step) []string {
+	var scopes, rules []string
+	depth := 0
+	for level := len(levels) - 1; level >= 0; level-- {
+		for _, s := range slices.Backward(levels[level]) {
+			// A miss may go through the choice among an entry's candidates.
+			if depth += 2; depth >= nesting {
+				rules = append(rules, s.name)
+				depth = 0
+			}
+		}
+	}
+	for level := nesting; level < len(levels); level += nesting {
+		scopes = append(scopes, scopeVariable(level))
+	}
+	return append(scopes, rules...)
+}
+
+// scopeVariable is the scope that decides at a level.
+func scopeVariable(level int) string {
+	if level == 0 {
+		return "gw_scope"
+	}
+	return "gw_scope_" + strconv.Itoa(level)
+}
+
+// parents leads the scopes of the level before to their parents; scopes of higher levels wait.
+func (r *router) parents(level int) {
+	before := scopeVariable(level - 1)
+	b := r.blocks.add(Map{
+		Comment: "Wider hostnames: where scopes that found no rule go on.",
+		Source:  "$" + before, Name: scopeVariable(level), Default: "$" + before,
+	})
+	for i := range r.tables.Scopes {
+		s := &r.tables.Scopes[i]
+		if s.Level != level-1 {
+			continue
+		}
+		parent := `""`
+		if s.Parent >= 0 {
+			parent = strconv.Itoa(s.Parent)
+		}
+		b.entry(strconv.Itoa(i), parent, hostname(s.Hostname))
+	}
+}
+
+// keyColumn is the column that a step looks up; nil for KeyNone.
+func (r *router) keyColumn(s *step) (*column, error) {
+	switch s.key {
+	case matching.KeyNone:
+		return nil, nil
+	case matching.KeyPath:
+		return r.columns.of(matching.SubjectPath, "")
+	case matching.KeyService:
+		return r.columns.of(matching.SubjectService, "")
+	case matching.KeyMethod:
+		return r.columns.of(matching.SubjectMethod, "")
+	case matching.KeyPrefix:
+		return r.columns.of(subjectPrefix, strconv.Itoa(s.depth))
+	}
+	return nil, fmt.Errorf("stages with the key %q aren't rendered for nginx", s.key)
+}
+
+// step writes the map of one step, and those for its entries with conditions.
+func (r *router) step(s *step, level int) error {
+	col, err := r.keyColumn(s)
+	if err != nil {
+		return err
+	}
+	source, what := "$"+scopeVariable(level), "any path"
+	if col != nil {
+		source, what = `"$`+scopeVariable(level)+`:$`+col.id+`"`, col.what
+	}
+	next := `""`
+	if s.next != "" {
+		next = "$" + s.next
+	}
+	main := r.blocks.add(Map{Comment: "Rules by " + what + ".", Source: source, Name: s.name, Default: next})
+	chooser := chooser{router: r, name: s.name, source: source, next: next}
+	for _, st := range s.stages {
+		for i := range st.stage.Entries {
+			e := &st.stage.Entries[i]
+			key := strconv.Itoa(st.scope)
+			if col != nil {
+				key += ":" + col.number(e.Value)
+			}
+			if len(e.Candidates[0].Conditions) == 0 {
+				rule := e.Candidates[0].Rule
+				main.entry(key, strconv.Itoa(rule), r.about(rule, st.scope, e.Value))
+				continue
+			}
+			variable, err := chooser.add(key, e)
+			if err != nil {
+				return fmt.Errorf("%s: %w", r.tables.Rules[e.Candidates[0].Rule].Source, err)
+			}
+			main.entry(key, variable, fmt.Sprintf("%s %s: %d candidates", hostname(r.tables.Scopes[st.scope].Hostname), e.Value, len(e.Candidates)))
+		}
+	}
+	return nil
+}
+
+// about is the comment behind a rule: which one it is, and for what.
+func (r *router) about(rule, scope int, value string) string {
+	return r.tables.Rules[rule].Source.String() + ", " + hostname(r.tables.Scopes[scope].Hostname) + " " + value
+}
+
+// positionDigits is how many digits the positions of candidates take.
+func (r *router) positionDigits() int {
+	most := 0
+	for i := range r.tables.Scopes {
+		for _, stage := range r.tables.Scopes[i].Stages {
+			for _, e := range stage.Entries {
+				most = max(most, len(e.Candidates))
+			}
+		}
+	}
+	return len(strconv.Itoa(most + 1))
+}
+
+// prefixes are the depths of all prefix stages, in order.
+func (r *router) prefixes() []int {
+	depths := map[int]bool{}
+	for i := range r.tables.Scopes {
+		for _, stage := range r.tables.Scopes[i].Stages {
+			if stage.Key == matching.KeyPrefix {
+				depths[stage.Depth] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(depths))
+}
+
+// hostname is a hostname for comments.
+func hostname(h string) string {
+	if h == "" {
+		return "*"
+	}
+	return h
+}
+
+// checkKinds refuses routes that can't be rendered yet.
+func checkKinds(t *matching.Tables) error {
+	for i := range t.Scopes {
+		if k := t.Scopes[i].Kind; k != "" && k != model.GRPCRoute {
+			return fmt.Errorf("rules of kind %s (hostname %s) aren't rendered for nginx", k, hostname(t.Scopes[i].Hostname))
+		}
+	}
+	return nil
+}

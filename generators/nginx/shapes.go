@@ -1,0 +1,174 @@
+package nginx
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gatewright/gatewright/generators/matching"
+)
+
+// Lengths, in bytes, of what of a shape stands in one token.
+const (
+	// inline is the most that one condition may take; a longer one gets a map of its own.
+	inline = 200
+	// joined is the most that the conditions of a candidate may take together.
+	joined = 3500
+)
+
+// shape is the candidates of an entry that have regular expressions, in order. Entries with the same ones at
+// the same positions share a map.
+type shape struct{ lines []shapeLine }
+
+type shapeLine struct {
+	position   string
+	conditions []matching.Condition
+}
+
+func (s *shape) add(position string, conditions []matching.Condition) {
+	s.lines = append(s.lines, shapeLine{position, conditions})
+}
+
+// text is the same for the same shapes only.
+func (s *shape) text() string {
+	var b strings.Builder
+	for _, l := range s.lines {
+		b.WriteString(l.position)
+		for _, c := range l.conditions {
+			if c.Regex != nil {
+				fmt.Fprintf(&b, " %s %q ~ %q", c.Subject, c.Name, c.Regex)
+			} else {
+				fmt.Fprintf(&b, " %s %q = %q", c.Subject, c.Name, c.Value)
+			}
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// shapes are all shapes, with the long regular expressions that have maps of their own.
+type shapes struct {
+	names map[string]string
+	list  []*shape
+	long  map[string]string
+	tests []longTest
+}
+
+type longTest struct{ name, raw, pattern string }
+
+// of returns the variable that holds the position of a shape's first match.
+func (ss *shapes) of(s *shape, r *router) (string, error) {
+	text := s.text()
+	if name, ok := ss.names[text]; ok {
+		return name, nil
+	}
+	// A header that can't be matched is named now, while the rule is known.
+	for _, l := range s.lines {
+		for _, c := range l.conditions {
+			if _, err := r.columns.of(c.Subject, c.Name); err != nil {
+				return "", err
+			}
+		}
+	}
+	if ss.names == nil {
+		ss.names = map[string]string{}
+	}
+	name := "gw_shape_" + strconv.Itoa(len(ss.list))
+	ss.names[text] = name
+	ss.list = append(ss.list, s)
+	return name, nil
+}
+
+// render writes a map for each shape: the values of its columns with newlines between, and for each candidate
+// a regular expression over all of them.
+func (ss *shapes) render(r *router) error {
+	for i, s := range ss.list {
+		pieces, order, err := ss.pieces(s, r)
+		if err != nil {
+			return err
+		}
+		b := r.blocks.add(Map{
+			Comment: "The first candidate whose regular expressions match.",
+			Source:  `"$` + strings.Join(order, `\n$`) + `"`,
+			Name:    "gw_shape_" + strconv.Itoa(i), Default: r.nowhere(),
+		})
+		for j, l := range s.lines {
+			parts := make([]string, len(order))
+			for k, variable := range order {
+				parts[k] = `[^\n]*`
+				if p, ok := pieces[j][variable]; ok {
+					parts[k] = p
+				}
+			}
+			token, err := Regex(`^` + strings.Join(parts, `\n`) + `\z`)
+			if err != nil {
+				return err
+			}
+			b.entry(token, l.position, "")
+		}
+	}
+	for _, t := range ss.tests {
+		b := r.blocks.add(Map{Comment: "A long regular expression.", Source: "$" + t.raw, Name: t.name})
+		b.entry(t.pattern, "1", "")
+	}
+	return nil
+}
+
+// pieces returns for each line of a shape the pattern of each variable that it looks at, and the variables.
+func (ss *shapes) pieces(s *shape, r *router) ([]map[string]string, []string, error) {
+	all := make([]map[string]string, len(s.lines))
+	var order []string
+	for j, l := range s.lines {
+		total := 0
+		for _, c := range l.conditions {
+			if c.Regex != nil {
+				total += min(len(c.Regex.PCRE()), inline)
+			}
+		}
+		all[j] = map[string]string{}
+		for _, c := range l.conditions {
+			variable, piece, err := ss.piece(c, total > joined, r)
+			if err != nil {
+				return nil, nil, err
+			}
+			all[j][variable] = piece
+			if !slices.Contains(order, variable) {
+				order = append(order, variable)
+			}
+		}
+	}
+	slices.Sort(order)
+	return all, order, nil
+}
+
+// piece returns the variable that a condition looks at and the pattern for it.
+func (ss *shapes) piece(c matching.Condition, crowded bool, r *router) (variable, pattern string, err error) {
+	col, err := r.columns.of(c.Subject, c.Name)
+	if err != nil {
+		return "", "", err
+	}
+	if c.Regex == nil {
+		return col.id, col.number(c.Value), nil
+	}
+	// An empty value is an absent one, and matches nothing.
+	pattern = `(?=[^\n])(?:` + c.Regex.PCRE() + `)`
+	if len(pattern) <= inline && !crowded {
+		return col.raw, pattern, nil
+	}
+	token, err := Regex(`^` + pattern + `\z`)
+	if err != nil {
+		return "", "", fmt.Errorf("%s %q: the regular expression %.60q: %w", c.Subject, c.Name, c.Regex, err)
+	}
+	key := col.raw + " " + token
+	name, ok := ss.long[key]
+	if !ok {
+		name = "gw_regex_" + strconv.Itoa(len(ss.tests))
+		if ss.long == nil {
+			ss.long = map[string]string{}
+		}
+		ss.long[key] = name
+		ss.tests = append(ss.tests, longTest{name, col.raw, token})
+	}
+	return name, "1", nil
+}
