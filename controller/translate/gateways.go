@@ -71,7 +71,7 @@ func (gw *gateway) checkAddresses() {
 				fmt.Sprintf("%s: %q is not an IP address; write one such as 192.0.2.1 or 2001:db8::1", field, a.Value))
 			continue
 		}
-		if text := ip.String(); !slices.Contains(gw.addresses, text) {
+		if text := ip.Unmap().String(); !slices.Contains(gw.addresses, text) {
 			gw.addresses = append(gw.addresses, text)
 		}
 	}

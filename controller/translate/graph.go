@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -198,6 +197,3 @@ func newGraph(s *resources.Snapshot, caps model.Capabilities, o Options) *graph 
 	g.policies = g.index.policyList
 	return g
 }
-
-// tlsSecret is the only type of Secret that a listener's certificate comes from.
-const tlsSecret = corev1.SecretTypeTLS

@@ -1,12 +1,9 @@
 package translate
 
 import (
-	"slices"
-
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/gatewright/gatewright/controller/resources"
 )
@@ -48,35 +45,6 @@ func newIndex(s *resources.Snapshot) index {
 	}
 	x.addPolicies(s.BackendTLSPolicies)
 	return x
-}
-
-func (x *index) addPolicies(objects []*gatewayv1.BackendTLSPolicy) {
-	sorted := slices.SortedFunc(slices.Values(objects), func(a, b *gatewayv1.BackendTLSPolicy) int {
-		return older(&a.ObjectMeta, &b.ObjectMeta)
-	})
-	for _, o := range sorted {
-		p := &policy{object: o, ancestors: map[name]*gateway{}}
-		x.policyList = append(x.policyList, p)
-		for _, t := range o.Spec.TargetRefs {
-			if t.Group == "" && t.Kind == kindService {
-				n := name{o.Namespace, string(t.Name)}
-				x.policies[n] = append(x.policies[n], p)
-			}
-		}
-	}
-}
-
-// policyFor returns the oldest policy that asks for TLS to a port of a Service.
-func (x *index) policyFor(service name, portName string) *policy {
-	for _, p := range x.policies[service] {
-		for _, t := range p.object.Spec.TargetRefs {
-			if t.Group == "" && t.Kind == kindService && string(t.Name) == service.name &&
-				(t.SectionName == nil || string(*t.SectionName) == portName) {
-				return p
-			}
-		}
-	}
-	return nil
 }
 
 // labelsOf returns the labels of a namespace. One that isn't known has the label that every namespace has.

@@ -203,24 +203,3 @@ func (l *listener) conditions(gen int64) []metav1.Condition {
 	}
 	return out
 }
-
-func (g *graph) policyReport(p *policy) status.Report {
-	r := newReport("BackendTLSPolicy", p.object)
-	r.Policy = &gatewayv1.PolicyStatus{Ancestors: []gatewayv1.PolicyAncestorStatus{}}
-	gateways := make([]name, 0, len(p.ancestors))
-	for n := range p.ancestors {
-		gateways = append(gateways, n)
-	}
-	slices.SortFunc(gateways, compareNames)
-	for _, n := range gateways[:min(len(gateways), maxAncestors)] {
-		group, kind, namespace := gatewayv1.Group(groupGateway), gatewayv1.Kind(kindGateway), gatewayv1.Namespace(n.namespace)
-		r.Policy.Ancestors = append(r.Policy.Ancestors, gatewayv1.PolicyAncestorStatus{
-			AncestorRef: gatewayv1.ParentReference{
-				Group: &group, Kind: &kind, Namespace: &namespace, Name: gatewayv1.ObjectName(n.name),
-			},
-			ControllerName: gatewayv1.GatewayController(g.options.Controller),
-			Conditions:     []metav1.Condition{status.PolicyInvalid(r.Generation, noBackendTLS)},
-		})
-	}
-	return r
-}

@@ -17,6 +17,9 @@ import (
 	"github.com/gatewright/gatewright/generators/model"
 )
 
+// tlsSecret is the only type of Secret that a listener's certificate comes from.
+const tlsSecret = corev1.SecretTypeTLS
+
 // resolveCertificates finds the key pairs of the HTTPS listeners. A bad one costs only itself: the listener
 // keeps the good ones (R30, R31).
 func (g *graph) resolveCertificates() {
