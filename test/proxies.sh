@@ -5,11 +5,13 @@
 # the first time, and says so where it isn't.
 #
 #   test/proxies.sh          install what is missing, then print the binaries, one a line
+#   test/proxies.sh --host   the same for the host's own release only: enough to try things out
 #   test/proxies.sh --list   only print them; fail when one is missing
 set -eu
 
 suites='bookworm trixie forky'
 root=${GATEWRIGHT_PROXIES:-${XDG_CACHE_HOME:-$HOME/.cache}/gatewright/proxies}
+# shellcheck source=/dev/null
 host=$(. /etc/os-release && echo "${VERSION_CODENAME:-unknown}")
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -21,7 +23,7 @@ binary() {
 	if [ "$1" = "$host" ]; then echo "/usr/sbin/$2"; else echo "$root/$1/usr/sbin/$2"; fi
 }
 
-complete() {
+installed() {
 	if [ "$1" = "$host" ]; then
 		[ -x /usr/sbin/nginx ] && [ -x /usr/sbin/haproxy ]
 	else
@@ -31,7 +33,7 @@ complete() {
 
 need_root() {
 	[ "$(id -u)" = 0 ] && return
-	die "$1 is missing. Run 'sudo test/proxies.sh' once (as root it installs it), then again as yourself."
+	die "$1 is missing. Run once as root: sudo GATEWRIGHT_PROXIES=$root test/proxies.sh"
 }
 
 # packages NAME... installs the host's packages whose command is missing.
@@ -48,7 +50,7 @@ packages() {
 	if [ ! -e $policy ]; then
 		printf '#!/bin/sh\nexit 101\n' >$policy
 		chmod +x $policy
-		trap "rm -f $policy" EXIT
+		trap 'rm -f $policy' EXIT
 	fi
 	apt-get -q update >&2
 	# shellcheck disable=SC2086
@@ -89,11 +91,17 @@ bootstrap() {
 
 case ${1:-} in
 --list | '') ;;
-*) die "usage: test/proxies.sh [--list]" ;;
+--host)
+	case " $suites " in
+	*" $host "*) suites=$host ;;
+	*) die "this is no Debian of $suites: install nginx yourself and name it, as in 'make demo NGINX=/usr/sbin/nginx'" ;;
+	esac
+	;;
+*) die "usage: test/proxies.sh [--host | --list]" ;;
 esac
 
 for suite in $suites; do
-	if ! complete "$suite"; then
+	if ! installed "$suite"; then
 		[ "${1:-}" != --list ] || die "the proxies of Debian $suite are missing: run test/proxies.sh"
 		if [ "$suite" = "$host" ]; then packages nginx-light haproxy; else bootstrap "$suite"; fi
 	fi

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/gatewright/gatewright/controller/resources"
+	"github.com/gatewright/gatewright/test/harness"
+)
+
+// manifests are what the demo serves, and gateway is where they say that it listens.
+const (
+	manifests = "deploy/demo"
+	gateway   = "127.90.0.1:8080"
+)
+
+// scene is some calls of one kind.
+type scene struct {
+	title     string
+	calls     int
+	authority string
+	path      string
+	metadata  metadata.MD
+	// want are the answers that may come, Services or gRPC codes. All of them must.
+	want []string
+}
+
+var scenes = []scene{
+	{"1000 calls to the cart: nine of ten stay on the old version", 1000, "shop.example.com", "/shop.v1.Cart/Add", nil, []string{"shop/cart", "shop/cart-canary"}},
+	{"100 calls that ask for the canary", 100, "shop.example.com", "/shop.v1.Cart/Add", metadata.Pairs("x-canary", "yes"), []string{"shop/cart-canary"}},
+	{"100 calls that read the catalog, at another host", 100, "mobile.example.com", "/shop.v1.Catalog/ListProducts", nil, []string{"shop/catalog"}},
+	{"a call that writes to the catalog: no rule lets it through", 1, "shop.example.com", "/shop.v1.Catalog/Delete", nil, []string{"Unimplemented"}},
+	{"a call to the reviews: their Service doesn't exist", 1, "shop.example.com", "/shop.v1.Reviews/List", nil, []string{"Unavailable"}},
+}
+
+func main() {
+	gatewright := flag.String("gatewright", "bin/gatewright", "the gatewright `binary`")
+	nginx := flag.String("nginx", "/usr/sbin/nginx", "the nginx `binary`")
+	flag.Parse()
+	stage := &stage{}
+	defer stage.end()
+	stage.play(*gatewright, *nginx)
+}
+
+func (s *stage) play(gatewright, nginx string) {
+	dir := harness.TempDir(s)
+	out := filepath.Join(dir, "out")
+	s.startBackends()
+
+	s.show(2, gatewright, "generate", "-f", manifests, "-o", out, "--proxy-binary", nginx)
+	fmt.Printf("\n$ nginx -p %s -c %s/nginx.conf\n", out, out)
+	process := harness.Start(s, nginx, "-p", out, "-c", filepath.Join(out, "nginx.conf"), "-g", "daemon off;")
+	process.WaitListening(gateway)
+
+	client := harness.NewClient(s)
+	for _, scene := range scenes {
+		s.call(client, scene)
+	}
+	s.show(0, gatewright, "explain", "-f", manifests, "--proxy-binary", nginx, "--authority", "shop.example.com", "--method", "shop.v1.Cart/Add", "--check")
+	fmt.Println("\nEverything is stopped again.")
+}
+
+// startBackends starts a gRPC server at every endpoint of the manifests.
+func (s *stage) startBackends() {
+	snapshot, _, err := resources.Load([]string{manifests}, nil)
+	if err != nil {
+		s.Fatalf("%v", err)
+	}
+	backends := harness.NewBackends(s)
+	for _, slice := range snapshot.EndpointSlices {
+		service := slice.Namespace + "/" + slice.Labels[discoveryv1.LabelServiceName]
+		for _, endpoint := range slice.Endpoints {
+			for _, port := range slice.Ports {
+				address := net.JoinHostPort(endpoint.Addresses[0], strconv.Itoa(int(*port.Port)))
+				backends.Listen(service, endpoint.Addresses[0], *port.Port)
+				fmt.Printf("a gRPC server for Service %s at %s\n", service, address)
+			}
+		}
+	}
+}
+
+// show runs a command in sight, and wants it to end with the exit code.
+func (s *stage) show(want int, program string, args ...string) {
+	fmt.Printf("\n$ %s %s\n", filepath.Base(program), strings.Join(args, " "))
+	cmd := exec.Command(program, args...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stdout
+	err := cmd.Run()
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != want {
+		s.Fatalf("%s: %v, want exit code %d", program, err, want)
+	}
+	if want != 0 {
+		fmt.Printf("(exit code %d)\n", want)
+	}
+}
+
+// call makes the calls of a scene and says who answered.
+func (s *stage) call(client *harness.Client, scene scene) {
+	fmt.Printf("\n%s: %s\n", scene.title, scene.path)
+	answers, messages := map[string]int{}, map[string]string{}
+	for range scene.calls {
+		reply := client.Do(harness.Call{Address: gateway, Authority: scene.authority, Path: scene.path, Metadata: scene.metadata})
+		answers[reply.Backend()]++
+		if reply.Code != codes.OK {
+			messages[reply.Backend()] = ": " + reply.Message
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(answers)) {
+		fmt.Printf("  %4d  %s%s\n", answers[name], name, messages[name])
+	}
+	if got := slices.Sorted(maps.Keys(answers)); !slices.Equal(got, scene.want) {
+		s.Fatalf("answers came from %v, want %v", got, scene.want)
+	}
+}
