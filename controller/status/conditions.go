@@ -1,6 +1,8 @@
 package status
 
 import (
+	"strings"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
@@ -11,7 +13,13 @@ import (
 // pending says that no proxy has confirmed this generation: rendering alone never makes Programmed true (R28).
 const pending = "no proxy has confirmed this generation yet"
 
+// maxMessage is the API's limit for a condition's message, in bytes.
+const maxMessage = 32768
+
 func condition[T, R ~string](typ T, status metav1.ConditionStatus, reason R, gen int64, message string) metav1.Condition {
+	if len(message) > maxMessage {
+		message = strings.ToValidUTF8(message[:maxMessage-3], "") + "..."
+	}
 	return metav1.Condition{
 		Type: string(typ), Status: status, ObservedGeneration: gen, Reason: string(reason), Message: message,
 	}

@@ -29,7 +29,7 @@ func (g *graph) backends(r *route, rule *model.Rule, refs []gatewayv1.GRPCBacken
 			b.Cluster = c.Name
 			bad = g.backendFilters(r, &b, ref, rule.Source.Rule, i)
 		} else {
-			b = model.Backend{Weight: weight, Status: &model.Status{Code: model.Unavailable, Message: r.object() + ": " + bad.message}}
+			b = model.Backend{Weight: weight, Status: newStatus(model.Unavailable, r.object()+": "+bad.message)}
 		}
 		r.addTarget(rule.Source.Rule, ref, weight, bad)
 		if weight > 0 {
@@ -63,7 +63,7 @@ func (g *graph) backendFilters(r *route, b *model.Backend, ref *gatewayv1.GRPCBa
 		b.ResponseHeaders = then(b.ResponseHeaders, changes.response)
 		return nil
 	}
-	*b = model.Backend{Weight: b.Weight, Status: &model.Status{Code: model.Internal, Message: r.object() + ": " + bad.message}}
+	*b = model.Backend{Weight: b.Weight, Status: newStatus(model.Internal, r.object()+": "+bad.message)}
 	return bad
 }
 

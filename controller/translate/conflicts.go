@@ -8,12 +8,13 @@ import (
 )
 
 // findConflicts marks the listeners of a Gateway that no request could be told apart by: none of them wins,
-// all are refused (R27). Listeners refused before bind nothing, so they conflict with nothing.
+// all are refused (R27). A listener whose protocol isn't supported binds nothing, and so conflicts with nothing;
+// one refused for its TLS settings does: the API leaves those out of what makes listeners distinct.
 func (g *graph) findConflicts() {
 	for _, gw := range g.gateways {
 		ports := map[int32][]*listener{}
 		for _, l := range gw.listeners {
-			if l.refused == nil {
+			if l.refused == nil || l.refused.reason != string(gatewayv1.ListenerReasonUnsupportedProtocol) {
 				ports[l.spec.Port] = append(ports[l.spec.Port], l)
 			}
 		}
@@ -58,11 +59,11 @@ func conflictOf(l *listener, port []*listener) *problem {
 
 // findOverlaps names the other HTTPS listeners of the port with hosts in common.
 func (l *listener) findOverlaps(port []*listener) {
-	if l.spec.Protocol != gatewayv1.HTTPSProtocolType || l.conflict != nil {
+	if l.spec.Protocol != gatewayv1.HTTPSProtocolType || l.refused != nil || l.conflict != nil {
 		return
 	}
 	for _, other := range port {
-		if _, ok := intersect(l.hostname, other.hostname); ok && other != l && other.conflict == nil {
+		if _, ok := intersect(l.hostname, other.hostname); ok && other != l && other.refused == nil && other.conflict == nil {
 			l.overlaps = append(l.overlaps, fmt.Sprintf("%q", other.spec.Name))
 		}
 	}

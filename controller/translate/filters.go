@@ -91,16 +91,17 @@ func (g *graph) modify(f *gatewayv1.HTTPHeaderFilter, field string) ([]model.Hea
 			if err != nil {
 				return nil, part(at("name"), "%w", err)
 			}
-			if err := g.settable(h.Value); err != nil {
-				return nil, part(at("value"), "%w", err)
-			}
 			// The API: one action for a name in a filter; in one list the first of equivalent names counts.
 			if find(out[:before], lower) != nil {
 				return nil, part(at("name"), "%q is changed twice by this filter; the API allows one action for each header", h.Name)
 			}
-			if find(out[before:], lower) == nil {
-				out = append(out, model.HeaderChange{Name: lower, Keep: list.keep, Values: []string{h.Value}})
+			if find(out[before:], lower) != nil {
+				continue
 			}
+			if err := g.settable(h.Value); err != nil {
+				return nil, part(at("value"), "%w", err)
+			}
+			out = append(out, model.HeaderChange{Name: lower, Keep: list.keep, Values: []string{h.Value}})
 		}
 	}
 	sortChanges(out)

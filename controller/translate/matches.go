@@ -34,14 +34,17 @@ func (g *graph) matches(specs []gatewayv1.GRPCRouteMatch, rule int) (out []model
 		}
 		out[i].Headers = make([]model.ValueMatch, 0, len(specs[i].Headers))
 		for j := range specs[i].Headers {
+			// Of equivalent names only the first counts (R10).
+			if slices.ContainsFunc(specs[i].Headers[:j], func(before gatewayv1.GRPCHeaderMatch) bool {
+				return strings.EqualFold(string(before.Name), string(specs[i].Headers[j].Name))
+			}) {
+				continue
+			}
 			h, fatal, err := g.header(&specs[i].Headers[j])
 			if err != nil {
 				return nil, unsupported(fmt.Sprintf("%s.headers[%d]", field(), j), err), fatal
 			}
-			// Of equivalent names only the first counts (R10).
-			if !slices.ContainsFunc(out[i].Headers, func(o model.ValueMatch) bool { return o.Name == h.Name }) {
-				out[i].Headers = append(out[i].Headers, h)
-			}
+			out[i].Headers = append(out[i].Headers, h)
 		}
 	}
 	return out, nil, false

@@ -79,7 +79,17 @@ func (g *graph) translateRule(r *route, i int) {
 
 // answer makes the proxy answer every call of a rule.
 func answer(rule *model.Rule, code model.Code, message string) {
-	rule.Backends, rule.Status = nil, &model.Status{Code: code, Message: message}
+	rule.Backends, rule.Status = nil, newStatus(code, message)
+}
+
+// maxStatus is how many bytes of a message go to clients: it travels in one header, percent-encoded.
+const maxStatus = 512
+
+func newStatus(code model.Code, message string) *model.Status {
+	if len(message) > maxStatus {
+		message = strings.ToValidUTF8(message[:maxStatus-3], "") + "..."
+	}
+	return &model.Status{Code: code, Message: message}
 }
 
 // drop notes a rule that isn't served as written.

@@ -81,7 +81,7 @@ func TestMatches(t *testing.T) {
 		{"regex for one", `{method: {type: RegularExpression, service: "", method: "[CD]"}}`,
 			model.Match{Path: model.Path{Kind: model.SegmentsPath, MethodRegex: mustParse(t, "[CD]")}}},
 		{"regex for none", `{method: {type: RegularExpression, service: "", method: ""}}`, model.Match{}},
-		{"headers", `{headers: [{name: X-B, value: "1"}, {name: x-a, type: RegularExpression, value: "v.*"}, {name: x-B, value: "2"}]}`,
+		{"headers", `{headers: [{name: X-B, value: "1"}, {name: x-a, type: RegularExpression, value: "v.*"}, {name: x-B, type: RegularExpression, value: "("}]}`,
 			model.Match{Headers: []model.ValueMatch{{Name: "x-b", Value: "1"}, {Name: "x-a", Regex: mustParse(t, "v.*")}}}},
 	}
 	for _, tt := range tests {
@@ -151,7 +151,7 @@ func TestFilterOrder(t *testing.T) {
 	r := Translate(withRules(t, `  - filters:
     - type: RequestHeaderModifier
       requestHeaderModifier:
-        set: [{name: A, value: "1"}, {name: a, value: ignored}]
+        set: [{name: A, value: "1"}, {name: a, value: "ignored\n"}]
         add: [{name: b, value: "1"}]
         remove: [c, d]
     backendRefs:

@@ -232,3 +232,37 @@ func TestEdges(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestConflictBeforeTLS: listeners that only differ in TLS settings conflict, though one is refused for them.
+func TestConflictBeforeTLS(t *testing.T) {
+	s := decode(t, readCase(t, "tls-options"))
+	other := *s.Gateways[0].Spec.Listeners[0].DeepCopy()
+	other.Name, other.TLS.Options = "other", nil
+	s.Gateways[0].Spec.Listeners = append(s.Gateways[0].Spec.Listeners, other)
+	r := Translate(s, nginx, Options{})
+	for _, n := range []string{"grpcs", "other"} {
+		if c := conditionsOf(t, r, "Listener", "gateway/"+n); c[1].Status != "True" {
+			t.Errorf("%s: %s", n, show(c))
+		}
+	}
+	if len(r.Gateways.Gateways) != 0 {
+		t.Errorf("served: %+v", r.Gateways.Gateways)
+	}
+}
+
+// TestLongMessages: no message is longer than its place, however much there is to say.
+func TestLongMessages(t *testing.T) {
+	rules := strings.Repeat("  - {matches: [{headers: [{name: a, type: RegularExpression, value: '("+strings.Repeat("é", 2000)+"'}]}]}\n", 16)
+	backends := "  - {backendRefs: [{kind: " + strings.Repeat("K", 60) + ", group: " + strings.Repeat("g", 600) + ", name: x, port: 1}]}\n"
+	r := Translate(withRules(t, rules+backends), nginx, Options{})
+	for _, c := range conditionsOf(t, r, "GRPCRoute", "r") {
+		if len(c.Message) > 32768 {
+			t.Errorf("%s: %d bytes", c.Type, len(c.Message))
+		}
+	}
+	for _, rule := range rulesOf(t, r) {
+		if m := rule.Backends[0].Status.Message; len(m) != maxStatus {
+			t.Errorf("a status of %d bytes", len(m))
+		}
+	}
+}
