@@ -56,9 +56,9 @@ func newActions(bs *blocks, clusters map[string]*Upstream) *actions {
 	return a
 }
 
-// rule adds a rule under its index.
-func (a *actions) rule(index int, r *model.Rule) error {
-	id, source := strconv.Itoa(index), r.Source.String()
+// rule adds a rule under its index; source names it.
+func (a *actions) rule(index int, r *model.Rule, source string) error {
+	id := strconv.Itoa(index)
 	name, err := a.blocks.value(Message(source))
 	if err != nil {
 		return err

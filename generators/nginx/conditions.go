@@ -76,8 +76,7 @@ func (c *chooser) add(key string, e *matching.Entry) (string, error) {
 		if len(candidate.Conditions) == 0 {
 			position = c.router.nowhere()
 		}
-		rule := c.router.tables.Rules[candidate.Rule]
-		plan.entry(id+":"+position, strconv.Itoa(candidate.Rule), rule.Source.String())
+		plan.entry(id+":"+position, strconv.Itoa(candidate.Rule), c.router.sources[candidate.Rule])
 	}
 	return "$" + plan.Name, nil
 }
@@ -142,7 +141,10 @@ func (c *chooser) minimum(a, b string) string {
 }
 
 // position writes a candidate's position with leading zeros.
-func (r *router) position(i int) string { return fmt.Sprintf("%0*d", r.digits, i) }
+func (r *router) position(i int) string {
+	number := strconv.Itoa(i)
+	return strings.Repeat("0", r.digits-len(number)) + number
+}
 
 // nowhere is the position of no candidate; it comes after all others.
 func (r *router) nowhere() string { return strings.Repeat("9", r.digits) }

@@ -133,14 +133,18 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	if err := ss.render(); err != nil {
 		return nil, err
 	}
-	r := &router{tables: t, blocks: bs}
+	sources := make([]string, len(t.Rules))
+	for i, rule := range t.Rules {
+		sources[i] = rule.Source.String()
+	}
+	r := &router{tables: t, blocks: bs, sources: sources}
 	if err := r.render(); err != nil {
 		return nil, err
 	}
 	as := newActions(bs, clusters)
 	for i, rule := range t.Rules {
-		if err := as.rule(i, rule); err != nil {
-			return nil, fmt.Errorf("%s: %w", rule.Source, err)
+		if err := as.rule(i, rule, sources[i]); err != nil {
+			return nil, fmt.Errorf("%s: %w", sources[i], err)
 		}
 	}
 	marker := ""

@@ -2,7 +2,6 @@ package nginx
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -98,22 +97,32 @@ func (cs *columns) render(bs *blocks) error {
 
 // found adds an entry for each value. Values that differ by case only share one.
 func (c *column) found(b *block, bs *blocks) error {
-	same := map[string][]int{}
+	// first finds the number of the first value of those that differ by case only, others the rest of them.
+	first, others := make(map[string]int, len(c.values)), map[int][]int{}
 	for n, v := range c.values {
 		folded := foldASCII(v)
-		same[folded] = append(same[folded], n)
+		if m, ok := first[folded]; ok {
+			others[m] = append(others[m], n)
+		} else {
+			first[folded] = n
+		}
+	}
+	repeated := map[int]bool{}
+	for _, all := range others {
+		for _, n := range all {
+			repeated[n] = true
+		}
 	}
 	for n, v := range c.values {
-		all := same[foldASCII(v)]
-		if all[0] != n {
+		if repeated[n] {
 			continue
 		}
 		key, err := bs.key(v)
 		if err != nil {
 			return fmt.Errorf("%s %.60q: %w", c.what, v, err)
 		}
-		var lines []string
-		for _, m := range all {
+		lines := []string{strconv.Itoa(n) + " " + v}
+		for _, m := range others[n] {
 			lines = append(lines, strconv.Itoa(m)+" "+c.values[m])
 		}
 		value, err := c.lines(lines, bs)
@@ -152,8 +161,11 @@ func (c *column) lines(lines []string, bs *blocks) (string, error) {
 
 // foldASCII is how nginx compares keys.
 func foldASCII(s string) string {
-	i := slices.IndexFunc([]byte(s), func(b byte) bool { return 'A' <= b && b <= 'Z' })
-	if i < 0 {
+	i := 0
+	for i < len(s) && (s[i] < 'A' || s[i] > 'Z') {
+		i++
+	}
+	if i == len(s) {
 		return s
 	}
 	folded := []byte(s)

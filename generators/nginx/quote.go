@@ -100,6 +100,13 @@ func Comment(text string) string {
 
 // Message writes text as the value of grpc-message: percent-encoded as gRPC's protocol says.
 func Message(text string) string {
+	clean := true
+	for i := range len(text) {
+		clean = clean && text[i] >= ' ' && text[i] <= '~' && text[i] != '%'
+	}
+	if clean {
+		return text
+	}
 	var b strings.Builder
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' || c == '%' {

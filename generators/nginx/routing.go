@@ -16,6 +16,8 @@ type router struct {
 	blocks  *blocks
 	columns columns
 	shapes  shapes
+	// sources name the rules.
+	sources []string
 	// digits is the width of a candidate's position, all nines being none.
 	digits int
 	// warm are the variables that have to be asked for first.
@@ -218,7 +220,7 @@ func (r *router) step(s *step, level int) error {
 
 // about is the comment behind a rule: which one it is, and for what.
 func (r *router) about(rule, scope int, value string) string {
-	return r.tables.Rules[rule].Source.String() + ", " + hostname(r.tables.Scopes[scope].Hostname) + " " + value
+	return r.sources[rule] + ", " + hostname(r.tables.Scopes[scope].Hostname) + " " + value
 }
 
 // positionDigits is how many digits the positions of candidates take.
