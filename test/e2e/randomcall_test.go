@@ -204,11 +204,15 @@ func swapCase(text string) string {
 }
 
 // sendable leaves out what grpc-go would not send, or would send on its own: one line a name, printable
-// ASCII, no spaces around, and the content type that every call has.
+// ASCII, no spaces around, and the content type that every call has. Names have letters, digits and dashes
+// only: nginx can't tell a_b from a-b.
 func sendable(headers []model.Header) []model.Header {
 	seen := map[string]bool{"content-type": true}
 	out := []model.Header{{Name: "content-type", Value: contentType}}
 	for _, h := range headers {
+		if strings.Trim(h.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			continue
+		}
 		printable := !strings.ContainsFunc(h.Value, func(c rune) bool { return c < ' ' || c > '~' })
 		if value := strings.TrimSpace(h.Value); printable && value != "" && !seen[h.Name] {
 			seen[h.Name] = true

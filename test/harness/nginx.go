@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,13 +21,30 @@ var kinds = []Kind{
 		Capabilities: runtimenginx.Capabilities,
 		Check:        func(dir string) []string { return nginxArguments(dir, "-t", "-q") },
 		Run:          func(dir string) []string { return nginxArguments(dir, "-g", "daemon off;") },
-		Reload:       func(p *Process) { p.Signal(syscall.SIGHUP) },
+		Reload:       reloadNginx,
 		Generation:   nginxGeneration,
 	},
 }
 
 func nginxArguments(dir string, more ...string) []string {
 	return append([]string{"-e", "stderr", "-p", dir, "-c", filepath.Join(dir, "nginx.conf")}, more...)
+}
+
+// reloadNginx returns when no worker of before takes connections any more. For a tenth of a second after the
+// new workers have begun to answer, those of before go on accepting.
+func reloadNginx(p *Process) {
+	p.t.Helper()
+	before := p.Children()
+	p.Signal(syscall.SIGHUP)
+	p.poll("retire its workers", func() error {
+		for _, worker := range before {
+			title, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", worker))
+			if err == nil && len(title) > 0 && !strings.Contains(string(title), "shutting down") {
+				return fmt.Errorf("worker %d is still serving", worker)
+			}
+		}
+		return nil
+	})
 }
 
 // nginxGeneration reads the generation from the head of the main file.

@@ -105,7 +105,7 @@ func (p *Process) stop() {
 	_ = syscall.Kill(-p.PID(), syscall.SIGKILL)
 	if p.t.Failed() {
 		if text := strings.TrimSpace(p.Log()); text != "" {
-			p.t.Logf("%s said:\n%s", p.name, tail(text, 40))
+			p.t.Logf("%s said:\n%s", p.name, tail(text, 12))
 		}
 	}
 }
