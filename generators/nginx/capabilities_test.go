@@ -1,0 +1,64 @@
+package nginx_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/generators/nginx"
+)
+
+func TestParseCapabilities(t *testing.T) {
+	const all = "--with-http_v2_module --with-http_ssl_module"
+	for name, c := range map[string]struct {
+		version, arguments string
+		missing            map[model.Feature]string
+	}{
+		"1.22": {"1.22.1", all, map[model.Feature]string{
+			model.FeatureHTTP1Shared: "nginx 1.22.1 is too old: it takes 1.25.1 or later",
+			model.FeatureResolve:     "nginx 1.22.1 is too old: it takes 1.27.3 or later",
+			model.FeatureSticky:      "nginx 1.22.1 is too old: it takes 1.29.6 or later",
+		}},
+		"1.30": {"1.30.6", all, nil},
+		"no HTTP/2": {"1.30.0", "--with-http_ssl_module", map[model.Feature]string{
+			model.FeatureHTTP2: "nginx 1.30.0 was built without --with-http_v2_module",
+			model.FeatureH2C:   "nginx 1.30.0 was built without --with-http_v2_module",
+			model.FeatureTLS:   "nginx 1.30.0 was built without --with-http_v2_module",
+			model.FeatureGRPC:  "nginx 1.30.0 was built without --with-http_v2_module",
+		}},
+		"no TLS":  {"1.30.0", "--with-http_v2_module", map[model.Feature]string{model.FeatureTLS: "nginx 1.30.0 was built without --with-http_ssl_module"}},
+		"no gRPC": {"1.30.0", all + " --without-http_grpc_module", map[model.Feature]string{model.FeatureGRPC: "nginx 1.30.0 was built with --without-http_grpc_module"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := nginx.ParseCapabilities("nginx version: nginx/" + c.version + " (Debian)\nbuilt by x\nconfigure arguments: --prefix=/x " + c.arguments + "\n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range model.Features {
+				if got.Missing[f] != c.missing[f] {
+					t.Errorf("%s: %q, want %q", f, got.Missing[f], c.missing[f])
+				}
+			}
+			if got.Version.String() != c.version {
+				t.Errorf("version %s, want %s", got.Version, c.version)
+			}
+		})
+	}
+	for _, bad := range []string{"", "HAProxy version 3.0", "nginx version: nginx/1.2.3\n"} {
+		if _, err := nginx.ParseCapabilities(bad); err == nil || !strings.Contains(err.Error(), "nginx -V") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+// TestStatedVersion: Debian's builds can do what their stated version says.
+func TestStatedVersion(t *testing.T) {
+	for _, b := range binaries(t) {
+		stated := nginx.CapabilitiesOf(b.caps.Version)
+		for _, f := range model.Features {
+			if stated.Missing[f] != b.caps.Missing[f] {
+				t.Errorf("%s %s: %q, stated %q", b.path, f, b.caps.Missing[f], stated.Missing[f])
+			}
+		}
+	}
+}
