@@ -105,8 +105,8 @@ func (bs *blocks) hoist(text string) (string, error) {
 func (bs *blocks) maps() []Map {
 	out := make([]Map, len(bs.list))
 	for i, b := range bs.list {
-		b.Body = b.body.String()
 		out[i] = b.Map
+		out[i].Body = b.body.String()
 	}
 	return out
 }

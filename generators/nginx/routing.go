@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gatewright/gatewright/generators/matching"
 	"github.com/gatewright/gatewright/generators/model"
@@ -212,7 +213,7 @@ func (r *router) step(s *step, level int) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", r.tables.Rules[e.Candidates[0].Rule].Source, err)
 			}
-			main.entry(key, variable, fmt.Sprintf("%s %s: %d candidates", hostname(r.tables.Scopes[st.scope].Hostname), e.Value, len(e.Candidates)))
+			main.entry(key, variable, fmt.Sprintf("%s: first of %d", r.about(e.Candidates[0].Rule, st.scope, e.Value), len(e.Candidates)))
 		}
 	}
 	return nil
@@ -220,7 +221,7 @@ func (r *router) step(s *step, level int) error {
 
 // about is the comment behind a rule: which one it is, and for what.
 func (r *router) about(rule, scope int, value string) string {
-	return r.sources[rule] + ", " + hostname(r.tables.Scopes[scope].Hostname) + " " + value
+	return strings.TrimSpace(r.sources[rule] + ", " + hostname(r.tables.Scopes[scope].Hostname) + " " + value)
 }
 
 // positionDigits is how many digits the positions of candidates take.
