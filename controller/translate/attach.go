@@ -81,7 +81,7 @@ func (g *graph) selectListeners(r *route, p *parent) {
 		return fmt.Sprintf("spec.hostnames: none of %s has hosts in common with a hostname of Gateway %s%s",
 			strings.Join(r.hostnames, ", "), p.gateway.name, p.section(" (listener", ")"))
 	}, func(l *listener) bool {
-		return slices.ContainsFunc(r.hostnames, func(h string) bool { _, ok := intersect(l.hostname, h); return ok })
+		return slices.ContainsFunc(r.hostnames, func(h string) bool { _, ok := model.HostnameIntersection(l.hostname, h); return ok })
 	})
 }
 
@@ -132,7 +132,7 @@ func (p *parent) leaveTaken(r *route) {
 		}
 		owner := ""
 		for _, h := range r.hostnames {
-			if both, ok := intersect(l.hostname, h); ok && owner == "" {
+			if both, ok := model.HostnameIntersection(l.hostname, h); ok && owner == "" {
 				owner = l.hosts[other].intersects(both)
 			}
 		}
@@ -141,7 +141,7 @@ func (p *parent) leaveTaken(r *route) {
 			continue
 		}
 		for _, h := range r.hostnames {
-			if both, ok := intersect(l.hostname, h); ok {
+			if both, ok := model.HostnameIntersection(l.hostname, h); ok {
 				l.hosts[r.kind].add(both, r.object())
 			}
 		}
@@ -168,7 +168,7 @@ func (p *parent) attach(r *route) {
 			c.used = true
 		}
 		for _, h := range r.hostnames {
-			if _, ok := intersect(l.hostname, h); ok && len(r.rules) > 0 {
+			if _, ok := model.HostnameIntersection(l.hostname, h); ok && len(r.rules) > 0 {
 				l.scope(h).rules = append(l.scope(h).rules, r.rules...)
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/generators/model"
 )
 
 // findConflicts marks the listeners of a Gateway that no request could be told apart by: none of them wins,
@@ -63,7 +65,7 @@ func (l *listener) findOverlaps(port []*listener) {
 		return
 	}
 	for _, other := range port {
-		if _, ok := intersect(l.hostname, other.hostname); ok && other != l && other.refused == nil && other.conflict == nil {
+		if _, ok := model.HostnameIntersection(l.hostname, other.hostname); ok && other != l && other.refused == nil && other.conflict == nil {
 			l.overlaps = append(l.overlaps, fmt.Sprintf("%q", other.spec.Name))
 		}
 	}

@@ -47,9 +47,14 @@ func compareNames(a, b name) int {
 
 func nameOf(o metav1.Object) name { return name{o.GetNamespace(), o.GetName()} }
 
-// older orders objects as the API does on conflicts: the oldest, then namespace and name.
+// older orders objects as the API does on conflicts: the oldest, then namespace and name. An object whose age
+// isn't known, as in files, counts as the newest.
 func older(a, b *metav1.ObjectMeta) int {
-	return cmp.Or(a.CreationTimestamp.Time.Compare(b.CreationTimestamp.Time), compareNames(nameOf(a), nameOf(b)))
+	x, y := a.CreationTimestamp.Time, b.CreationTimestamp.Time
+	if x.IsZero() != y.IsZero() {
+		x, y = y, x
+	}
+	return cmp.Or(x.Compare(y), compareNames(nameOf(a), nameOf(b)))
 }
 
 // problem is a reason and a message for a condition.

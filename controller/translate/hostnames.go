@@ -2,43 +2,6 @@ package translate
 
 import "strings"
 
-// A hostname is lower case here; "" is every host, and "*." stands for one or more labels (R5).
-
-// wildcard returns the part behind "*.".
-func wildcard(hostname string) (suffix string, ok bool) {
-	return strings.CutPrefix(hostname, "*.")
-}
-
-// under says whether a host name has at least one label in front of the suffix.
-func under(host, suffix string) bool {
-	n := len(host) - len(suffix) - 1
-	return n > 0 && host[n] == '.' && host[n+1:] == suffix
-}
-
-// intersect returns the hosts that both hostnames match: the more specific of the two (R6).
-func intersect(a, b string) (string, bool) {
-	switch {
-	case a == b, b == "":
-		return a, true
-	case a == "":
-		return b, true
-	}
-	suffixA, wildA := wildcard(a)
-	suffixB, wildB := wildcard(b)
-	switch {
-	case wildA && wildB:
-		if under(suffixB, suffixA) {
-			return b, true
-		}
-		return a, under(suffixA, suffixB)
-	case wildA:
-		return b, under(b, suffixA)
-	case wildB:
-		return a, under(a, suffixB)
-	}
-	return "", false
-}
-
 // hostSet is a set of hostnames that knows which of them have hosts in common with another, and whose they
 // are. Looking one up takes a step for each label.
 type hostSet struct {
@@ -54,7 +17,7 @@ func newHostSet() *hostSet {
 
 // add puts a hostname in. The first owner of one stays.
 func (s *hostSet) add(hostname, owner string) {
-	suffix, wild := wildcard(hostname)
+	suffix, wild := strings.CutPrefix(hostname, "*.")
 	switch {
 	case hostname == "":
 		if s.any == "" {
@@ -86,7 +49,7 @@ func (s *hostSet) intersects(hostname string) string {
 		}
 		return ""
 	}
-	suffix, wild := wildcard(hostname)
+	suffix, wild := strings.CutPrefix(hostname, "*.")
 	if wild {
 		if owner := s.below[suffix]; owner != "" {
 			return owner

@@ -4,9 +4,11 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/gatewright/gatewright/generators/model"
 )
 
-func TestIntersect(t *testing.T) {
+func TestIntersection(t *testing.T) {
 	tests := []struct {
 		a, b, want string
 		ok         bool
@@ -27,9 +29,9 @@ func TestIntersect(t *testing.T) {
 		{"a.example.com", "b.example.com", "", false},
 	}
 	for _, tt := range tests {
-		got, ok := intersect(tt.a, tt.b)
+		got, ok := model.HostnameIntersection(tt.a, tt.b)
 		if ok != tt.ok || ok && got != tt.want {
-			t.Errorf("intersect(%q, %q) = %q, %v, want %q, %v", tt.a, tt.b, got, ok, tt.want, tt.ok)
+			t.Errorf("HostnameIntersection(%q, %q) = %q, %v, want %q, %v", tt.a, tt.b, got, ok, tt.want, tt.ok)
 		}
 	}
 }
@@ -63,7 +65,7 @@ func TestHostSet(t *testing.T) {
 		}
 		h, want := host(), false
 		for _, m := range members {
-			_, ok := intersect(m, h)
+			_, ok := model.HostnameIntersection(m, h)
 			want = want || ok
 		}
 		owner := s.intersects(h)

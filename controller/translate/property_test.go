@@ -79,7 +79,7 @@ func wellFormed(t *testing.T, r Result) {
 				t.Errorf("listener %s: %s with key pairs %v", l.Name, l.Protocol, l.KeyPairs)
 			}
 			for _, s := range l.Scopes {
-				if _, ok := intersect(l.Hostname, s.Hostname); !ok || len(s.Rules) == 0 {
+				if _, ok := model.HostnameIntersection(l.Hostname, s.Hostname); !ok || len(s.Rules) == 0 {
 					t.Errorf("listener %s (%s) has scope %s with %d rules", l.Name, l.Hostname, s.Hostname, len(s.Rules))
 				}
 				for _, rule := range s.Rules {
