@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"time"
 
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/model"
@@ -14,6 +15,8 @@ type Proxy interface {
 	// Generation says what the running configuration will answer once these files are served. The error means
 	// that no file tells it: a template was overridden and left it out.
 	Generation(files []generators.File) (string, error)
+	// Running asks the running proxy which generation it answers with. The error says that it doesn't answer.
+	Running(ctx context.Context) (generation string, err error)
 	// Validate lets the proxy check the configuration in a folder. A *Refusal means that the proxy said no; any
 	// other error, that it couldn't be asked.
 	Validate(ctx context.Context, dir string) error
@@ -59,4 +62,11 @@ type Update struct {
 	// Cause is Reason's kind, for metrics: one of a few fixed words in lower case such as "endpoints", "routes",
 	// "certificates", "listeners", "header-names", "filters".
 	Cause string
+}
+
+// Pacer is implemented by a Proxy whose reloads cost more the closer they follow each other.
+type Pacer interface {
+	// Pace is how long the next reload should wait: 0 for not at all. It is asked again after that time, and
+	// meanwhile a newer snapshot takes the place of the one that waits.
+	Pace() time.Duration
 }

@@ -1,0 +1,376 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// Way is how a change reached the proxy.
+type Way string
+
+// The ways.
+const (
+	// Unchanged is when the proxy serves the same already.
+	Unchanged Way = "unchanged"
+	// Updated is without a reload.
+	Updated Way = "update"
+	// Reloaded is by a reload or a start.
+	Reloaded Way = "reload"
+)
+
+// Job is a model to serve.
+type Job struct {
+	Model        model.Gateways
+	Capabilities model.Capabilities
+	// Report is told what became of the job: after every attempt, and again when something that was left out
+	// is served after all. It is called by the goroutine of Applier.Run, and may be nil.
+	Report func(Outcome)
+}
+
+// Outcome is what became of a job.
+type Outcome struct {
+	// Err is why the proxy doesn't serve the job; it serves what it did before, if anything. Another attempt
+	// follows.
+	Err error
+	// Generation is what the proxy was told to answer last; "" before the first success.
+	Generation string
+	Way        Way
+	// Reason says why a reload was needed, or what was done instead; "" when there was no choice.
+	Reason, Cause string
+	// Served is the job's model without what is left out. It is being served when Err is nil.
+	Served model.Gateways
+	// LeftOut is what the proxy refuses (R31), sorted.
+	LeftOut []Culprit
+	// Took is how long the attempt was, from the start to the proof that it is served.
+	Took time.Duration
+
+	// wait is how long a reload that is needed has to wait; nothing was done then.
+	wait time.Duration
+}
+
+// Options are what an Applier works with.
+type Options struct {
+	Proxy Proxy
+	Store *Store
+	// Render makes a proxy's files of a model: a Generator's Render.
+	Render func(model.Gateways, model.Capabilities) ([]generators.File, error)
+	Log    *slog.Logger
+	// Metrics may be nil.
+	Metrics *Metrics
+	// Retry is the pause after the first failure; it doubles up to RetryMax. 0 takes 200 ms and 30 s.
+	Retry, RetryMax time.Duration
+	// Recheck is how long a part that was left out waits for another try although nothing has changed, for
+	// the reason may lie outside; it doubles up to ten times itself. 0 takes a minute.
+	Recheck time.Duration
+	// Settle is how long the files on disk may be behind a proxy that is changed without a reload, one change
+	// after the other. 0 takes a second.
+	Settle time.Duration
+}
+
+// Applier brings one model after the other to one proxy. It is used by one goroutine at a time, but for Mark.
+type Applier struct {
+	Options
+	dirty chan struct{}
+	lost  chan struct{}
+
+	// live is what the proxy is known to serve; nil when that isn't known.
+	live *Configuration
+	// force asks for a reload although the proxy seems to serve the right generation.
+	force      bool
+	generation string
+	quarantine quarantine
+	// unsettled is since when the files on disk are behind the proxy; zero when they aren't.
+	unsettled time.Time
+}
+
+// New returns an Applier that does nothing until Run.
+func New(o Options) *Applier {
+	defaults := []struct {
+		field *time.Duration
+		value time.Duration
+	}{{&o.Retry, 200 * time.Millisecond}, {&o.RetryMax, 30 * time.Second}, {&o.Recheck, time.Minute}, {&o.Settle, time.Second}}
+	for _, d := range defaults {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	return &Applier{Options: o, dirty: make(chan struct{}, 1), lost: make(chan struct{}, 1)}
+}
+
+// Mark says that there is something new to apply. It never waits.
+func (a *Applier) Mark() { notify(a.dirty) }
+
+// Lost says that the proxy was started again, so that it serves what is on disk. It never waits.
+func (a *Applier) Lost() { notify(a.lost) }
+
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// Apply makes the proxy serve a job and says what became of it. Run is the usual way to call it.
+func (a *Applier) Apply(ctx context.Context, job Job) Outcome {
+	start := time.Now()
+	out := a.apply(ctx, job)
+	out.Took = time.Since(start)
+	out.Generation = a.generation
+	out.LeftOut = a.quarantine.list()
+	if out.wait > 0 {
+		return out
+	}
+	a.Metrics.observe(out)
+	a.log(out)
+	if job.Report != nil {
+		job.Report(out)
+	}
+	return out
+}
+
+func (a *Applier) apply(ctx context.Context, job Job) Outcome {
+	if err := a.quarantine.heal(job.Model); err != nil {
+		return Outcome{Err: err}
+	}
+	next, err := a.render(job, a.quarantine.served(job.Model))
+	if err != nil {
+		return Outcome{Err: err}
+	}
+	if a.same(next) || a.adopt(ctx, next) {
+		return Outcome{Way: Unchanged, Served: next.Model}
+	}
+	out := Outcome{Way: Reloaded, Served: next.Model}
+	if u, ok := a.update(ctx, next); ok {
+		out.Reason, out.Cause = u.Reason, u.Cause
+		if u.Applied {
+			out.Way = Updated
+			return out
+		}
+	}
+	if p, ok := a.Proxy.(Pacer); ok && a.live != nil {
+		if out.wait = p.Pace(); out.wait > 0 {
+			return out
+		}
+	}
+	out.Served, out.Err = a.replace(ctx, job, next)
+	return out
+}
+
+// replace stages, validates, switches and reloads, and returns the model that is served then.
+func (a *Applier) replace(ctx context.Context, job Job, next Configuration) (model.Gateways, error) {
+	dir, err := a.Store.Stage(next.Generation, next.Files)
+	if err == nil {
+		err = a.validate(ctx, dir)
+	}
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		a.discard(next.Generation)
+		if next, err = a.isolate(ctx, job, refusal); err != nil {
+			return model.Gateways{}, err
+		}
+		if a.same(next) {
+			return next.Model, nil
+		}
+		_, err = a.Store.Stage(next.Generation, next.Files)
+	}
+	if err == nil {
+		err = a.reload(ctx, next)
+	}
+	return next.Model, err
+}
+
+func (a *Applier) render(job Job, m model.Gateways) (Configuration, error) {
+	files, err := a.Render(m, job.Capabilities)
+	if err != nil {
+		return Configuration{}, fmt.Errorf("render: %w", err)
+	}
+	generation, err := a.Proxy.Generation(files)
+	if err != nil {
+		return Configuration{}, fmt.Errorf("render: %w", err)
+	}
+	return Configuration{Model: m, Files: files, Generation: generation}, nil
+}
+
+// same says whether the proxy is known to serve a configuration. For a proxy that takes changes without a
+// reload the model counts too: not all of it need be in the files.
+func (a *Applier) same(next Configuration) bool {
+	if a.live == nil || a.force || a.live.Generation != next.Generation {
+		return false
+	}
+	if _, ok := a.Proxy.(Updater); ok {
+		return reflect.DeepEqual(a.live.Model, next.Model)
+	}
+	return true
+}
+
+// adopt takes over a proxy that runs already and serves what is on disk and wanted.
+func (a *Applier) adopt(ctx context.Context, next Configuration) bool {
+	if a.live != nil || a.force || a.Store.Generation() != next.Generation {
+		return false
+	}
+	running, err := a.Proxy.Running(ctx)
+	if err != nil || running != next.Generation {
+		return false
+	}
+	a.confirmed(next)
+	if _, ok := a.Proxy.(Updater); ok {
+		// What isn't in the files is told to it once more.
+		before := Configuration{Files: next.Files, Generation: next.Generation}
+		u, err := a.Proxy.(Updater).Update(ctx, before, next)
+		return err == nil && u.Applied
+	}
+	return true
+}
+
+// update tries to do without a reload.
+func (a *Applier) update(ctx context.Context, next Configuration) (Update, bool) {
+	u, ok := a.Proxy.(Updater)
+	if !ok || a.live == nil || a.force {
+		return Update{}, false
+	}
+	done, err := u.Update(ctx, *a.live, next)
+	if err != nil {
+		a.force = true
+		return Update{Reason: "the change without a reload failed: " + err.Error(), Cause: "failed"}, true
+	}
+	if !done.Applied && a.live.Generation == next.Generation {
+		// A reload would read the same files again.
+		done.Applied = true
+	}
+	if done.Applied {
+		onDisk := a.Store.Generation() == next.Generation
+		a.confirmed(next)
+		if !onDisk && a.unsettled.IsZero() {
+			a.unsettled = time.Now()
+		}
+	}
+	return done, true
+}
+
+// validate asks the proxy about a folder. Its message names files as they are called in the configuration.
+func (a *Applier) validate(ctx context.Context, dir string) error {
+	start := time.Now()
+	err := a.Proxy.Validate(ctx, dir)
+	a.Metrics.step("validate", time.Since(start))
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		return &Refusal{Message: strings.ReplaceAll(refusal.Message, dir+"/", "")}
+	}
+	return err
+}
+
+// isolate finds what makes a job refused, leaves it out, and returns what is left.
+func (a *Applier) isolate(ctx context.Context, job Job, refusal *Refusal) (Configuration, error) {
+	start := time.Now()
+	before := len(a.quarantine.culprits)
+	s := &search{quarantine: &a.quarantine, model: job.Model, check: func(ctx context.Context, m model.Gateways) (string, error) {
+		files, err := a.Render(m, job.Capabilities)
+		if err != nil {
+			return "", fmt.Errorf("render: %w", err)
+		}
+		dir, remove, err := a.Store.Scratch(files)
+		if err != nil {
+			return "", err
+		}
+		defer remove()
+		err = a.validate(ctx, dir)
+		var refusal *Refusal
+		if errors.As(err, &refusal) {
+			return refusal.Message, nil
+		}
+		return "", err
+	}}
+	err := s.run(ctx)
+	a.Metrics.step("isolate", time.Since(start))
+	if err != nil {
+		if errors.Is(err, errNotOurs) {
+			return Configuration{}, err
+		}
+		return Configuration{}, fmt.Errorf("the proxy refuses the configuration (%s); looking for the object to blame: %w", refusal.Message, err)
+	}
+	a.Log.Info("found what the proxy refuses", "parts", len(a.quarantine.culprits)-before, "checks", s.checks, "took", time.Since(start))
+	return a.render(job, a.quarantine.served(job.Model))
+}
+
+// reload switches to a staged configuration that passed its check and reloads. When the proxy doesn't come to
+// serve it, the one before is what a starting proxy reads again.
+func (a *Applier) reload(ctx context.Context, next Configuration) error {
+	before := a.Store.Generation()
+	if err := a.Store.Switch(next.Generation); err != nil {
+		return err
+	}
+	start := time.Now()
+	err := a.Proxy.Reload(ctx, a.Store.Current(), next.Generation)
+	a.Metrics.step("reload", time.Since(start))
+	if err != nil {
+		a.live = nil
+		if before != "" {
+			err = errors.Join(err, a.Store.Switch(before))
+		}
+		return err
+	}
+	a.confirmed(next)
+	a.force = false
+	a.unsettled = time.Time{}
+	if err := errors.Join(a.Store.Confirm(), a.Store.Prune()); err != nil {
+		a.Log.Warn("the proxy serves the new configuration, but the state folder isn't tidy", "error", err)
+	}
+	return nil
+}
+
+func (a *Applier) confirmed(c Configuration) {
+	a.live = &c
+	a.generation = c.Generation
+}
+
+// discard removes what was staged and isn't wanted. What stays is pruned later.
+func (a *Applier) discard(generation string) {
+	if err := a.Store.Discard(generation); err != nil {
+		a.Log.Warn("a refused version could not be removed", "generation", generation, "error", err)
+	}
+}
+
+// settle brings the files on disk to what the proxy serves since it was changed without a reload.
+func (a *Applier) settle(ctx context.Context) error {
+	if a.unsettled.IsZero() || a.live == nil {
+		return nil
+	}
+	dir, err := a.Store.Stage(a.live.Generation, a.live.Files)
+	if err == nil {
+		err = a.validate(ctx, dir)
+	}
+	if err == nil {
+		err = a.Store.Switch(a.live.Generation)
+	}
+	if err == nil {
+		a.unsettled = time.Time{}
+		err = errors.Join(a.Store.Confirm(), a.Store.Prune())
+	}
+	return err
+}
+
+func (a *Applier) log(out Outcome) {
+	took := out.Took.Round(100 * time.Microsecond)
+	switch {
+	case out.Err != nil:
+		a.Log.Error("not applied; the last good configuration stays", "error", out.Err, "generation", short(out.Generation), "took", took)
+	case out.Way != Unchanged:
+		a.Log.Info("applied", "way", string(out.Way), "reason", out.Reason, "generation", short(out.Generation), "took", took)
+	}
+	for _, c := range out.LeftOut {
+		if out.Way != Unchanged {
+			a.Log.Warn("left out, for the proxy refuses it", "part", c.Part.String(), "message", c.Message)
+		}
+	}
+}
+
+// short is enough of a generation for a person to tell it from others.
+func short(generation string) string { return generation[:min(len(generation), 12)] }

@@ -1,0 +1,240 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/runtime/folder"
+)
+
+// The names inside a state folder. What starts with a dot in versions is not whole.
+const (
+	versionsName = "versions"
+	currentName  = "current"
+	goodName     = "good"
+	lockName     = "lock"
+	checkPrefix  = ".check-"
+)
+
+// Store is a state folder: whole configurations under versions, each named by its generation, and current, a
+// symbolic link to the one that a starting proxy is to read. A version is on disk before its name is, and its
+// name before current points to it, so that whatever is killed whenever, current names a whole configuration.
+type Store struct {
+	dir  string
+	keep int
+	lock *os.File
+}
+
+// OpenStore takes a state folder, making it when it isn't there, and clears away what an interrupted run left
+// half done. keep is how many versions stay, current included; at least 2. Only one store is open at a time.
+func OpenStore(dir string, keep int) (*Store, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, versionsName), 0o755); err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("state folder %s: another gatewright uses it: give each one its own --state-dir (%w)", dir, err), lock.Close())
+	}
+	s := &Store{dir: dir, keep: max(keep, 2), lock: lock}
+	if err := s.sweep(); err != nil {
+		return nil, errors.Join(fmt.Errorf("state folder %s: %w", dir, err), lock.Close())
+	}
+	return s, nil
+}
+
+// Close lets another store open the folder.
+func (s *Store) Close() error { return s.lock.Close() }
+
+// Dir is the state folder's absolute path.
+func (s *Store) Dir() string { return s.dir }
+
+// Current is the path that always names the configuration to serve. Nothing is there before the first Switch.
+func (s *Store) Current() string { return filepath.Join(s.dir, currentName) }
+
+// Generation is what current points to; "" when there is nothing whole.
+func (s *Store) Generation() string {
+	return s.linked(currentName)
+}
+
+func (s *Store) linked(name string) string {
+	path := filepath.Join(s.dir, name)
+	target, err := os.Readlink(path)
+	if err != nil {
+		return ""
+	}
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	return filepath.Base(target)
+}
+
+// Stage writes a version so that a crash can't lose it, and returns its folder. Nothing points to it yet. One
+// that is there already is used again.
+func (s *Store) Stage(generation string, files []generators.File) (dir string, err error) {
+	dir, err = s.version(generation)
+	if err != nil {
+		return "", err
+	}
+	_, err = folder.Write(dir, files)
+	return dir, err
+}
+
+// Discard removes a staged version that nothing points to.
+func (s *Store) Discard(generation string) error {
+	dir, err := s.version(generation)
+	if err != nil || generation == s.Generation() {
+		return err
+	}
+	return os.RemoveAll(dir)
+}
+
+// Switch points current to a staged version, in one step.
+func (s *Store) Switch(generation string) error {
+	dir, err := s.version(generation)
+	if err != nil {
+		return err
+	}
+	if s.Generation() == generation {
+		return nil
+	}
+	// The time orders versions by when they came into use.
+	now := time.Now()
+	if err := os.Chtimes(dir, now, now); err != nil {
+		return fmt.Errorf("switch to generation %s: %w", generation, err)
+	}
+	if err := s.link(currentName, generation); err != nil {
+		return fmt.Errorf("switch to generation %s: %w", generation, err)
+	}
+	return nil
+}
+
+// Confirm notes that a proxy serves what current points to.
+func (s *Store) Confirm() error {
+	generation := s.Generation()
+	if generation == "" || generation == s.linked(goodName) {
+		return nil
+	}
+	return s.link(goodName, generation)
+}
+
+// link points a link to a version, in one step that a crash doesn't lose.
+func (s *Store) link(name, generation string) error {
+	next := filepath.Join(s.dir, "."+name)
+	if err := removeIfThere(next); err != nil {
+		return err
+	}
+	if err := os.Symlink(filepath.Join(versionsName, generation), next); err != nil {
+		return err
+	}
+	if err := os.Rename(next, filepath.Join(s.dir, name)); err != nil {
+		return err
+	}
+	return syncFolder(s.dir)
+}
+
+// Prune removes the oldest versions beyond those that are kept.
+func (s *Store) Prune() error {
+	entries, err := os.ReadDir(filepath.Join(s.dir, versionsName))
+	if err != nil {
+		return err
+	}
+	type version struct {
+		name string
+		used time.Time
+	}
+	current, good := s.Generation(), s.linked(goodName)
+	var old []version
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && e.Name() != current && e.Name() != good {
+			old = append(old, version{e.Name(), info.ModTime()})
+		}
+	}
+	slices.SortFunc(old, func(a, b version) int { return b.used.Compare(a.used) })
+	var errs []error
+	for _, v := range old[min(len(old), s.keep-1):] {
+		errs = append(errs, os.RemoveAll(filepath.Join(s.dir, versionsName, v.name)))
+	}
+	return errors.Join(errs...)
+}
+
+// Scratch writes files for a check and returns the folder and what removes it. A crash may lose them.
+func (s *Store) Scratch(files []generators.File) (dir string, remove func(), err error) {
+	dir, err = os.MkdirTemp(filepath.Join(s.dir, versionsName), checkPrefix)
+	if err != nil {
+		return "", nil, fmt.Errorf("state folder: %w", err)
+	}
+	// What stays when this fails is cleared away by the next OpenStore.
+	remove = func() { _ = os.RemoveAll(dir) }
+	for _, f := range files {
+		path := filepath.Join(dir, f.Path)
+		mode := fs.FileMode(0o644)
+		if f.Secret {
+			mode = 0o600
+		}
+		err := os.MkdirAll(filepath.Dir(path), 0o755)
+		if err == nil {
+			err = os.WriteFile(path, f.Data, mode)
+		}
+		if err != nil {
+			remove()
+			return "", nil, fmt.Errorf("state folder: %w", err)
+		}
+	}
+	return dir, remove, nil
+}
+
+func (s *Store) version(generation string) (string, error) {
+	if generation == "" || strings.HasPrefix(generation, ".") || filepath.Base(generation) != generation {
+		return "", fmt.Errorf("generation %q can't name a folder", generation)
+	}
+	return filepath.Join(s.dir, versionsName, generation), nil
+}
+
+// sweep removes what isn't whole, which is everything that begins with a dot, and goes back from a
+// configuration that no proxy has confirmed to the last one that was.
+func (s *Store) sweep() error {
+	errs := []error{removeIfThere(filepath.Join(s.dir, "."+currentName)), removeIfThere(filepath.Join(s.dir, "."+goodName))}
+	if good := s.linked(goodName); good != "" && good != s.Generation() {
+		errs = append(errs, s.link(currentName, good))
+	}
+	entries, err := os.ReadDir(filepath.Join(s.dir, versionsName))
+	errs = append(errs, err)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			errs = append(errs, os.RemoveAll(filepath.Join(s.dir, versionsName, e.Name())))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
