@@ -186,11 +186,33 @@ func TestWalkAgreesWithReference(t *testing.T) {
 			}
 			if got.Rule != nil {
 				matched++
+				if why := matching.Miss(&got.Rule.Matches[got.Match], call); why != "" {
+					t.Fatalf("seed %d, call %+v: Miss says %q of the winner", seed, call, why)
+				}
 			}
+			checkMisses(t, m, call)
 		}
 	}
 	if matched < 10000 {
 		t.Errorf("only %d calls found a rule: the calls don't come near the rules", matched)
+	}
+}
+
+// checkMisses: Miss finds a reason exactly where a match, alone in the world, doesn't match.
+func checkMisses(t *testing.T, m model.Gateways, call model.Call) {
+	t.Helper()
+	rule := m.Gateways[0].Listeners[0].Scopes
+	if len(rule) == 0 {
+		return
+	}
+	match := rule[0].Rules[0].Matches[0]
+	alone := &model.Rule{Source: rule[0].Rules[0].Source, Matches: []model.Match{match}}
+	world := model.Gateways{Gateways: []model.Gateway{{Listeners: []model.Listener{
+		{Port: call.Port, Protocol: model.HTTP, Scopes: []model.Scope{{Rules: []*model.Rule{alone}}}},
+	}}}}
+	matches := reference.Evaluate(world, call).Rule != nil
+	if why := matching.Miss(&match, call); (why == "") != matches {
+		t.Fatalf("call %+v, match %+v: matches %t, and Miss says %q", call, match, matches, why)
 	}
 }
 

@@ -183,6 +183,21 @@ func segments(path string, n int) (string, bool) {
 	return path, n == 0
 }
 
+// Miss says in words why a match by itself doesn't match a call; "" when it does.
+func Miss(m *model.Match, call model.Call) string {
+	at := placeOf(m)
+	value, ok := keyOf(&Stage{Key: at.key, Depth: at.depth}, call)
+	switch {
+	case at.key == KeyNone:
+	case !ok:
+		return fmt.Sprintf("the path has no %s", at.key)
+	case value != at.value:
+		return fmt.Sprintf("%s is %q, not %q", at.key, value, at.value)
+	}
+	_, why := firstFailed(conditionsOf(m), call)
+	return why
+}
+
 // firstFailed returns the first condition that doesn't hold, with the reason in words.
 func firstFailed(conditions []Condition, call model.Call) (*Condition, string) {
 	for i := range conditions {
