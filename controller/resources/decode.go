@@ -1,9 +1,11 @@
 package resources
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"regexp"
 	"strconv"
@@ -33,8 +35,15 @@ func decode(d document) (tree, Problems) {
 			return tree{value: value, line: d.line}, d.duplicates(duplicates)
 		}
 	}
-	var root yaml.Node
-	if err := yaml.Unmarshal(d.data, &root); err != nil {
+	var root, more yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(d.data))
+	if err := decoder.Decode(&root); err != nil && !errors.Is(err, io.EOF) {
+		return tree{}, Problems{d.syntax(err)}
+	}
+	// What follows a document's end without a marker would be lost.
+	if err := decoder.Decode(&more); err == nil {
+		return tree{}, Problems{d.problem(d.line+more.Line-1, "", "not valid YAML: a second document without a line of --- before it")}
+	} else if !errors.Is(err, io.EOF) {
 		return tree{}, Problems{d.syntax(err)}
 	}
 	if len(root.Content) == 0 {
