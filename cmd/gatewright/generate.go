@@ -50,6 +50,12 @@ func (o *options) generate(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	log := o.journal(cmd.ErrOrStderr())
+	if !p.hasGateways() {
+		// An empty or truncated file must not replace what is served.
+		log.notes(p.notes)
+		return errors.New("no Gateway of the manifests is to be served, so nothing was written: see the notes, or name its class with --gateway-class")
+	}
 	files, err := o.render(p)
 	if err != nil {
 		return err
@@ -58,7 +64,7 @@ func (o *options) generate(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	o.journal(cmd.ErrOrStderr()).summary(p, outcome)
+	log.summary(p, outcome)
 	if code == exitFine && len(p.refused) > 0 {
 		code = exitRefused
 	}

@@ -35,7 +35,7 @@ func newGraph(log *logOptions) *cobra.Command {
 	o := &options{logOptions: log}
 	cmd := &cobra.Command{
 		Use:   "graph -f FILES",
-		Short: "Draw what hangs on what, and what is refused",
+		Short: "Draw how everything hangs together, and what is refused",
 		Long:  graphHelp,
 		Example: `  gatewright graph -f manifests/ > graph.mmd
   gatewright graph -f manifests/ -o dot | dot -Tsvg > graph.svg`,

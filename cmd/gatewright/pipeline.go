@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/gatewright/gatewright/controller/resources"
@@ -74,6 +75,11 @@ func (o *options) translate(ctx context.Context, stdin io.Reader) (*pipeline, er
 		p.refused = status.Refusals(p.result.Reports)
 		return nil
 	})
+}
+
+// hasGateways says whether any Gateway is ours, served or refused.
+func (p *pipeline) hasGateways() bool {
+	return slices.ContainsFunc(p.result.Reports, func(r status.Report) bool { return r.Gateway != nil })
 }
 
 // render makes the files of the output folder: the proxy's and the status of every object.

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gatewright/gatewright/test/harness"
+)
+
+func TestGenerate(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	args := []string{"generate", "-f", "-", "-o", out, "--proxy-version", "1.26.3"}
+
+	_, stderr := must(t, exitFine, shop, args...)
+	contains(t, "summary", stderr, "For nginx 1.26.3\n", "Gateway default/shop", "grpc  HTTP  *:8080  any host  1 route, 1 rule", "GatewayClass: the input has none", "Wrote "+out)
+	if strings.Contains(stderr, "Not served") {
+		t.Errorf("all is served:\n%s", stderr)
+	}
+	before, err := os.Stat(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stderr = must(t, exitFine, shop, args...)
+	contains(t, "again", stderr, out+" was up to date.")
+	if after, err := os.Stat(out); err != nil || !os.SameFile(before, after) || !after.ModTime().Equal(before.ModTime()) {
+		t.Errorf("equal bytes, and the folder was touched (%v)", err)
+	}
+	stdout, _ := must(t, exitFine, shop, append(args, "--check")...)
+	if stdout != "" {
+		t.Errorf("no drift: %s", stdout)
+	}
+
+	stdout, stderr = must(t, exitDrift, shop+missing, append(args, "--check")...)
+	contains(t, "drift", stdout, "--- a/status.yaml\n+++ b/status.yaml\n@@ ", "\n+    name: reviews\n")
+	contains(t, "drift", stderr, out+" differs from what these manifests give.")
+	stdout, _ = must(t, exitFine, shop, append(args, "--check")...)
+	if stdout != "" {
+		t.Errorf("--check has written: %s", stdout)
+	}
+
+	_, stderr = must(t, exitRefused, shop+missing, args...)
+	contains(t, "refused", stderr, "Not served", "GRPCRoute default/reviews, parentRef Gateway default/shop: ResolvedRefs (BackendNotFound)", "Wrote "+out)
+	text, err := os.ReadFile(filepath.Join(out, "status.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	contains(t, "status.yaml", string(text), "name: reviews", "reason: BackendNotFound")
+	must(t, exitRefused, shop+missing, append(args, "--check")...)
+}
+
+func TestGenerateJSON(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	_, stderr := must(t, exitRefused, shop+missing, "generate", "-f", "-", "-o", out, "--log-format", "json")
+	events := map[string]int{}
+	for line := range strings.Lines(stderr) {
+		var e struct{ Time, Level, Msg, Event, Reason string }
+		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Time == "" || e.Level == "" || e.Msg == "" {
+			t.Errorf("line %q: %v", line, err)
+		}
+		events[e.Event]++
+		if e.Event == "refused" && e.Reason != "BackendNotFound" {
+			t.Errorf("refused: %s", line)
+		}
+	}
+	if events["served"] != 1 || events["note"] == 0 || events["refused"] != 1 || events["done"] != 1 {
+		t.Errorf("events: %v", events)
+	}
+	_, stderr = must(t, exitError, "kind: [", "generate", "-f", "-", "-o", out, "--log-format", "json")
+	var e struct{ Level, Msg, Command string }
+	if err := json.Unmarshal([]byte(stderr), &e); err != nil || e.Level != "ERROR" || e.Command != "gatewright generate" {
+		t.Errorf("error as JSON: %q: %v", stderr, err)
+	}
+}
+
+func TestGenerateVerbose(t *testing.T) {
+	manifests := shop
+	for i := range shownRefusals + 5 {
+		manifests += strings.Replace(missing, "{name: reviews, namespace", fmt.Sprintf("{name: reviews-%d, namespace", i), 1)
+	}
+	_, stderr := must(t, exitRefused, manifests, "generate", "-f", "-", "-o", "-")
+	contains(t, "short", stderr, "and 5 more: -v shows them")
+	_, stderr = must(t, exitRefused, manifests, "generate", "-f", "-", "-o", "-", "-v")
+	contains(t, "long", stderr, "Took load ")
+	if got := strings.Count(stderr, "(BackendNotFound)"); got != shownRefusals+5 {
+		t.Errorf("-v shows %d refusals", got)
+	}
+}
+
+// TestNoSecretIsShown looks for a private key in everything that is printed and in the modes of the files.
+func TestNoSecretIsShown(t *testing.T) {
+	listener := "{name: grpc, protocol: HTTPS, port: 8443, tls: {certificateRefs: [{name: cert}]}}"
+	tls := strings.Replace(shop, "{name: grpc, protocol: HTTP, port: 8080}", listener, 1)
+	pair, other := harness.Certificate(t, "a.example.com"), harness.Certificate(t, "a.example.com")
+	out := filepath.Join(t.TempDir(), "out")
+	first := tls + "---\n" + harness.Secret("default", "cert", pair)
+	second := tls + "---\n" + harness.Secret("default", "cert", other)
+	var said strings.Builder
+	for _, c := range []struct {
+		code  int
+		stdin string
+		args  []string
+	}{
+		{exitFine, first, []string{"generate", "-f", "-", "-o", out, "-v"}},
+		{exitDrift, second, []string{"generate", "-f", "-", "-o", out, "--check", "-v"}},
+		{exitFine, second, []string{"generate", "-f", "-", "-o", "-", "--log-format", "json", "-v"}},
+		{exitError, strings.Replace(second, "tls.key", "tls.kez", 1) + "broken: [", []string{"generate", "-f", "-", "-o", out}},
+		{exitRefused, strings.Replace(second, "tls.key", "tls.kez", 1), []string{"generate", "-f", "-", "-o", "-"}},
+		{exitFine, second, []string{"explain", "-f", "-", "--authority", "a.example.com", "--method", "shop.Cart/Add", "-o", "json", "-v"}},
+		{exitFine, second, []string{"graph", "-f", "-", "-v"}},
+	} {
+		stdout, stderr := must(t, c.code, c.stdin, c.args...)
+		said.WriteString(stdout + stderr)
+	}
+	contains(t, "--check", said.String(), "differs (it holds a private key and is not shown)")
+	for _, p := range []harness.KeyPair{pair, other} {
+		lines := strings.Split(strings.TrimSpace(string(p.Key)), "\n")
+		for _, secret := range []string{"PRIVATE KEY", lines[1], base64.StdEncoding.EncodeToString(p.Key)[:40]} {
+			if strings.Contains(said.String(), secret) {
+				t.Errorf("%q is shown", secret)
+			}
+		}
+	}
+	keys := 0
+	err := filepath.WalkDir(out, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(text), "PRIVATE KEY") {
+			return err
+		}
+		keys++
+		if info, err := e.Info(); err != nil || info.Mode() != 0o600 {
+			t.Errorf("%s has mode %v (%v)", path, info.Mode(), err)
+		}
+		return nil
+	})
+	if err != nil || keys == 0 {
+		t.Errorf("%d files with keys in the folder: %v", keys, err)
+	}
+}
