@@ -36,7 +36,8 @@ func values() []string {
 	for _, n := range []int{100, 1000, 2000} {
 		all = append(all, strings.Repeat("a", n), strings.Repeat("$", n), strings.Repeat(`\`, n), strings.Repeat(`"`, n))
 	}
-	return append(all, strings.Repeat("b", 4000))
+	// The longest that the limits allow.
+	return append(all, strings.Repeat("b", nginx.CapabilitiesOf(model.Version{Major: 1, Minor: 30}).Limits.MatchValue))
 }
 
 // TestHostileValues matches and sets every hostile value with a running nginx, all in one configuration.
@@ -77,7 +78,7 @@ func TestHostileValues(t *testing.T) {
 func TestTokensLoad(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("pid p; events {} http { geo $gw_dollar { default \"$\"; } map_hash_bucket_size 8192;\n")
-	for i, text := range append(hostiles, values()...) {
+	for i, text := range append(append(values(), strings.Repeat("c", 4088)), hostiles...) {
 		key, err := nginx.Key(text)
 		if err != nil {
 			t.Fatal(err)
