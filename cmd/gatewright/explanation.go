@@ -150,21 +150,33 @@ func (e *explanation) addOthers(m model.Gateways, trace matching.Trace, call mod
 			}
 		}
 	}
+	slices.SortStableFunc(e.Others, func(a, b candidate) int {
+		return slices.Index(reasons, a.Why) - slices.Index(reasons, b.Why)
+	})
 }
+
+// The reasons why a match was not looked at, the ones that a person is most likely to look for first.
+const (
+	comesAfter    = "it comes after the one that serves"
+	otherCall     = "it doesn't match the call"
+	otherHostname = "its hostname doesn't match"
+)
+
+var reasons = []string{comesAfter, otherCall, otherHostname}
 
 // whyNot says why a match was not looked at: alone in the world it would match the call or not.
 func whyNot(hostname string, source model.Source, match model.Match, call model.Call) string {
 	if !model.HostnameCovers(hostname, call.Host()) {
-		return "its hostname doesn't match"
+		return otherHostname
 	}
 	alone := model.Gateways{Gateways: []model.Gateway{{Listeners: []model.Listener{{Port: call.Port, Protocol: model.HTTP, Scopes: []model.Scope{
 		{Rules: []*model.Rule{{Source: source, Matches: []model.Match{match}}}},
 	}}}}}}
 	call.Gateway = "/"
 	if reference.Evaluate(alone, call).Rule != nil {
-		return "it comes after the one that serves"
+		return comesAfter
 	}
-	return "it doesn't match the call"
+	return otherCall
 }
 
 func listenerOf(m model.Gateways, want *matching.Listener) *model.Listener {
