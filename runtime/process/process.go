@@ -1,0 +1,210 @@
+package process
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Alive says whether a process runs; one that has ended and waits for its parent doesn't.
+func Alive(pid int) bool {
+	state, _, err := stat(pid)
+	return err == nil && state != 'Z' && state != 'X'
+}
+
+// Parent is the id of a process's parent; 0 when it isn't known.
+func Parent(pid int) int {
+	_, parent, err := stat(pid)
+	if err != nil {
+		return 0
+	}
+	return parent
+}
+
+func stat(pid int) (state byte, parent int, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, 0, err
+	}
+	// The name stands in brackets and may have any character in it.
+	end := bytes.LastIndexByte(text, ')')
+	if end < 0 {
+		return 0, 0, fmt.Errorf("/proc/%d/stat has no name in it", pid)
+	}
+	fields := strings.Fields(string(text[end+1:]))
+	if len(fields) < 2 {
+		return 0, 0, fmt.Errorf("/proc/%d/stat is too short", pid)
+	}
+	parent, err = strconv.Atoi(fields[1])
+	return fields[0][0], parent, err
+}
+
+// Title is a process's command line with spaces between; "" when it has ended or is not to be seen.
+func Title(pid int) string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(bytes.ReplaceAll(text, []byte{0}, []byte{' '})))
+}
+
+// Name is the name of a process's program, at most 15 bytes of it.
+func Name(pid int) string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// All are the ids of all processes that are to be seen, sorted.
+func All() ([]int, error) {
+	names, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	for _, name := range names {
+		if pid, err := strconv.Atoi(filepath.Base(name)); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	slices.Sort(pids)
+	return pids, nil
+}
+
+// Children are the ids of the living children of a process, sorted.
+func Children(pid int) []int {
+	var out []int
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // The pattern is well formed.
+	for _, name := range threads {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		for _, field := range strings.Fields(string(text)) {
+			if child, err := strconv.Atoi(field); err == nil && Alive(child) {
+				out = append(out, child)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// FromFile reads the id of a running process from a file. The error says what is wrong with the file or that the
+// process has ended.
+func FromFile(path string) (int, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || pid <= 1 {
+		return 0, fmt.Errorf("%s holds no process id", path)
+	}
+	if !Alive(pid) {
+		return 0, fmt.Errorf("%s names process %d, which has ended", path, pid)
+	}
+	return pid, nil
+}
+
+// Signal sends a signal. That the process has ended already is no error.
+func Signal(pid int, s unix.Signal) error {
+	err := unix.Kill(pid, s)
+	switch {
+	case errors.Is(err, unix.ESRCH):
+		return nil
+	case errors.Is(err, unix.EPERM):
+		return fmt.Errorf("%s to process %d: not allowed: run gatewright as the user that the proxy runs as", unix.SignalName(s), pid)
+	case err != nil:
+		return fmt.Errorf("%s to process %d: %w", unix.SignalName(s), pid, err)
+	}
+	return nil
+}
+
+// Wait returns when a process has ended, which need not be a child of this one, or ctx has. A child has to be
+// reaped by somebody else.
+func Wait(ctx context.Context, pid int) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for Alive(pid) {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// Listeners are the ids of the processes that have a unix socket open which is bound to a path. Those whose
+// files this process may not see are missing.
+func Listeners(socket string) ([]int, error) {
+	table, err := os.ReadFile("/proc/net/unix")
+	if err != nil {
+		return nil, err
+	}
+	inodes := map[string]bool{}
+	for line := range strings.Lines(string(table)) {
+		// Num RefCount Protocol Flags Type St Inode Path
+		fields := strings.Fields(line)
+		if len(fields) >= 8 && strings.Join(fields[7:], " ") == socket {
+			inodes["socket:["+fields[6]+"]"] = true
+		}
+	}
+	if len(inodes) == 0 {
+		return nil, nil
+	}
+	pids, err := All()
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(pids, func(pid int) bool { return !holds(pid, inodes) }), nil
+}
+
+func holds(pid int, inodes map[string]bool) bool {
+	dir := fmt.Sprintf("/proc/%d/fd", pid)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	for _, e := range entries {
+		if target, err := os.Readlink(filepath.Join(dir, e.Name())); err == nil && inodes[target] {
+			return true
+		}
+	}
+	return false
+}
+
+// RemoveSocket removes a unix socket that nobody listens at any more, which its program left when it was killed.
+func RemoveSocket(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode()&fs.ModeSocket == 0 {
+		return fmt.Errorf("%s is not a socket: move it away", path)
+	}
+	pids, err := Listeners(path)
+	if err != nil {
+		return err
+	}
+	if len(pids) > 0 {
+		return fmt.Errorf("process %d (%s) listens at %s", pids[0], Name(pids[0]), path)
+	}
+	return os.Remove(path)
+}

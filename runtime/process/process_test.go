@@ -1,0 +1,121 @@
+package process
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestProcess(t *testing.T) {
+	self := os.Getpid()
+	if !Alive(self) || Parent(self) != os.Getppid() || Name(self) == "" || !strings.Contains(Title(self), "test") {
+		t.Errorf("of ourselves: alive %v, parent %d, %q, %q", Alive(self), Parent(self), Name(self), Title(self))
+	}
+	cmd := exec.Command("cat")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	child := cmd.Process.Pid
+	if !slices.Contains(Children(self), child) {
+		t.Errorf("children %v don't have %d", Children(self), child)
+	}
+	file := filepath.Join(t.TempDir(), "pid")
+	if err := os.WriteFile(file, fmt.Appendf(nil, "%d\n", child), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if pid, err := FromFile(file); pid != child || err != nil {
+		t.Errorf("from the file: %d, %v", pid, err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	if err := Wait(ctx, child); err == nil {
+		t.Errorf("waiting for a process that runs ended")
+	}
+	if err := stdin.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// It has ended once this returns, and is still to be reaped.
+	if err := Wait(context.Background(), child); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if err := Signal(child, unix.SIGTERM); err != nil {
+		t.Errorf("a signal to what has ended: %v", err)
+	}
+	if _, err := FromFile(file); err == nil || !strings.Contains(err.Error(), "has ended") {
+		t.Errorf("from the file of a process that has ended: %v", err)
+	}
+}
+
+func TestSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.sock")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	if pids, err := Listeners(path); err != nil || !slices.Equal(pids, []int{os.Getpid()}) {
+		t.Errorf("listeners %v, %v", pids, err)
+	}
+	if err := RemoveSocket(path); err == nil || !strings.Contains(err.Error(), "listens at") {
+		t.Errorf("removing a socket that is in use: %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := RemoveSocket(path); err != nil {
+		t.Error(err)
+	}
+	if err := RemoveSocket(path); err != nil {
+		t.Errorf("removing what is gone: %v", err)
+	}
+}
+
+func TestLog(t *testing.T) {
+	l, err := OpenLog(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	say := func(text string) {
+		if _, err := l.File().WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say("before\n")
+	start := l.Size()
+	ctx, cancel := context.WithCancel(context.Background())
+	var out bytes.Buffer
+	ended := make(chan struct{})
+	say("a\nb\nc\n")
+	go func() {
+		defer close(ended)
+		l.Copy(ctx, &out)
+	}()
+	if got := l.Tail(start, 2); got != "b\nc" {
+		t.Errorf("tail %q", got)
+	}
+	cancel()
+	<-ended
+	if strings.Contains(out.String(), "before") {
+		t.Errorf("copied what was said before: %q", out.String())
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}
