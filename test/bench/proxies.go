@@ -33,36 +33,45 @@ http {
 }
 `
 
+// workloads are what the proxies are measured with. The number of Services tells what routing costs from what
+// many upstreams cost.
+var workloads = []struct{ rules, services int }{{10, 1}, {1000, 1}, {10000, 1}, {10000, 10}, {10000, 100}}
+
 // contender is a running proxy with calls to make to it.
 type contender struct {
 	name    string
 	process *harness.Process
 	client  *harness.Client
 	calls   []harness.Call
+	// check is how long the proxy's own check takes; "" where it isn't measured.
+	check string
 	// cpu is the workers' time a call, of each round.
 	cpu []time.Duration
 }
 
 // measureProxies measures what the rendered configurations cost the proxies.
 func measureProxies(t *harness.Scope, proxies []harness.Proxy, calls, rounds int) {
-	cost := [][]string{{"proxy", "rules", "check", "worker RSS"}}
-	cpu := [][]string{{"proxy", "rules", "CPU a call", "spread", "times hand-written"}}
+	cost := [][]string{{"proxy", "configuration", "check", "worker RSS"}}
+	cpu := [][]string{{"proxy", "configuration", "CPU a call", "spread", "times hand-written"}}
 	for _, p := range proxies {
 		scope := harness.NewScope(t)
 		backends := harness.NewBackends(scope)
 		all := []*contender{byHand(scope, p, backends)}
-		cost = append(cost, []string{p.String(), "by hand", "", megabytes(workerRSS(scope, all[0].process))})
-		for _, rules := range sizes {
-			snapshot := harness.Load(scope, "", workload(rules))
+		for _, w := range workloads {
+			snapshot := harness.Load(scope, "", workload(w.rules, w.services))
 			served := harness.Serve(scope, p, snapshot, harness.Options{Backends: backends})
-			c := &contender{name: strconv.Itoa(rules), process: served.Process, client: served.Client}
+			c := &contender{name: fmt.Sprintf("%d rules, %d Services", w.rules, w.services), process: served.Process, client: served.Client}
 			for range 2000 {
 				h := served.Call("bench/gw/http")
-				h.Authority, h.Path, h.Metadata = target(rand.IntN(rules/rulesOfRoute), rand.IntN(rulesOfRoute))
+				h.Authority, h.Path, h.Metadata = target(rand.IntN(w.rules/rulesOfRoute), rand.IntN(rulesOfRoute))
 				c.calls = append(c.calls, h)
 			}
+			c.check = milliseconds(checkTime(scope, served))
 			all = append(all, c)
-			cost = append(cost, []string{p.String(), c.name, milliseconds(checkTime(scope, served)), megabytes(workerRSS(scope, served.Process))})
+		}
+		for _, c := range all {
+			c.round(scope, 1000) // Workers answer, and have touched their memory.
+			cost = append(cost, []string{p.String(), c.name, c.check, megabytes(workerRSS(scope, c.process))})
 		}
 		if calls > 0 {
 			measureCPU(scope, all, calls, rounds)

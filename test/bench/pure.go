@@ -25,7 +25,7 @@ const repeats = 9
 func measureRender(t harness.T, p harness.Proxy) {
 	rows := [][]string{{"rules", "translate", "render", "both", "a rule", "allocations", "allocated", "peak above before", "files"}}
 	for _, rules := range sizes {
-		snapshot := harness.Load(t, "", workload(rules), endpointSlices(rules))
+		snapshot := harness.Load(t, "", workload(rules, servicesOf(rules)), endpointSlices(servicesOf(rules)))
 		generator := p.Generator(generators.Options{})
 		var translating, rendering, both []time.Duration
 		var size int
@@ -100,7 +100,7 @@ func measureGenerate(t harness.T, p harness.Proxy) {
 	rows := [][]string{{"rules", "input", "wall", "CPU", "peak RSS"}}
 	for _, rules := range sizes {
 		input := filepath.Join(dir, fmt.Sprintf("%d.yaml", rules))
-		text := workload(rules) + endpointSlices(rules)
+		text := workload(rules, servicesOf(rules)) + endpointSlices(servicesOf(rules))
 		if err := os.WriteFile(input, []byte(text), 0o600); err != nil {
 			t.Fatalf("%v", err)
 		}

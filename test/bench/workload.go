@@ -9,15 +9,14 @@ import (
 
 const (
 	rulesOfRoute = 10
-	// hosts and backends are the most that a workload has of them.
-	hosts    = 100
-	backends = 100
+	// hosts is the most that a workload has of them.
+	hosts = 100
 )
 
-// workload is a set of manifests of so many rules: routes of ten rules each on 100 hostnames, 100 Services.
+// workload is a set of manifests of so many rules and Services: routes of ten rules each, on 100 hostnames.
 // Of ten rules seven name a service and a method; one of these has a header filter. One has a header
 // condition, one names a service only, and one a method; in every tenth route that one is a regular expression.
-func workload(rules int) string {
+func workload(rules, services int) string {
 	var out strings.Builder
 	out.WriteString(`apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
@@ -27,14 +26,14 @@ spec:
   listeners:
   - {name: http, protocol: HTTP, port: 8080}
 `)
-	for i := range min(rules/rulesOfRoute, backends) {
+	for i := range services {
 		fmt.Fprintf(&out, `---
 apiVersion: v1
 kind: Service
 metadata: {namespace: bench, name: %s}
 spec:
   ports: [{name: grpc, port: 50051}]
-`, backend(i))
+`, backend(i, services))
 	}
 	for i := range rules / rulesOfRoute {
 		fmt.Fprintf(&out, `---
@@ -47,16 +46,19 @@ spec:
   rules:
 `, i, host(i))
 		for j := range rulesOfRoute {
-			out.WriteString(rule(i, j))
+			out.WriteString(rule(i, j, services))
 		}
 	}
 	return out.String()
 }
 
+// services is how many Services a workload of so many rules has, unless a measurement says otherwise.
+func servicesOf(rules int) int { return min(rules/rulesOfRoute, 100) }
+
 // endpointSlices are what the Services of a workload would have in a cluster.
-func endpointSlices(rules int) string {
+func endpointSlices(services int) string {
 	var out strings.Builder
-	for i := range min(rules/rulesOfRoute, backends) {
+	for i := range services {
 		fmt.Fprintf(&out, `---
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
@@ -64,21 +66,21 @@ metadata: {namespace: bench, name: %s-1, labels: {kubernetes.io/service-name: %s
 addressType: IPv4
 ports: [{name: grpc, port: 50051}]
 endpoints:
-- addresses: [10.1.0.%d]
-- addresses: [10.2.0.%d]
-`, backend(i), backend(i), i+1, i+1)
+- addresses: [10.1.%d.%d]
+- addresses: [10.2.%d.%d]
+`, backend(i, services), backend(i, services), i/256, i%256, i/256, i%256)
 	}
 	return out.String()
 }
 
-func backend(i int) string { return fmt.Sprintf("backend-%d", i%backends) }
+func backend(i, services int) string { return fmt.Sprintf("backend-%d", i%services) }
 
 func host(route int) string { return fmt.Sprintf("h%d.example.com", route%hosts) }
 
 func service(route int) string { return fmt.Sprintf("acme.team%d.v1.Service%d", route%97, route) }
 
 // rule is the j-th rule of the i-th route.
-func rule(i, j int) string {
+func rule(i, j, services int) string {
 	match := fmt.Sprintf("method: {service: %s, method: Method%d}", service(i), j)
 	filter := ""
 	switch j {
@@ -94,7 +96,7 @@ func rule(i, j int) string {
 			match = fmt.Sprintf(`method: {type: RegularExpression, service: 'acme\..*', method: 'Regex%d'}`, i)
 		}
 	}
-	return fmt.Sprintf("  - matches: [{%s}]\n%s    backendRefs: [{name: %s, port: 50051}]\n", match, filter, backend(i))
+	return fmt.Sprintf("  - matches: [{%s}]\n%s    backendRefs: [{name: %s, port: 50051}]\n", match, filter, backend(i, services))
 }
 
 // target is a call to the j-th rule of the i-th route: its authority, path and metadata.
