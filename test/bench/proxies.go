@@ -51,8 +51,8 @@ type contender struct {
 
 // measureProxies measures what the rendered configurations cost the proxies.
 func measureProxies(t *harness.Scope, proxies []harness.Proxy, calls, rounds int) {
-	cost := [][]string{{"proxy", "configuration", "check", "worker RSS"}}
-	cpu := [][]string{{"proxy", "configuration", "CPU a call", "spread", "times hand-written"}}
+	cost := [][]string{{"proxy", "rules on Services", "check", "worker RSS"}}
+	cpu := [][]string{{"proxy", "rules on Services", "CPU a call", "spread", "times hand-written"}}
 	for _, p := range proxies {
 		scope := harness.NewScope(t)
 		backends := harness.NewBackends(scope)
@@ -60,7 +60,7 @@ func measureProxies(t *harness.Scope, proxies []harness.Proxy, calls, rounds int
 		for _, w := range workloads {
 			snapshot := harness.Load(scope, "", workload(w.rules, w.services))
 			served := harness.Serve(scope, p, snapshot, harness.Options{Backends: backends})
-			c := &contender{name: fmt.Sprintf("%d rules, %d Services", w.rules, w.services), process: served.Process, client: served.Client}
+			c := &contender{name: fmt.Sprintf("%d rules on %d", w.rules, w.services), process: served.Process, client: served.Client}
 			for range 2000 {
 				h := served.Call("bench/gw/http")
 				h.Authority, h.Path, h.Metadata = target(rand.IntN(w.rules/rulesOfRoute), rand.IntN(rulesOfRoute))

@@ -153,8 +153,31 @@ func TestConcurrentCalls(t *testing.T) {
 	})
 }
 
-// TestQuietStream is R23: a stream on which nobody says anything lives. The hour of the requirement is in the
-// rendered timeouts; here it is some seconds, longer than no timeout at all would be needed for.
+// quietSettings are what a quiet stream of hours and a message of any size take of each kind of proxy.
+var quietSettings = map[string][]string{
+	"nginx": {
+		"client_max_body_size 0;", "client_body_timeout 24h;", "send_timeout 24h;", "grpc_read_timeout 24h;", "grpc_send_timeout 24h;",
+		"keepalive_requests 1000000000;", "keepalive_time 24h;", "worker_shutdown_timeout 1h;",
+	},
+}
+
+// TestQuietSettings is the hour of R23, which no test waits for.
+func TestQuietSettings(t *testing.T) {
+	eachProxy(t, func(t *testing.T, p harness.Proxy) {
+		s, _ := serveAny(t, p)
+		rendered := string(readAll(t, s.Dir))
+		for _, setting := range quietSettings[p.Name] {
+			if !strings.Contains(rendered, setting) {
+				t.Errorf("nothing says %q", setting)
+			}
+		}
+		if len(quietSettings[p.Name]) == 0 {
+			t.Errorf("no settings are known that let quiet streams live on %s", p.Name)
+		}
+	})
+}
+
+// TestQuietStream is R23 for some seconds: a stream on which nobody says anything lives.
 func TestQuietStream(t *testing.T) {
 	eachProxy(t, func(t *testing.T, p harness.Proxy) {
 		s, h := serveAny(t, p)
@@ -190,7 +213,7 @@ func TestQuietStream(t *testing.T) {
 	})
 }
 
-// TestClientDeadlineAndCancel: a client that gives up frees the backend, and gets its own code.
+// TestClientDeadline: a client that gives up gets its own code, at its own time.
 func TestClientDeadline(t *testing.T) {
 	eachProxy(t, func(t *testing.T, p harness.Proxy) {
 		s, h := serveAny(t, p)
