@@ -1,0 +1,238 @@
+package nginx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/runtime/apply"
+	"github.com/gatewright/gatewright/runtime/process"
+)
+
+// Options say which nginx to run or to join.
+type Options struct {
+	Binary string
+	// Prefix is nginx's prefix: its pid file, sockets and temporary files are below it, and it stays the same
+	// from one configuration to the next.
+	Prefix string
+	// Config is the main file as nginx is started with it. It may be behind a symbolic link that is switched.
+	Config string
+	// Marker is the path of the socket where the configuration tells its generation; "" for a configuration of
+	// somebody else's, whose reload is proved by its workers alone.
+	Marker string
+	// Join is the pid file of an nginx that somebody else starts and stops; "" to run one as a child.
+	Join string
+	// PID finds the master of a joined nginx in another way than by Join, when it isn't nil.
+	PID func() (int, error)
+	// Timeout is how long a start or a reload may take; 0 is 15 s.
+	Timeout time.Duration
+	// Errors is where the error log of a child goes; nil for nowhere but its file.
+	Errors io.Writer
+	Log    *slog.Logger
+	// Lost is called after a child that had ended by itself was started again; it may be nil.
+	Lost func()
+}
+
+// Proxy runs nginx as a child, or joins one that runs. It is an apply.Proxy.
+type Proxy struct {
+	Options
+
+	mu     sync.Mutex // held while nginx is started, reloaded or stopped
+	log    *process.Log
+	master atomic.Int64 // the process id; 0 while none runs
+	// exited is closed when the master has ended.
+	exited chan struct{}
+	// stopping says that the end of the master is wanted.
+	stopping bool
+	// good says that this child has served: it is started again when it ends.
+	good bool
+
+	done  <-chan struct{} // closed by Close
+	stop  context.CancelFunc
+	tasks sync.WaitGroup
+}
+
+// The names below the prefix.
+const (
+	pidName = "nginx.pid"
+	logName = "nginx.log"
+)
+
+// New prepares a proxy; nothing is started yet. A child of an earlier run that still serves is taken over.
+func New(o Options) (*Proxy, error) {
+	if o.Timeout == 0 {
+		o.Timeout = 15 * time.Second
+	}
+	if o.Errors == nil {
+		o.Errors = io.Discard
+	}
+	if o.Lost == nil {
+		o.Lost = func() {}
+	}
+	p := &Proxy{Options: o}
+	if p.joined() {
+		return p, nil
+	}
+	log, err := process.OpenLog(filepath.Join(o.Prefix, logName))
+	if err != nil {
+		return nil, fmt.Errorf("nginx's log: %w", err)
+	}
+	p.log = log
+	ctx, cancel := context.WithCancel(context.Background())
+	p.done, p.stop = ctx.Done(), cancel
+	p.tasks.Go(func() { log.Copy(ctx, o.Errors) })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.takeOver()
+	return p, nil
+}
+
+func (p *Proxy) joined() bool { return p.Join != "" || p.PID != nil }
+
+// Capabilities asks the binary (R4).
+func (p *Proxy) Capabilities(ctx context.Context) (model.Capabilities, error) {
+	return Capabilities(ctx, p.Binary)
+}
+
+// Generation reads it from the head of the files.
+func (p *Proxy) Generation(files []generators.File) (string, error) {
+	for _, f := range files {
+		if f.Path != "nginx.conf" && f.Path != "http.conf" {
+			continue
+		}
+		for line := range strings.Lines(string(f.Data)) {
+			if generation, ok := strings.CutPrefix(line, "# Generation "); ok {
+				return strings.TrimSpace(generation), nil
+			}
+			if !strings.HasPrefix(line, "#") && strings.TrimSpace(line) != "" {
+				break
+			}
+		}
+	}
+	return "", errors.New(`no file begins with a line "# Generation …": the template header.tmpl must have it`)
+}
+
+// Validate lets nginx check the configuration in a folder, with the prefix that it will have.
+func (p *Proxy) Validate(ctx context.Context, dir string) error {
+	return p.ValidateFile(ctx, filepath.Join(dir, filepath.Base(p.Config)))
+}
+
+// ValidateFile is Validate with a main file of any name.
+func (p *Proxy) ValidateFile(ctx context.Context, file string) error {
+	cmd := exec.CommandContext(ctx, p.Binary, "-t", "-q", "-e", "stderr", "-p", p.Prefix, "-c", file)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &exit) && exit.Exited():
+		return &apply.Refusal{Message: refusalText(string(out))}
+	}
+	return fmt.Errorf("%s -t: %w", p.Binary, err)
+}
+
+// refusalText is what nginx says of a configuration without the times, the process ids and the last line, which
+// only says that the test has failed.
+func refusalText(out string) string {
+	var lines []string
+	for line := range strings.Lines(out) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasSuffix(line, "test failed") || strings.Contains(line, "[warn]") {
+			continue
+		}
+		if i := strings.Index(line, "[emerg]"); i >= 0 {
+			_, text, numbered := strings.Cut(line[i:], ": ")
+			if numbered && strings.Contains(line[i:i+len(line[i:])-len(text)], "#") {
+				line = "[emerg] " + text
+			} else {
+				line = line[i:]
+			}
+		}
+		lines = append(lines, "nginx: "+strings.TrimPrefix(line, "nginx: "))
+	}
+	if len(lines) == 0 {
+		return "nginx refuses it and doesn't say why"
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Close lets go of an nginx that goes on running.
+func (p *Proxy) Close() error {
+	if p.joined() {
+		return nil
+	}
+	p.mu.Lock()
+	p.stopping = true
+	p.mu.Unlock()
+	p.stop()
+	p.tasks.Wait()
+	return p.log.Close()
+}
+
+// Pace lets reloads wait while many workers of earlier ones still drain: a second for each reload's worth of
+// them beyond five.
+func (p *Proxy) Pace() time.Duration {
+	master, err := p.pid()
+	if err != nil {
+		return 0
+	}
+	draining, serving := workers(master)
+	if len(serving) == 0 {
+		return 0
+	}
+	piles := len(draining)/len(serving) - freePiles
+	switch {
+	case piles <= 0:
+		return 0
+	case time.Since(lastReload(serving)) > min(time.Duration(piles)*pacePile, paceMax):
+		return 0
+	}
+	return paceStep
+}
+
+// The pace of reloads. A worker that drains costs memory only, 10 to 100 MB with thousands of rules.
+const (
+	freePiles = 8
+	pacePile  = 250 * time.Millisecond
+	paceMax   = 5 * time.Second
+	paceStep  = 50 * time.Millisecond
+)
+
+// lastReload is when the youngest worker was started.
+func lastReload(serving []int) time.Time {
+	var last time.Time
+	for _, pid := range serving {
+		// The folder of a process has the time of its start.
+		if info, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err == nil && info.ModTime().After(last) {
+			last = info.ModTime()
+		}
+	}
+	return last
+}
+
+// workers are the children of a master, those that drain apart from those that serve.
+func workers(master int) (draining, serving []int) {
+	for _, pid := range process.Children(master) {
+		title := process.Title(pid)
+		switch {
+		case strings.Contains(title, "shutting down"):
+			draining = append(draining, pid)
+		case strings.HasPrefix(title, "nginx: worker"):
+			serving = append(serving, pid)
+		}
+	}
+	return draining, serving
+}

@@ -1,0 +1,152 @@
+package nginx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gatewright/gatewright/runtime/process"
+)
+
+// Running asks the marker's socket which generation is served.
+func (p *Proxy) Running(ctx context.Context) (string, error) {
+	if p.Marker == "" {
+		return "", errors.New("nginx has no marker that tells its generation")
+	}
+	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{
+		// A connection that is kept would stay with the worker of before.
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", p.Marker)
+		},
+	}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://marker/generation", nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return "", fmt.Errorf("nginx doesn't tell its generation: %w", err)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1024))
+	if err = errors.Join(err, response.Body.Close()); err != nil {
+		return "", fmt.Errorf("nginx doesn't tell its generation: %w", err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("nginx doesn't tell its generation: %s", response.Status)
+	}
+	return strings.TrimSpace(string(body)), nil
+}
+
+// Reload makes nginx read its configuration again, or starts it, and returns when the generation answers and no
+// worker of before takes connections. generation is "" for a configuration without a marker. The error has the
+// end of what nginx said.
+func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	master, err := p.pid()
+	if err != nil {
+		if p.joined() {
+			return fmt.Errorf("nginx isn't running: %w", err)
+		}
+		return p.start(ctx, generation)
+	}
+	_, before := workers(master)
+	var said int64
+	if p.log != nil {
+		said = p.log.Size()
+	}
+	if err := process.Signal(master, unix.SIGHUP); err != nil {
+		return err
+	}
+	if err := p.confirm(ctx, master, before, generation, said); err != nil {
+		return p.explain(err, said)
+	}
+	p.good = true
+	return nil
+}
+
+// confirm waits until nginx serves a generation with workers that weren't there before.
+func (p *Proxy) confirm(ctx context.Context, master int, before []int, generation string, said int64) error {
+	pause := 2 * time.Millisecond
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for {
+		err := p.serves(ctx, master, before, generation)
+		if err == nil {
+			return nil
+		}
+		if !process.Alive(master) {
+			return errors.New("nginx has ended")
+		}
+		if p.refused(said) {
+			return errors.New("nginx did not take the new configuration")
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("nginx does not come to serve the new configuration: %w", err)
+		case <-timer.C:
+		}
+		pause = min(pause*3/2, 100*time.Millisecond)
+		timer.Reset(pause)
+	}
+}
+
+// serves says what is still missing.
+func (p *Proxy) serves(ctx context.Context, master int, before []int, generation string) error {
+	if generation != "" && p.Marker != "" {
+		running, err := p.Running(ctx)
+		if err != nil {
+			return err
+		}
+		if running != generation {
+			return fmt.Errorf("it serves generation %s, not %s", running, generation)
+		}
+	}
+	// For a tenth of a second after the new workers have begun, those of before go on accepting.
+	_, serving := workers(master)
+	for _, pid := range serving {
+		if slices.Contains(before, pid) {
+			return fmt.Errorf("worker %d of before is still serving", pid)
+		}
+	}
+	if len(serving) == 0 {
+		return errors.New("it has no worker")
+	}
+	return nil
+}
+
+// refused says whether nginx has given a reload up. A port that is taken is tried five times, half a second
+// apart, before it says so.
+func (p *Proxy) refused(said int64) bool {
+	if p.log == nil {
+		return false
+	}
+	for line := range strings.Lines(p.log.From(said)) {
+		if strings.Contains(line, "[emerg]") && !strings.Contains(line, ") bind() to ") && !strings.Contains(line, ": bind() to ") {
+			return true
+		}
+	}
+	return false
+}
+
+// explain adds the end of what nginx said to an error.
+func (p *Proxy) explain(err error, said int64) error {
+	if p.log == nil {
+		return err
+	}
+	if text := p.log.Tail(said, 8); text != "" {
+		return fmt.Errorf("%w; it said:\n%s", err, text)
+	}
+	return err
+}
