@@ -43,9 +43,9 @@ func (g *graph) filters(specs []gatewayv1.GRPCRouteFilter, field func() string) 
 		var err error
 		switch {
 		case f.Type == gatewayv1.GRPCRouteFilterRequestHeaderModifier && f.RequestHeaderModifier != nil:
-			c.request, err = g.modify(f.RequestHeaderModifier, "requestHeaderModifier")
+			c.request, err = g.modify(f.RequestHeaderModifier, "requestHeaderModifier", g.caps.Limits.AddHeaderName)
 		case f.Type == gatewayv1.GRPCRouteFilterResponseHeaderModifier && f.ResponseHeaderModifier != nil:
-			c.response, err = g.modify(f.ResponseHeaderModifier, "responseHeaderModifier")
+			c.response, err = g.modify(f.ResponseHeaderModifier, "responseHeaderModifier", model.TokenCharacters)
 		case f.Type == gatewayv1.GRPCRouteFilterExtensionRef && f.ExtensionRef != nil:
 			ref := f.ExtensionRef
 			unresolved = &problem{string(gatewayv1.RouteReasonInvalidKind), fmt.Sprintf(
@@ -67,8 +67,9 @@ func (g *graph) filters(specs []gatewayv1.GRPCRouteFilter, field func() string) 
 	return c, nil, unresolved
 }
 
-// modify translates one header filter, sorted by name.
-func (g *graph) modify(f *gatewayv1.HTTPHeaderFilter, field string) ([]model.HeaderChange, error) {
+// modify translates one header filter, sorted by name. Addable are the characters besides letters and digits
+// that a name may have for a value to be added.
+func (g *graph) modify(f *gatewayv1.HTTPHeaderFilter, field, addable string) ([]model.HeaderChange, error) {
 	out := make([]model.HeaderChange, 0, len(f.Remove)+len(f.Set)+len(f.Add))
 	for i, n := range f.Remove {
 		lower, err := changeable(n)
@@ -97,6 +98,9 @@ func (g *graph) modify(f *gatewayv1.HTTPHeaderFilter, field string) ([]model.Hea
 			}
 			if find(out[before:], lower) != nil {
 				continue
+			}
+			if c, ok := nameWithin(lower, addable); list.keep && !ok {
+				return nil, part(at("name"), "%q has the character %q: %s can't add to such a header; set it instead", h.Name, c, g.caps.Proxy)
 			}
 			if err := g.settable(h.Value); err != nil {
 				return nil, part(at("value"), "%w", err)
@@ -176,7 +180,7 @@ func sortChanges(list []model.HeaderChange) {
 func token(s string) bool {
 	for i := range len(s) {
 		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0) {
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(model.TokenCharacters, c) >= 0) {
 			return false
 		}
 	}

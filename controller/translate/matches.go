@@ -134,7 +134,7 @@ func (g *graph) header(h *gatewayv1.GRPCHeaderMatch) (m model.ValueMatch, fatal 
 	if why, no := notMatchable[m.Name]; no {
 		return m, false, part("name", "%q can't be matched: %s", h.Name, why)
 	}
-	if c, ok := g.matchableName(m.Name); !ok {
+	if c, ok := nameWithin(m.Name, g.caps.Limits.MatchHeaderName); !ok {
 		return m, false, part("name", "%q has the character %q, which %s can't match in a header's name", h.Name, c, g.caps.Proxy)
 	}
 	switch t := deref(h.Type, gatewayv1.GRPCHeaderMatchExact); t {
@@ -159,14 +159,15 @@ func (g *graph) header(h *gatewayv1.GRPCHeaderMatch) (m model.ValueMatch, fatal 
 	return m, false, nil
 }
 
-// matchableName returns the first character of a header's name that the proxy can't match.
-func (g *graph) matchableName(s string) (rune, bool) {
-	for _, c := range s {
-		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.ContainsRune(g.caps.Limits.MatchHeaderName, c)) {
+// nameWithin returns the first character of a header's name that is neither a small letter nor a digit nor
+// among others.
+func nameWithin(name, others string) (rune, bool) {
+	for _, c := range name {
+		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.ContainsRune(others, c)) {
 			return c, false
 		}
 	}
-	return 0, s != ""
+	return 0, true
 }
 
 // pattern parses an expression once, however many matches have it.

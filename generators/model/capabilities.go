@@ -57,10 +57,16 @@ type Limits struct {
 	// MatchHeaderName is the set of characters, besides letters and digits, that the name of a header may
 	// have in a match.
 	MatchHeaderName string `json:"matchHeaderName"`
+	// AddHeaderName is the same for the name of a request header that a filter adds a value to: the values
+	// that are there must be read. A name may be set or removed whatever its characters.
+	AddHeaderName string `json:"addHeaderName"`
 	// RequestValueList says that a request header may get several values by one filter. Where it is false,
 	// added values join the present one with a comma, as RFC 9110 allows.
 	RequestValueList bool `json:"requestValueList"`
 }
+
+// TokenCharacters are all that the name of a header may have besides letters and digits (RFC 9110).
+const TokenCharacters = "!#$%&'*+-.^_`|~"
 
 // EscapedLen is how long a value gets in the worst case when a generator writes it: letters, digits and a
 // few harmless characters count one byte, all others four.

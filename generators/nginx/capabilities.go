@@ -47,6 +47,7 @@ var limits = model.Limits{
 	// A key with quotes, or a value in "~^(?=[^\n])(?:…)\z", stays below tokenLimit.
 	MatchValue:       4060,
 	MatchHeaderName:  "-",
+	AddHeaderName:    "-_",
 	RequestValueList: true,
 }
 

@@ -141,7 +141,7 @@ func (bs *blocks) pieces(text string) (string, error) {
 func headerName(name string) (string, error) {
 	for i := range len(name) {
 		c := name[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte(model.TokenCharacters, c) < 0 {
 			return "", fmt.Errorf("the name has the character %q, which no header's name may have", c)
 		}
 	}
