@@ -163,6 +163,7 @@ const (
 	unavailable = "Unavailable"
 	misdirected = "421"
 	noHandshake = "no handshake"
+	noListener  = "no listener"
 )
 
 // answer makes a call and says who answered.
@@ -186,6 +187,8 @@ func (p *property) answer(served *harness.Served, call model.Call) string {
 		return misdirected
 	case reply.Code == codes.Unavailable && strings.Contains(reply.Message, "authentication handshake failed"):
 		return noHandshake
+	case !reply.FromServer() && strings.Contains(reply.Message, "connection refused"):
+		return noListener
 	case reply.Code == codes.OK, reply.Code == codes.Unimplemented, reply.Code == codes.Unavailable && reply.FromServer():
 		return reply.Backend()
 	}
@@ -207,6 +210,8 @@ func protocol(m model.Gateways, call model.Call) model.Protocol {
 func expected(m model.Gateways, call model.Call) []string {
 	v := reference.Evaluate(m, call)
 	switch {
+	case v.NoPort:
+		return []string{noListener}
 	case v.Handshake:
 		return []string{noHandshake}
 	case v.Misdirected:

@@ -73,9 +73,37 @@ type expression struct {
 }
 
 // random makes configurations and calls from a seed: the same ones each time.
-type random struct{ *rand.Rand }
+type random struct {
+	*rand.Rand
+	words
+}
 
-func newRandom(seed, number uint64) random { return random{rand.New(rand.NewPCG(seed, number))} }
+// words are the few of each list that one configuration is made of, so that its rules compete.
+type words struct {
+	hosts, wildcards, services, methods, headerNames, values []string
+	expressions                                              []expression
+}
+
+func newRandom(seed, number uint64) random {
+	r := random{Rand: rand.New(rand.NewPCG(seed, number))}
+	r.words = words{
+		hosts: few(r, 5, someHosts), wildcards: few(r, 4, someWildcards), services: few(r, 4, someServices), methods: few(r, 3, someMethods),
+		headerNames: few(r, 3, someHeaderNames), values: few(r, 8, someValues), expressions: few(r, 6, someExpressions),
+	}
+	return r
+}
+
+// few picks at least two and up to n of a list, in one case of eight all.
+func few[E any](r random, n int, from []E) []E {
+	if r.chance(12) {
+		return from
+	}
+	picked := make([]E, 0, n)
+	for _, i := range r.Perm(len(from))[:2+r.IntN(n-1)] {
+		picked = append(picked, from[i])
+	}
+	return picked
+}
 
 func pick[E any](r random, from []E) E { return from[r.IntN(len(from))] }
 
@@ -142,9 +170,9 @@ func (r random) hostnamePattern() string {
 	case n < 2:
 		return ""
 	case n < 6:
-		return pick(r, someWildcards)
+		return pick(r, r.wildcards)
 	}
-	return pick(r, someHosts)
+	return pick(r, r.hosts)
 }
 
 func (r random) route(o *objects, number int) *gatewayv1.GRPCRoute {
@@ -192,7 +220,7 @@ func (r random) rule(o *objects) gatewayv1.GRPCRouteRule {
 		rule.Filters = append(rule.Filters, gatewayv1.GRPCRouteFilter{
 			Type: gatewayv1.GRPCRouteFilterRequestHeaderModifier,
 			RequestHeaderModifier: &gatewayv1.HTTPHeaderFilter{Set: []gatewayv1.HTTPHeader{{
-				Name: gatewayv1.HTTPHeaderName(pick(r, someHeaderNames[:6])), Value: pick(r, someValues[:4]),
+				Name: gatewayv1.HTTPHeaderName(pick(r, someHeaderNames[:6])), Value: r.value(),
 			}}},
 		})
 	}
@@ -230,11 +258,11 @@ func (r random) match() gatewayv1.GRPCRouteMatch {
 	exact, regex := gatewayv1.GRPCMethodMatchExact, gatewayv1.GRPCMethodMatchRegularExpression
 	switch n := r.IntN(100); {
 	case n < 40:
-		m.Method = &gatewayv1.GRPCMethodMatch{Service: new(pick(r, someServices)), Method: new(pick(r, someMethods))}
+		m.Method = &gatewayv1.GRPCMethodMatch{Service: new(pick(r, r.services)), Method: new(pick(r, r.methods))}
 	case n < 55:
-		m.Method = &gatewayv1.GRPCMethodMatch{Type: &exact, Service: new(pick(r, someServices))}
+		m.Method = &gatewayv1.GRPCMethodMatch{Type: &exact, Service: new(pick(r, r.services))}
 	case n < 65:
-		m.Method = &gatewayv1.GRPCMethodMatch{Type: &exact, Method: new(pick(r, someMethods))}
+		m.Method = &gatewayv1.GRPCMethodMatch{Type: &exact, Method: new(pick(r, r.methods))}
 	case n < 73:
 		m.Method = &gatewayv1.GRPCMethodMatch{Type: &regex, Service: new(r.pattern()), Method: new(r.pattern())}
 	case n < 81:
@@ -244,7 +272,7 @@ func (r random) match() gatewayv1.GRPCRouteMatch {
 	}
 	seen := map[string]bool{}
 	for range max(0, r.IntN(6)-2) {
-		name := pick(r, someHeaderNames)
+		name := pick(r, r.headerNames)
 		if r.chance(1) {
 			name = pick(r, oddHeaderNames)
 		}
@@ -266,7 +294,7 @@ func (r random) value() string {
 		return pick(r, unsentValues)
 	}
 	// A value of a match has at least one character; one that ends in spaces is trimmed on its way.
-	if v := strings.TrimSpace(pick(r, someValues)); v != "" {
+	if v := strings.TrimSpace(pick(r, r.values)); v != "" {
 		return v
 	}
 	return "v"
@@ -276,5 +304,5 @@ func (r random) pattern() string {
 	if r.chance(1) {
 		return pick(r, refusedExpressions)
 	}
-	return pick(r, someExpressions).pattern
+	return pick(r, r.expressions).pattern
 }

@@ -20,7 +20,7 @@ func (r random) call(o *objects) model.Call {
 	call := model.Call{
 		Gateway: gateway.Namespace + "/" + gateway.Name, Port: int32(listener.Port), Method: "POST",
 		Authority: r.authority(route, listener),
-		Path:      "/" + pick(r, someServices) + "/" + pick(r, someMethods),
+		Path:      "/" + pick(r, r.services) + "/" + pick(r, r.methods),
 	}
 	if rule := pick(r, route.Spec.Rules); len(rule.Matches) > 0 {
 		match := pick(r, rule.Matches)
@@ -34,7 +34,7 @@ func (r random) call(o *objects) model.Call {
 	if listener.Protocol == gatewayv1.HTTPSProtocolType {
 		call.SNI = model.Hostname(call.Authority)
 		if r.chance(15) {
-			call.SNI = pick(r, append(someHosts, ""))
+			call.SNI = pick(r, append(slices.Clip(r.hosts), "", pick(r, someHosts)))
 		}
 	}
 	return call
@@ -51,7 +51,7 @@ func (o *objects) gateway(name string) *gatewayv1.Gateway {
 
 // authority is mostly a host of the route or the listener, in one of the ways to write it.
 func (r random) authority(route *gatewayv1.GRPCRoute, listener gatewayv1.Listener) string {
-	host := pick(r, someHosts)
+	host := pick(r, r.hosts)
 	switch {
 	case len(route.Spec.Hostnames) > 0 && r.chance(70):
 		host = string(pick(r, route.Spec.Hostnames))
@@ -85,7 +85,7 @@ func (r random) authority(route *gatewayv1.GRPCRoute, listener gatewayv1.Listene
 }
 
 func (r random) path(m *gatewayv1.GRPCMethodMatch) string {
-	service, method := pick(r, someServices), pick(r, someMethods)
+	service, method := pick(r, r.services), pick(r, r.methods)
 	if m == nil {
 		return "/" + service + "/" + method
 	}
@@ -133,7 +133,7 @@ func (r random) sample(pattern string) string {
 			return pick(r, e.samples)
 		}
 	}
-	return pick(r, someValues)
+	return pick(r, r.values)
 }
 
 // mutate changes one thing of a call in six of ten.
@@ -159,10 +159,10 @@ func (r random) mutate(c *model.Call) {
 		c.Path += "?a=b"
 	case 9:
 		service, _ := c.Service()
-		c.Path = "/" + service + "/" + pick(r, someMethods)
+		c.Path = "/" + service + "/" + pick(r, r.methods)
 	case 10:
 		method, _ := c.GRPCMethod()
-		c.Path = "/" + pick(r, someServices) + "/" + method
+		c.Path = "/" + pick(r, r.services) + "/" + method
 	case 11, 12, 13:
 		if len(c.Headers) > 0 {
 			i := r.IntN(len(c.Headers))
@@ -174,7 +174,7 @@ func (r random) mutate(c *model.Call) {
 			h.Value = r.nearMiss(h.Value)
 		}
 	case 18:
-		c.Headers = append(c.Headers, model.Header{Name: strings.ToLower(pick(r, someHeaderNames)), Value: pick(r, someValues)})
+		c.Headers = append(c.Headers, model.Header{Name: strings.ToLower(pick(r, r.headerNames)), Value: pick(r, r.values)})
 	case 19:
 		c.Authority = pick(r, someHosts)
 	}
