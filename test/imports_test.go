@@ -44,6 +44,7 @@ var layers = []layer{
 	{packages: "controller/translate", internal: []string{"generators/model", "generators/pattern", "controller/resources", "controller/status"}, pure: true},
 	{packages: "runtime/folder", internal: []string{"generators"}},
 	{packages: "runtime/process"},
+	{packages: "runtime/watch"},
 	{packages: "runtime/apply", internal: []string{"generators", "generators/model", "runtime/folder"}},
 	{packages: "runtime/*", internal: []string{"generators", "generators/*", "runtime/folder", "runtime/apply", "runtime/process"}},
 	{packages: "cmd/gatewright", internal: []string{"controller/*", "generators", "generators/*", "generators/matching/*", "runtime/*", "templates"}},

@@ -120,7 +120,9 @@ func reduce(m model.Gateways, keep func(Part) bool) model.Gateways {
 			l.Scopes = reduceScopes(l.Scopes, keep, clusters)
 			g.Listeners = append(g.Listeners, l)
 		}
-		out.Gateways = append(out.Gateways, g)
+		if len(g.Listeners) > 0 {
+			out.Gateways = append(out.Gateways, g)
+		}
 	}
 	for _, c := range m.Clusters {
 		if clusters[c.Name] {

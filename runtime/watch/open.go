@@ -1,0 +1,29 @@
+package watch
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// openForWriting says whether a regular file is open for writing somewhere, so that it may be half written. A
+// read lease is granted only when it isn't. False where leases can't be had: on file systems that don't know
+// them, and for files of other users.
+func openForWriting(name string) bool {
+	info, err := os.Stat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	_, err = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
+	if err == nil {
+		_, err = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK)
+	}
+	// It was only read from.
+	_ = f.Close()
+	return errors.Is(err, unix.EAGAIN)
+}

@@ -1,0 +1,230 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// How a burst of events becomes one change.
+const (
+	// quiet is how long nothing must happen.
+	quiet = 8 * time.Millisecond
+	// longest is how long a burst may last before it is reported all the same.
+	longest = 250 * time.Millisecond
+	// writing is how long a file that somebody has open for writing is waited for.
+	writing = 2 * time.Second
+)
+
+// Watcher watches files and folders, folders with all below them. Names that don't exist are waited for.
+type Watcher struct {
+	paths  []string
+	log    *slog.Logger
+	events *fsnotify.Watcher
+	// watched says for each folder which of its names matter; nil is all of them.
+	watched map[string]map[string]bool
+}
+
+// New starts to watch. What changes from now on is reported by Run.
+func New(paths []string, log *slog.Logger) (*Watcher, error) {
+	events, err := fsnotify.NewBufferedWatcher(1024)
+	if err != nil {
+		return nil, fmt.Errorf("watch files: %w", err)
+	}
+	w := &Watcher{log: log, events: events, watched: map[string]map[string]bool{}}
+	for _, p := range paths {
+		abs, err := filepath.Abs(p)
+		if err != nil {
+			return nil, errors.Join(err, events.Close())
+		}
+		w.paths = append(w.paths, abs)
+	}
+	w.refresh()
+	return w, nil
+}
+
+// Close ends the watching.
+func (w *Watcher) Close() error { return w.events.Close() }
+
+// Run calls changed after every burst of changes, until ctx ends.
+func (w *Watcher) Run(ctx context.Context, changed func()) {
+	for {
+		var first fsnotify.Event
+		select {
+		case <-ctx.Done():
+			return
+		case event, ok := <-w.events.Events:
+			if !ok {
+				return
+			}
+			if !w.matters(event) {
+				continue
+			}
+			first = event
+		case err, ok := <-w.events.Errors:
+			if !ok {
+				return
+			}
+			// Events were lost: whatever they were, things have changed.
+			w.log.Warn("watching files", "error", err)
+		}
+		w.settle(ctx, first.Name)
+		w.refresh()
+		changed()
+	}
+}
+
+// settle returns when a burst is over and nobody is in the middle of writing a file.
+func (w *Watcher) settle(ctx context.Context, first string) {
+	names := map[string]bool{first: true}
+	start := time.Now()
+	pause := time.NewTimer(quiet)
+	defer pause.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case event := <-w.events.Events:
+			names[event.Name] = true
+			if event.Has(fsnotify.Create) {
+				// A folder that has just come may fill at once.
+				w.refresh()
+			}
+			if time.Since(start) < longest {
+				pause.Reset(quiet)
+			}
+		case <-pause.C:
+			if time.Since(start) < writing && anyOpen(names) {
+				pause.Reset(quiet)
+				continue
+			}
+			return
+		}
+	}
+}
+
+func anyOpen(names map[string]bool) bool {
+	for name := range names {
+		if openForWriting(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// matters says whether an event is about something that is watched, not about its neighbours.
+func (w *Watcher) matters(event fsnotify.Event) bool {
+	names, ok := w.watched[filepath.Dir(event.Name)]
+	if ok && (names == nil || names[filepath.Base(event.Name)]) {
+		return true
+	}
+	// A watched folder itself went away.
+	_, ok = w.watched[event.Name]
+	return ok
+}
+
+// refresh watches what the paths lead to now: the folder of every symbolic link on the way and of the file or
+// folder itself, and all folders below; of what doesn't exist, the nearest folder that does.
+func (w *Watcher) refresh() {
+	want := map[string]map[string]bool{}
+	for _, p := range w.paths {
+		follow(p, want, 0)
+	}
+	for dir := range w.watched {
+		if _, ok := want[dir]; !ok {
+			// It may be gone, and its watch with it.
+			_ = w.events.Remove(dir)
+		}
+	}
+	have := map[string]bool{}
+	for _, dir := range w.events.WatchList() {
+		have[dir] = true
+	}
+	for dir := range want {
+		if have[dir] {
+			continue
+		}
+		if err := w.events.Add(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			w.log.Error("a folder can't be watched: its changes will be missed", "folder", dir, "error", err)
+		}
+	}
+	w.watched = want
+}
+
+// maxLinks ends a chain of symbolic links that leads to itself.
+const maxLinks = 40
+
+// follow adds what must be watched to notice any change of a path.
+func follow(path string, want map[string]map[string]bool, links int) {
+	at := string(filepath.Separator)
+	for part := range strings.SplitSeq(strings.TrimPrefix(path, at), string(filepath.Separator)) {
+		next := filepath.Join(at, part)
+		info, err := os.Lstat(next)
+		last := next == path
+		if err != nil || last || info.Mode()&fs.ModeSymlink != 0 {
+			addName(want, at, part)
+		}
+		if err != nil {
+			return
+		}
+		if info.Mode()&fs.ModeSymlink != 0 {
+			target, err := os.Readlink(next)
+			if err != nil || links == maxLinks {
+				return
+			}
+			if !filepath.IsAbs(target) {
+				target = filepath.Join(at, target)
+			}
+			follow(filepath.Join(target, strings.TrimPrefix(path, next)), want, links+1)
+			return
+		}
+		at = next
+	}
+	addTree(want, at)
+}
+
+// addTree adds a folder and all below it. Links inside it to files are followed, as the loader does.
+func addTree(want map[string]map[string]bool, dir string) {
+	info, err := os.Stat(dir)
+	if err != nil || !info.IsDir() {
+		return
+	}
+	want[dir] = nil
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		name := filepath.Join(dir, e.Name())
+		switch {
+		case e.IsDir() && !strings.HasPrefix(e.Name(), "."):
+			addTree(want, name)
+		case e.Type()&fs.ModeSymlink != 0:
+			if real, err := filepath.EvalSymlinks(name); err == nil {
+				if info, err := os.Stat(real); err == nil && !info.IsDir() {
+					addName(want, filepath.Dir(real), filepath.Base(real))
+				}
+			}
+		}
+	}
+}
+
+func addName(want map[string]map[string]bool, dir, name string) {
+	names, ok := want[dir]
+	if ok && names == nil {
+		return
+	}
+	if names == nil {
+		names = map[string]bool{}
+		want[dir] = names
+	}
+	names[name] = true
+}

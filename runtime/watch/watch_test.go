@@ -1,0 +1,187 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// patience is how long a change may take to be noticed.
+const patience = 10 * time.Second
+
+type watched struct {
+	*testing.T
+	dir     string
+	changes chan struct{}
+}
+
+// watch watches names in a folder that setup has filled.
+func watch(t *testing.T, setup func(w *watched), names ...string) *watched {
+	t.Helper()
+	w := &watched{T: t, dir: t.TempDir(), changes: make(chan struct{}, 1000)}
+	if setup != nil {
+		setup(w)
+	}
+	var paths []string
+	for _, name := range names {
+		paths = append(paths, w.path(name))
+	}
+	watcher, err := New(paths, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		watcher.Run(ctx, func() { w.changes <- struct{}{} })
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+		if err := watcher.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+func (w *watched) path(name string) string { return filepath.Join(w.dir, name) }
+
+func (w *watched) do(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *watched) write(name, text string) {
+	w.Helper()
+	w.do(os.MkdirAll(filepath.Dir(w.path(name)), 0o755))
+	w.do(os.WriteFile(w.path(name), []byte(text), 0o600))
+}
+
+// link points a link to a target, in one step when it is there already.
+func (w *watched) link(target, name string) {
+	w.Helper()
+	w.do(os.Symlink(target, w.path(name+".next")))
+	w.do(os.Rename(w.path(name+".next"), w.path(name)))
+}
+
+func (w *watched) noticed(what string) {
+	w.Helper()
+	select {
+	case <-w.changes:
+	case <-time.After(patience):
+		w.Fatalf("%s: not noticed", what)
+	}
+}
+
+// quietUntil checks that what happened so far is no change, and that a real one is noticed.
+func (w *watched) quietUntil(what string, change func()) {
+	w.Helper()
+	select {
+	case <-w.changes:
+		w.Fatalf("%s was reported", what)
+	case <-time.After(10 * quiet):
+	}
+	change()
+	w.noticed("a change after " + what)
+}
+
+func TestFolder(t *testing.T) {
+	w := watch(t, func(w *watched) { w.write("in/a.yaml", "a") }, "in")
+	w.write("in/a.yaml", "b")
+	w.noticed("written in place")
+	w.write("in/.a.yaml.swp", "c")
+	w.do(os.Rename(w.path("in/.a.yaml.swp"), w.path("in/a.yaml")))
+	w.noticed("renamed over")
+	w.write("in/sub/deep/b.yaml", "b")
+	w.noticed("a new folder")
+	w.write("in/sub/deep/b.yaml", "c")
+	w.noticed("a file in a new folder")
+	w.do(os.RemoveAll(w.path("in/sub")))
+	w.noticed("a folder that went")
+	w.do(os.RemoveAll(w.path("in")))
+	w.noticed("the folder itself went")
+	w.write("in/a.yaml", "d")
+	w.noticed("the folder came again")
+	w.write("in/a.yaml", "e")
+	w.noticed("a file in it")
+}
+
+func TestFile(t *testing.T) {
+	w := watch(t, func(w *watched) { w.write("in/a.yaml", "a"); w.write("in/other", "o") }, "in/a.yaml", "in/later/b.yaml")
+	w.write("in/other", "p")
+	w.quietUntil("a neighbour", func() { w.write("in/a.yaml", "b") })
+	w.do(os.Rename(w.path("in/a.yaml"), w.path("in/a.yaml~")))
+	w.write("in/a.yaml", "c")
+	w.noticed("an editor with a backup")
+	w.write("in/later/b.yaml", "b")
+	w.noticed("a file that came later")
+}
+
+// TestConfigMap is how a kubelet writes a ConfigMap.
+func TestConfigMap(t *testing.T) {
+	version := func(w *watched, n int) {
+		w.write(fmt.Sprintf("in/..v%d/a.yaml", n), fmt.Sprint(n))
+		w.link(fmt.Sprintf("..v%d", n), "in/..data")
+	}
+	for _, name := range []string{"in", "in/a.yaml"} {
+		t.Run(name, func(t *testing.T) {
+			w := watch(t, func(w *watched) { version(w, 1); w.link("..data/a.yaml", "in/a.yaml") }, name)
+			for n := 2; n < 5; n++ {
+				version(w, n)
+				w.noticed("a new version")
+				w.do(os.RemoveAll(w.path(fmt.Sprintf("in/..v%d", n-1))))
+			}
+		})
+	}
+}
+
+// TestGitSync is how git-sync switches a checkout: a link above the folder that is watched.
+func TestGitSync(t *testing.T) {
+	w := watch(t, func(w *watched) {
+		w.write("trees/1/manifests/a.yaml", "1")
+		w.link("trees/1", "current")
+	}, "current/manifests")
+	w.write("trees/2/manifests/a.yaml", "2")
+	w.quietUntil("a checkout that isn't current", func() { w.link("trees/2", "current") })
+	w.do(os.RemoveAll(w.path("trees/1")))
+	w.write("trees/2/manifests/b.yaml", "b")
+	w.noticed("a file of the new checkout")
+}
+
+func TestHalfWritten(t *testing.T) {
+	w := watch(t, func(w *watched) { w.write("in/a.yaml", "a") }, "in")
+	f, err := os.OpenFile(w.path("in/a.yaml"), os.O_WRONLY|os.O_TRUNC, 0)
+	w.do(err)
+	_, err = f.WriteString("half")
+	w.do(err)
+	w.quietUntil("a file that is still being written", func() { w.do(f.Close()) })
+}
+
+func TestBurst(t *testing.T) {
+	w := watch(t, func(w *watched) { w.write("in/a.yaml", "a") }, "in")
+	const files = 300
+	for i := range files {
+		w.write(fmt.Sprintf("in/%d.yaml", i), "x")
+	}
+	w.noticed("a burst")
+	reports := 1
+	for over := false; !over; {
+		select {
+		case <-w.changes:
+			reports++
+		case <-time.After(2 * longest):
+			over = true
+		}
+	}
+	if reports > files/10 {
+		t.Errorf("%d files were %d changes", files, reports)
+	}
+}
