@@ -56,5 +56,5 @@ func lazyGC() {
 	}
 }
 
-// gcPercent takes a fifth off the CPU time of rendering 10,000 rules, and keeps the process under 200 MB there.
+// gcPercent takes about a seventh off the CPU time of rendering 10,000 rules, and keeps the process under 200 MB there.
 const gcPercent = 300

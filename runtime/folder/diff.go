@@ -34,6 +34,7 @@ func Diff(dir string, files []generators.File) (string, error) {
 	files = slices.Clone(files)
 	generators.Sort(files)
 	var out strings.Builder
+	var stamped []string
 	names := map[string]bool{}
 	for _, f := range files {
 		names[f.Path] = true
@@ -48,6 +49,8 @@ func Diff(dir string, files []generators.File) (string, error) {
 			fmt.Fprintf(&out, "%s is missing (it holds a private key and is not shown)\n", f.Path)
 		case f.Secret:
 			fmt.Fprintf(&out, "%s differs (it holds a private key and is not shown)\n", f.Path)
+		case !missing && unstamped(string(old)) == unstamped(string(f.Data)):
+			stamped = append(stamped, f.Path)
 		default:
 			from := f.Path
 			if missing {
@@ -69,7 +72,23 @@ func Diff(dir string, files []generators.File) (string, error) {
 			fmt.Fprintf(&out, "%s would be removed\n", name)
 		}
 	}
+	if len(stamped) > 0 {
+		fmt.Fprintf(&out, "Only the generation differs in %s\n", strings.Join(stamped, ", "))
+	}
 	return out.String(), nil
+}
+
+// stamp begins the line with which every rendered file names its generation: it changes with any of them.
+const stamp = "# Generation "
+
+// unstamped is a text without its first such line.
+func unstamped(text string) string {
+	before, rest, found := strings.Cut(text, stamp)
+	if !found || before != "" && !strings.HasSuffix(before, "\n") {
+		return text
+	}
+	_, after, _ := strings.Cut(rest, "\n")
+	return before + after
 }
 
 // context is how many equal lines stand around a difference.

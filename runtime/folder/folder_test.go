@@ -312,6 +312,15 @@ gone would be removed
 	}
 }
 
+func TestDiffGeneration(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	write(t, dir, files("a", "# x\n# Generation 1\ny\n", "b", "# Generation 1\nz\n"))
+	got, err := Diff(dir, files("a", "# x\n# Generation 2\ny\n", "b", "# Generation 2\nz\n"))
+	if want := "Only the generation differs in a, b\n"; got != want || err != nil {
+		t.Errorf("%q, want %q (%v)", got, want, err)
+	}
+}
+
 // TestCompare checks on random texts that the edits lead from the one to the other.
 func TestCompare(t *testing.T) {
 	seed := uint32(7)
