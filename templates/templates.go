@@ -4,5 +4,5 @@ import "embed"
 
 // FS holds the built-in templates: a folder for each proxy.
 //
-//go:embed nginx
+//go:embed haproxy nginx
 var FS embed.FS

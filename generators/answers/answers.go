@@ -1,0 +1,86 @@
+package answers
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// NoRule answers a call that no rule matches (R13).
+var NoRule = model.Status{Code: model.Unimplemented, Message: "no GRPCRoute rule matches"}
+
+// NoBackends answers the calls of a rule that names no backends and no status (R16).
+var NoBackends = model.Status{Code: model.Unimplemented, Message: "the rule has no backendRefs"}
+
+// What a proxy answers when it fails by itself, whichever rule the call is for. The codes are those that gRPC
+// gives to the HTTP statuses.
+var (
+	Unreadable = model.Status{Code: model.Internal, Message: "the proxy can't read the request"}
+	Denied     = model.Status{Code: 7, Message: "the proxy denies the request"}
+	Slow       = model.Status{Code: model.DeadlineExceeded, Message: "the request came too slowly"}
+	Large      = model.Status{Code: model.ResourceExhausted, Message: "the request is too large"}
+	Limited    = model.Status{Code: model.ResourceExhausted, Message: "too many requests"}
+	Failed     = model.Status{Code: model.Internal, Message: "the proxy failed; see its log"}
+	Unreached  = model.Status{Code: model.Unavailable, Message: "no endpoint took the call"}
+	TimedOut   = model.Status{Code: model.DeadlineExceeded, Message: "the endpoint took too long"}
+)
+
+// Of is the answer of a rule with the rule's name in front.
+func Of(r *model.Rule, s model.Status) model.Status {
+	return model.Status{Code: s.Code, Message: r.Source.String() + ": " + s.Message}
+}
+
+// NoEndpoints answers for a cluster without endpoints (R16).
+func NoEndpoints(c *model.Cluster) model.Status {
+	return model.Status{Code: model.Unavailable, Message: Service(c) + " has no ready endpoints"}
+}
+
+// Service is a cluster as messages name it: "Service ns/name port 80".
+func Service(c *model.Cluster) string {
+	return fmt.Sprintf("Service %s/%s port %d", c.Namespace, c.Service, c.Port)
+}
+
+// NotTaken and TooLong are what a rule's calls get when its cluster fails. Both arguments are put in as they
+// are: a name, or what a proxy expands to one.
+func NotTaken(rule, service string) string {
+	return rule + ": no endpoint of " + service + " took the call"
+}
+
+// TooLong is the message of a timeout.
+func TooLong(rule, service string) string { return rule + ": " + service + " took too long" }
+
+// Encode writes a message as the value of grpc-message: percent-encoded as gRPC's protocol says.
+func Encode(message string) string {
+	return encode(message, func(c byte) bool { return c >= ' ' && c <= '~' && c != '%' })
+}
+
+// EncodeAll encodes all but letters, digits and "-_./", so that the message can stand between separators.
+// It decodes to the same.
+func EncodeAll(message string) string {
+	return encode(message, func(c byte) bool {
+		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-_./", c) >= 0
+	})
+}
+
+func encode(message string, plain func(byte) bool) string {
+	n := 0
+	for i := range len(message) {
+		if !plain(message[i]) {
+			n++
+		}
+	}
+	if n == 0 {
+		return message
+	}
+	const hex = "0123456789ABCDEF"
+	b := make([]byte, 0, len(message)+2*n)
+	for i := range len(message) {
+		if c := message[i]; plain(c) {
+			b = append(b, c)
+		} else {
+			b = append(b, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return string(b)
+}

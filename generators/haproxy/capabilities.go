@@ -1,0 +1,112 @@
+package haproxy
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// oldest is the first version that the rendered directives work with.
+var oldest = model.Version{Major: 2, Minor: 6}
+
+// limits are the same in all versions.
+var limits = model.Limits{
+	// A line of a map file has room for 16 kB, and one rule's values share it.
+	MatchValue: 4060,
+	// Neither quotes nor "|", which keys of maps have between their parts.
+	MatchHeaderName:  "!#$%&*+-.^_`~",
+	AddHeaderName:    model.TokenCharacters,
+	RequestValueList: true,
+}
+
+var (
+	versionLine  = regexp.MustCompile(`(?m)^HA-?Proxy version (\d+\.\d+(?:\.\d+)?)`)
+	featureLine  = regexp.MustCompile(`(?m)^Feature list :(.*)$`)
+	protocolLine = regexp.MustCompile(`(?m)^\s*h2 : mode=HTTP\s+side=(\S+)\s+mux=H2`)
+)
+
+// build is what `haproxy -vv` says.
+type build struct {
+	features map[string]bool
+	// sides are where HTTP/2 is spoken: "FE", "BE" or both with "|" between.
+	sides string
+}
+
+// debian is a build with all that a requirement asks for, as Debian's packages are.
+var debian = build{features: map[string]bool{"OPENSSL": true, "PCRE2": true}, sides: "FE|BE"}
+
+// requirement is what a feature takes; the error text starts behind "HAProxy 2.6.12 ".
+type requirement struct {
+	features []model.Feature
+	ok       func(build) bool
+	why      string
+}
+
+var requirements = []requirement{
+	{listening, func(b build) bool { return strings.Contains(b.sides, "FE") },
+		`can't speak HTTP/2 to clients: haproxy -vv shows no "h2 : mode=HTTP side=FE"`},
+	{[]model.Feature{model.FeatureGRPC}, func(b build) bool { return strings.Contains(b.sides, "BE") },
+		`can't speak HTTP/2 to backends: haproxy -vv shows no "h2 : mode=HTTP side=BE"`},
+	{[]model.Feature{model.FeatureTLS}, func(b build) bool { return b.features["OPENSSL"] }, "was built without USE_OPENSSL"},
+	// Regular expressions are written for PCRE.
+	{append([]model.Feature{model.FeatureGRPC}, listening...), func(b build) bool { return b.features["PCRE2"] || b.features["PCRE"] },
+		"was built without USE_PCRE2"},
+}
+
+// listening are the features that an HTTP/2 listener takes.
+var listening = []model.Feature{model.FeatureHTTP2, model.FeatureH2C, model.FeatureTLS}
+
+// ParseCapabilities reads what `haproxy -vv` printed (R4). The error says which line is missing.
+func ParseCapabilities(output string) (model.Capabilities, error) {
+	m := versionLine.FindStringSubmatch(output)
+	if m == nil {
+		return model.Capabilities{}, fmt.Errorf("no line %q in the output of haproxy -vv: is this a HAProxy?", "HAProxy version …")
+	}
+	v, err := model.ParseVersion(m[1])
+	if err != nil {
+		return model.Capabilities{}, err
+	}
+	m = featureLine.FindStringSubmatch(output)
+	if m == nil {
+		return model.Capabilities{}, fmt.Errorf("no line %q in the output of haproxy -vv", "Feature list :")
+	}
+	b := build{features: map[string]bool{}}
+	for _, f := range strings.Fields(m[1]) {
+		if name, with := strings.CutPrefix(f, "+"); with {
+			b.features[name] = true
+		}
+	}
+	for _, m := range protocolLine.FindAllStringSubmatch(output, -1) {
+		b.sides += m[1]
+	}
+	return capabilities(v, b), nil
+}
+
+// CapabilitiesOf says what HAProxy of a stated version can do, built as Debian builds it (R4).
+func CapabilitiesOf(v model.Version) model.Capabilities {
+	c := capabilities(v, debian)
+	c.Origin = "stated"
+	return c
+}
+
+func capabilities(v model.Version, b build) model.Capabilities {
+	c := model.Capabilities{Proxy: "haproxy", Version: v, Missing: map[model.Feature]string{}, Limits: limits}
+	for _, r := range requirements {
+		if r.ok(b) {
+			continue
+		}
+		for _, f := range r.features {
+			c.Missing[f] = fmt.Sprintf("HAProxy %s %s", v, r.why)
+		}
+	}
+	if v.Compare(oldest) < 0 {
+		for _, f := range append([]model.Feature{model.FeatureGRPC, model.FeatureHTTP1Shared}, listening...) {
+			c.Missing[f] = fmt.Sprintf("HAProxy %s is too old: it takes %s or later", v, oldest)
+		}
+	}
+	c.Missing[model.FeatureResolve] = "gatewright changes HAProxy's endpoints by a reload"
+	c.Missing[model.FeatureSticky] = "gatewright doesn't render HAProxy's cookies"
+	return c
+}

@@ -1,0 +1,178 @@
+package haproxy
+
+import (
+	"cmp"
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/gatewright/gatewright/generators/matching"
+)
+
+// longest is the most bytes of a value that stand in a map's key as they are. A digest stands for a longer
+// one, so that the keys of many long values fit in HAProxy's buffers.
+const longest = 256
+
+// column is what of a request a condition looks at.
+type column struct {
+	subject matching.Subject
+	name    string
+	// digest says that the value's digest is looked up.
+	digest bool
+}
+
+func columnOf(c *matching.Condition) column {
+	return column{c.Subject, c.Name, c.Regex == nil && len(c.Value) > longest}
+}
+
+// String names a column: a header's name, or what can't be one.
+func (c column) String() string {
+	text := ":" + string(c.subject)
+	switch c.subject {
+	case matching.SubjectHeader:
+		text = c.name
+	case matching.SubjectQuery:
+		text = "?" + c.name
+	}
+	if c.digest {
+		text += "="
+	}
+	return text
+}
+
+func compareColumns(a, b column) int { return cmp.Compare(a.String(), b.String()) }
+
+// columnsName names a list of columns; no column has a slash.
+func columnsName(columns []column) string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.String()
+	}
+	return strings.Join(names, "/")
+}
+
+// tupleOf returns the columns of exact conditions and their values as a key has them.
+func tupleOf(conditions []matching.Condition) ([]column, string) {
+	columns := make([]column, len(conditions))
+	var values strings.Builder
+	for i := range conditions {
+		columns[i] = columnOf(&conditions[i])
+		values.WriteByte('|')
+		if columns[i].digest {
+			// Nobody can make another value with the digest of a given one.
+			sum := sha1.Sum([]byte(conditions[i].Value))
+			values.WriteString(strings.ToUpper(hex.EncodeToString(sum[:])))
+		} else {
+			values.WriteString(Value(conditions[i].Value))
+		}
+	}
+	return columns, values.String()
+}
+
+// form is how a column's value is kept in a variable.
+type form struct{ suffix, converter string }
+
+var (
+	// plain is for regular expressions, encoded and digested are for keys.
+	plain    = form{"", ""}
+	encoded  = form{"_base64", ",base64"}
+	digested = form{"_sha1", ",sha1,hex"}
+)
+
+// formOf is how a tuple's column is looked up.
+func formOf(c column) form {
+	if c.digest {
+		return digested
+	}
+	return encoded
+}
+
+// variables names the variables of a frontend and knows how they are set.
+type variables struct {
+	names map[string]string
+	used  map[string]bool
+}
+
+func newVariables() *variables { return &variables{map[string]string{}, map[string]bool{}} }
+
+// of returns the variable of a column in a form.
+func (v *variables) of(c column, f form) string {
+	c.digest = false
+	key := c.String()
+	if _, ok := v.names[key]; !ok {
+		base := strings.Map(func(r rune) rune {
+			if 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
+				return r
+			}
+			return '_'
+		}, strings.ToLower(string(c.subject)+"_"+c.name))
+		name := base
+		for n := 2; v.used[name]; n++ {
+			name = fmt.Sprintf("%s_%d", base, n)
+		}
+		v.names[key], v.used[name] = name, true
+	}
+	return "txn." + v.names[key] + f.suffix
+}
+
+// fetch is an expression that yields a column, where a condition holds.
+type fetch struct{ expression, condition string }
+
+// set returns the lines that set the variable of a column, where the condition holds.
+func (v *variables) set(c column, f form, condition string) ([]string, error) {
+	fetches, err := c.fetches()
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]string, len(fetches))
+	for i, x := range fetches {
+		word, err := Arg(x.expression + f.converter)
+		if err != nil {
+			return nil, err
+		}
+		lines[i] = fmt.Sprintf("http-request set-var(%s) %s %s", v.of(c, f), word, strings.TrimRight(condition+" "+x.condition, " "))
+	}
+	return lines, nil
+}
+
+// fetches are how a column is found: the last one whose condition holds counts.
+func (c column) fetches() ([]fetch, error) {
+	switch c.subject {
+	case matching.SubjectPath:
+		return []fetch{{"path", ""}}, nil
+	case matching.SubjectService:
+		return []fetch{{"path,field(2,/)", "{ path,field(3,/) -m found }"}}, nil
+	case matching.SubjectMethod:
+		return []fetch{{"path,field(3,/)", "{ path,field(2,/) -m len gt 0 } !{ path,field(4,/) -m found }"}}, nil
+	case matching.SubjectHTTPMethod:
+		return []fetch{{"method", ""}}, nil
+	}
+	if strings.ContainsAny(c.name, "\"'|\\/ ") {
+		return nil, fmt.Errorf("the name %q has characters that HAProxy can't match", c.name)
+	}
+	if c.subject == matching.SubjectQuery {
+		return []fetch{{`url_param("` + c.name + `")`, ""}}, nil
+	}
+	// Several lines of a header are one value: the block of headers is cut down to them, then to their values.
+	name := hexQuoted(c.name)
+	joined := `req.hdrs,regsub("\A((?:` + name + `: [^\n]*\n)*)(?!` + name + `: )[^\n]+\n","\1",g),` +
+		`regsub("\r\n` + name + `: ",", ",g),regsub("\A` + name + `: ",),regsub("\r\n\z",)`
+	return []fetch{
+		{`req.fhdr("` + c.name + `")`, ""},
+		{joined, `{ 'req.fhdr_cnt("` + c.name + `")' gt 1 }`},
+	}, nil
+}
+
+// hexQuoted writes a header's name as a regular expression for itself, without a backslash before a letter.
+func hexQuoted(name string) string {
+	var b strings.Builder
+	for i := range len(name) {
+		if c := name[i]; 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, `\x%02x`, c)
+		}
+	}
+	return b.String()
+}

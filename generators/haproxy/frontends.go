@@ -1,0 +1,326 @@
+package haproxy
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/answers"
+	"github.com/gatewright/gatewright/generators/matching"
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// Frontend is a frontend section: one port of one Gateway.
+type Frontend struct {
+	Name    string
+	Comment string
+	// Binds are what stands behind "bind".
+	Binds []string
+	// Session are rules for a TLS connection, Hosts those that find a request's scope.
+	Session, Hosts []string
+	Blocks         []Block
+	// Weights says that targets may be drawn.
+	Weights bool
+	// Folder is what paths begin with.
+	Folder string
+	// NotTaken and TooLong are messages for the rule that the call found.
+	NotTaken, TooLong string
+}
+
+// Block is the rules of one step of a scope.
+type Block struct {
+	Comment string
+	Lines   []string
+}
+
+// frontends writes the ports.
+type frontends struct {
+	tables *matching.Tables
+	routes *routes
+	folder string
+	// files are the ports' own.
+	files             []generators.File
+	keyPairs          map[string]*model.KeyPair
+	weights           bool
+	notTaken, tooLong string
+}
+
+func newFrontends(m model.Gateways, t *matching.Tables, r *routes, folder string, weights bool) (*frontends, error) {
+	f := &frontends{tables: t, routes: r, folder: folder, weights: weights, keyPairs: make(map[string]*model.KeyPair, len(m.KeyPairs))}
+	for i := range m.KeyPairs {
+		f.keyPairs[m.KeyPairs[i].Name] = &m.KeyPairs[i]
+	}
+	var err error
+	if f.notTaken, err = failureMessage(answers.NotTaken); err != nil {
+		return nil, err
+	}
+	f.tooLong, err = failureMessage(answers.TooLong)
+	return f, err
+}
+
+// of returns the sections of a port.
+func (f *frontends) of(p *matching.Port) (*Frontend, error) {
+	gateway := p.Listeners[0].Gateway
+	id := strings.ReplaceAll(gateway, "/", ".") + "." + strconv.Itoa(int(p.Port))
+	listeners := make([]string, len(p.Listeners))
+	for i, l := range p.Listeners {
+		listeners[i] = l.Name
+	}
+	fe := &Frontend{
+		Name:    sectionName("gateway", gateway, strconv.Itoa(int(p.Port))),
+		Comment: Comment(fmt.Sprintf("Gateway %s port %d, %s: listeners %s", gateway, p.Port, p.Protocol, strings.Join(listeners, ", "))),
+		Weights: f.weights, Folder: f.folder, NotTaken: f.notTaken, TooLong: f.tooLong,
+	}
+	h := f.hosts(p, id)
+	fe.Hosts = h.requestLines(p)
+	suffix := ""
+	if p.Protocol == model.HTTPS {
+		var err error
+		if suffix, fe.Session, err = f.tls(p, id, h); err != nil {
+			return nil, err
+		}
+	}
+	for _, address := range bindAddresses(p) {
+		fe.Binds = append(fe.Binds, address+suffix)
+	}
+	var err error
+	fe.Blocks, err = f.blocks(p)
+	return fe, err
+}
+
+// bindAddresses are the addresses of a port, as "bind" takes them.
+func bindAddresses(p *matching.Port) []string {
+	port := strconv.Itoa(int(p.Port))
+	if len(p.Addresses) == 0 {
+		return []string{"ipv4@:" + port, "ipv6@:" + port + " v6only"}
+	}
+	var list []string
+	for _, a := range p.Addresses {
+		if ip, err := netip.ParseAddr(a); err == nil && ip.Is6() {
+			list = append(list, "ipv6@["+ip.String()+"]:"+port)
+		} else {
+			list = append(list, "ipv4@"+a+":"+port)
+		}
+	}
+	return list
+}
+
+// blocks writes the steps of a port: those of the scopes that hosts find first, then of their parents, and so
+// on. A step that finds nothing leaves the call to the next one.
+func (f *frontends) blocks(p *matching.Port) ([]Block, error) {
+	scopes := map[int]bool{}
+	for _, c := range p.Classes {
+		if c.Scope >= 0 {
+			scopes[c.Scope] = true
+		}
+	}
+	b := &blockWriter{frontends: f, variables: newVariables()}
+	for ; len(scopes) > 0; b.position++ {
+		if b.position > 0 {
+			b.parent()
+		}
+		for _, n := range f.union(scopes) {
+			if err := b.step(n); err != nil {
+				return nil, err
+			}
+		}
+		parents := map[int]bool{}
+		for s := range scopes {
+			if parent := f.tables.Scopes[s].Parent; parent >= 0 {
+				parents[parent] = true
+			}
+		}
+		scopes = parents
+	}
+	return b.blocks, nil
+}
+
+// union merges what several scopes need at each step.
+func (f *frontends) union(scopes map[int]bool) []*needs {
+	byOrder := map[int]*needs{}
+	for _, s := range slices.Sorted(maps.Keys(scopes)) {
+		for _, n := range f.routes.needs[s] {
+			u := byOrder[n.order]
+			if u == nil {
+				u = &needs{step: n.step, tuples: map[string][]column{}, shapes: map[string][]column{}}
+				byOrder[n.order] = u
+			}
+			maps.Copy(u.tuples, n.tuples)
+			maps.Copy(u.shapes, n.shapes)
+		}
+	}
+	return slices.SortedFunc(maps.Values(byOrder), func(a, b *needs) int { return cmp.Compare(a.order, b.order) })
+}
+
+// blockWriter writes the steps of one port.
+type blockWriter struct {
+	*frontends
+	variables *variables
+	// position counts the scopes before this one on a call's way.
+	position int
+	blocks   []Block
+}
+
+func (b *blockWriter) scope() string { return "txn.scope" + strconv.Itoa(b.position) }
+
+// parent goes on to the next scope.
+func (b *blockWriter) parent() {
+	b.blocks = append(b.blocks, Block{"The scope that goes on when that one has nothing for the call.", []string{
+		fmt.Sprintf("http-request set-var(%s) 'var(txn.scope%d),map_str(%sparents.map)' unless decided", b.scope(), b.position-1, b.folder),
+	}})
+}
+
+// stepNames are for comments.
+var stepNames = map[matching.Key]string{
+	matching.KeyPath: "the whole path", matching.KeyService: "the service", matching.KeyMethod: "the method", matching.KeyPrefix: "a prefix",
+}
+
+func (n *needs) title() string {
+	switch {
+	case n.key != matching.KeyNone:
+		return "Rules for " + stepNames[n.key] + "."
+	case n.order == regexStep:
+		return "Rules for regular expressions of the path."
+	}
+	return "Rules for any path."
+}
+
+// step writes one lookup, and what its entries may leave to decide.
+func (b *blockWriter) step(n *needs) error {
+	block := Block{Comment: n.title()}
+	add := func(format string, args ...any) { block.Lines = append(block.Lines, fmt.Sprintf(format, args...)) }
+	base, before, err := b.base(n)
+	if err != nil {
+		return err
+	}
+	block.Lines = append(block.Lines, before...)
+	add("http-request set-var(txn.target) '%s,map_str(%sroutes.map)' unless decided", base, b.folder)
+	lookups, err := b.lookups(n, base)
+	if err != nil {
+		return err
+	}
+	if len(lookups) > 0 {
+		columns, err := b.columns(n)
+		if err != nil {
+			return err
+		}
+		block.Lines = append(block.Lines, columns...)
+		if len(lookups) == 1 {
+			l := lookups[0]
+			block.Lines = append(block.Lines, l.before...)
+			add("http-request set-var(txn.target) %s if %s", l.expression(b.folder, "field(2,;,0)"), l.condition)
+		} else {
+			// The lowest position wins. The number stands before the target, and comparing reads no further.
+			add("http-request set-var(txn.best) str(999999) if undecided")
+			for _, l := range lookups {
+				block.Lines = append(block.Lines, l.before...)
+				add("http-request set-var(txn.found) %s if %s", l.expression(b.folder, ""), l.condition)
+				add("http-request set-var(txn.best) var(txn.found) if %s { var(txn.found),sub(txn.best) lt 0 }", l.condition)
+			}
+			add("http-request set-var(txn.target) 'var(txn.best),field(2,;,0)' if undecided")
+		}
+		// None of them: what the entry says for that, or on to the next step.
+		add("http-request set-var(txn.target) 'var(txn.target),field(2,|)' if undecided")
+		add("http-request unset-var(txn.target) if undecided")
+	}
+	b.blocks = append(b.blocks, block)
+	return nil
+}
+
+// base is the expression of a step's key, with the scope, and the lines that it needs.
+func (b *blockWriter) base(n *needs) (expression string, before []string, err error) {
+	switch n.key {
+	case matching.KeyPath:
+		return "path,concat(|," + b.scope() + ")", nil, nil
+	case matching.KeyPrefix:
+		variable := "txn.prefix" + strconv.Itoa(n.depth)
+		before = []string{fmt.Sprintf("http-request set-var(%s) 'path,field(1,/,%d)' unless decided { path,field(%d,/) -m found }",
+			variable, n.depth+1, n.depth+1)}
+		return "str(prefix:),concat(," + variable + ",|),concat(," + b.scope() + ")", before, nil
+	case matching.KeyService, matching.KeyMethod:
+		c := column{subject: matching.SubjectService}
+		if n.key == matching.KeyMethod {
+			c.subject = matching.SubjectMethod
+		}
+		before, err = b.variables.set(c, plain, "unless decided")
+		return "str(" + string(n.key) + ":),concat(," + b.variables.of(c, plain) + ",|),concat(," + b.scope() + ")", before, err
+	}
+	return "str(" + n.keyOf("") + "|),concat(," + b.scope() + ")", nil, nil
+}
+
+// columns sets the variables of all columns that a step may look at.
+func (b *blockWriter) columns(n *needs) ([]string, error) {
+	type use struct {
+		column
+		form
+	}
+	uses := map[use]bool{}
+	for _, columns := range n.tuples {
+		for _, c := range columns {
+			uses[use{c, formOf(c)}] = true
+		}
+	}
+	for _, columns := range n.shapes {
+		for _, c := range columns {
+			uses[use{c, plain}] = true
+		}
+	}
+	var lines []string
+	for _, u := range slices.SortedFunc(maps.Keys(uses), func(a, b use) int {
+		return cmp.Or(compareColumns(a.column, b.column), cmp.Compare(a.suffix, b.suffix))
+	}) {
+		set, err := b.variables.set(u.column, u.form, "if undecided")
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, set...)
+	}
+	return lines, nil
+}
+
+// lookup finds the candidate of an entry by one tuple, or by regular expressions.
+type lookup struct {
+	before    []string
+	key       string
+	condition string
+}
+
+// expression is the lookup as a word, with a position that is never the best where there is nothing.
+func (l lookup) expression(folder, converter string) string {
+	if converter == "" {
+		return "'" + l.key + ",map_str(" + folder + "matches.map,999999)'"
+	}
+	return "'" + l.key + ",map_str(" + folder + "matches.map)," + converter + "'"
+}
+
+// lookups are all that the entries of a step may ask for.
+func (b *blockWriter) lookups(n *needs, base string) ([]lookup, error) {
+	var list []lookup
+	for _, name := range slices.Sorted(maps.Keys(n.tuples)) {
+		key := base + `,concat("|` + name + `")`
+		for _, c := range n.tuples[name] {
+			key += ",concat(|," + b.variables.of(c, formOf(c)) + ")"
+		}
+		list = append(list, lookup{nil, key, "{ var(txn.target) -m sub -- ';" + name + ";' }"})
+	}
+	for _, name := range slices.Sorted(maps.Keys(n.shapes)) {
+		condition := "{ var(txn.target) -m beg -- '?~" + name + "#' }"
+		subject := "var(txn.target),field(1,;),field(-1,#)"
+		for _, c := range n.shapes[name] {
+			subject += `,concat("\n",` + b.variables.of(c, plain) + ")"
+		}
+		list = append(list, lookup{
+			[]string{
+				fmt.Sprintf("http-request set-var(txn.shape) 'var(txn.target),field(1,;),bytes(1)' if %s", condition),
+				fmt.Sprintf("http-request set-var(txn.index) '%s,map_reg(%sregexes.map,-)' if %s", subject, b.folder, condition),
+			},
+			base + ",concat(|,txn.shape,|),concat(,txn.index)", condition,
+		})
+	}
+	return list, nil
+}

@@ -1,0 +1,225 @@
+package haproxy
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"text/template"
+
+	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/matching"
+	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/templates"
+)
+
+// Generator renders HAProxy configurations.
+type Generator struct {
+	options generators.Options
+}
+
+// New returns a generator with options. With generators.LayoutInclude, haproxy.cfg of Options.Folder is a
+// second -f file; paths in it begin with the folder's name, so they are relative to where a team's own
+// default-path points.
+func New(o generators.Options) *Generator { return &Generator{o} }
+
+// Name is "haproxy".
+func (g *Generator) Name() string { return "haproxy" }
+
+// View is what the templates see.
+type View struct {
+	// Generation is the hash of all files' content, known once they are rendered: until then a mark that no
+	// other content can hold.
+	Generation string
+	Version    model.Version
+	// Full says that the file is one to start from.
+	Full bool
+	// Folder is "" or ends in a slash: what paths begin with.
+	Folder string
+	// Marker and Stats are addresses of unix sockets, or "".
+	Marker, Stats string
+	// RetryOn, Reuse and Balance are settings of all backends.
+	RetryOn, Reuse, Balance string
+	// Errors are the HTTP statuses that HAProxy answers by itself.
+	Errors    []int
+	Frontends []Frontend
+	Sections  []Section
+}
+
+// generationMark stands for the generation while it is worked out. No word and no comment has a NUL.
+const generationMark = "\x00generation\x00"
+
+// Render returns the files of a configuration, sorted by path.
+func (g *Generator) Render(m model.Gateways, c model.Capabilities) ([]generators.File, error) {
+	return g.render(m, matching.Compile(m), c)
+}
+
+func (g *Generator) render(m model.Gateways, t *matching.Tables, c model.Capabilities) ([]generators.File, error) {
+	view, files, err := g.view(m, t, c)
+	if err != nil {
+		return nil, fmt.Errorf("haproxy: %w", err)
+	}
+	parsed, err := g.parse()
+	if err != nil {
+		return nil, fmt.Errorf("haproxy: %w", err)
+	}
+	var b bytes.Buffer
+	if err := parsed.ExecuteTemplate(&b, "haproxy.cfg.tmpl", view); err != nil {
+		return nil, fmt.Errorf("haproxy: %w", err)
+	}
+	files = append(files, generators.File{Path: "haproxy.cfg", Data: b.Bytes()})
+	for i := range m.KeyPairs {
+		p := &m.KeyPairs[i]
+		pair := append(bytes.TrimRight(p.Certificate, "\n"), '\n')
+		files = append(files, generators.File{Path: pairPath(p.Name), Data: append(pair, p.Key...), Secret: true})
+	}
+	generators.Sort(files)
+	return stamp(files), nil
+}
+
+// view works out all that the templates print, and makes all other files.
+func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilities) (*View, []generators.File, error) {
+	folder, err := g.folder()
+	if err != nil {
+		return nil, nil, err
+	}
+	ts := newTargets(m.Clusters)
+	targets := make([]string, len(t.Rules))
+	for i, rule := range t.Rules {
+		if targets[i], err = ts.of(rule); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", rule.Source, err)
+		}
+	}
+	rs := newRoutes(t, targets)
+	files, err := rs.files(ts)
+	if err != nil {
+		return nil, nil, err
+	}
+	fs, err := newFrontends(m, t, rs, folder, len(ts.drawn) > 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	view := &View{
+		Generation: generationMark, Version: c.Version, Full: g.options.Layout != generators.LayoutInclude, Folder: folder,
+		RetryOn: retryOn(c.Version), Reuse: "always", Balance: "random(2)", Sections: ts.sections.list(),
+	}
+	for _, f := range failures {
+		view.Errors = append(view.Errors, f.status)
+	}
+	for i := range t.Ports {
+		f, err := fs.of(&t.Ports[i])
+		if err != nil {
+			return nil, nil, fmt.Errorf("port %d of Gateway %s: %w", t.Ports[i].Port, t.Ports[i].Listeners[0].Gateway, err)
+		}
+		view.Frontends = append(view.Frontends, *f)
+	}
+	if g.options.Marker != "" {
+		if view.Marker, err = Arg("unix@" + g.options.Marker); err != nil {
+			return nil, nil, fmt.Errorf("the marker's path %q: %w", g.options.Marker, err)
+		}
+	}
+	return view, append(append(files, fs.files...), errorFiles()...), nil
+}
+
+// retryOn is when another endpoint is tried: only while none has seen the call.
+func retryOn(v model.Version) string {
+	return "conn-failure"
+}
+
+// folder is what paths begin with.
+func (g *Generator) folder() (string, error) {
+	if g.options.Layout != generators.LayoutInclude || g.options.Folder == "" {
+		return "", nil
+	}
+	if strings.ContainsAny(g.options.Folder, "\\\"'$;{}(),# \t\r\n") {
+		return "", fmt.Errorf("the folder's name %q has characters that HAProxy's configuration doesn't take literally", g.options.Folder)
+	}
+	return strings.TrimSuffix(g.options.Folder, "/") + "/", nil
+}
+
+// files are the map files that all ports share; HAProxy wants one that no line uses no less than others.
+func (r *routes) files(ts *targets) ([]generators.File, error) {
+	routes, matches := sorted(r.routes), sorted(r.matches)
+	var parents mapFile
+	for i := range r.tables.Scopes {
+		if p := r.tables.Scopes[i].Parent; p >= 0 && r.scopes[i] != "" {
+			parents.add(r.scopes[i], r.scopes[p])
+		}
+	}
+	var files []generators.File
+	for _, m := range []struct {
+		path string
+		file *mapFile
+	}{
+		{"routes.map", &routes}, {"matches.map", &matches}, {"regexes.map", &r.regexes},
+		{"weights.map", &ts.weights}, {"parents.map", &parents},
+	} {
+		if err := m.file.check(); err != nil {
+			return nil, fmt.Errorf("%s: %w", m.path, err)
+		}
+		files = append(files, m.file.file(m.path))
+	}
+	return files, nil
+}
+
+// parse reads the built-in templates and what overrides them.
+func (g *Generator) parse() (*template.Template, error) {
+	t := template.New("haproxy").Option("missingkey=error")
+	names, err := fs.Glob(templates.FS, "haproxy/*.tmpl")
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, name := range names {
+		known[name] = true
+		if err := parseOne(t, templates.FS, name); err != nil {
+			return nil, err
+		}
+	}
+	if g.options.Templates == nil {
+		return t, nil
+	}
+	own, err := fs.Glob(g.options.Templates, "haproxy/*.tmpl")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range own {
+		if !known[name] {
+			return nil, fmt.Errorf("there is no template %s to override: the names are %s", name, strings.Join(names, ", "))
+		}
+		if err := parseOne(t, g.options.Templates, name); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+func parseOne(t *template.Template, from fs.FS, name string) error {
+	text, err := fs.ReadFile(from, name)
+	if err != nil {
+		return fmt.Errorf("template %s: %w", name, err)
+	}
+	_, err = t.New(path.Base(name)).Parse(string(text))
+	return err
+}
+
+// stamp puts the generation in place of its mark: the hash of all paths and contents.
+func stamp(files []generators.File) []generators.File {
+	h := sha256.New()
+	for _, f := range files {
+		fmt.Fprintf(h, "%q %d\n", f.Path, len(f.Data))
+		h.Write(f.Data)
+	}
+	generation := []byte(hex.EncodeToString(h.Sum(nil)))
+	for i := range files {
+		if files[i].Path == "haproxy.cfg" {
+			files[i].Data = bytes.ReplaceAll(files[i].Data, []byte(generationMark), generation)
+		}
+	}
+	return files
+}
+
+var _ generators.Generator = (*Generator)(nil)

@@ -1,0 +1,62 @@
+package haproxy
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/gatewright/gatewright/generators"
+)
+
+// lineLimit is the most bytes that HAProxy reads of a line of a map file: what fits in its buffers of 16 kB.
+const lineLimit = 16000
+
+// mapFile gathers the lines of a map file.
+type mapFile struct{ data []byte }
+
+func (m *mapFile) comment(text string) {
+	m.data = append(m.data, "# "...)
+	m.data = append(m.data, Comment(text)...)
+	m.data = append(m.data, '\n')
+}
+
+func (m *mapFile) add(key, value string) {
+	m.data = append(m.data, key...)
+	m.data = append(m.data, ' ')
+	m.data = append(m.data, value...)
+	m.data = append(m.data, '\n')
+}
+
+// check finds a line that HAProxy would not read in one piece.
+func (m *mapFile) check() error {
+	for rest := m.data; len(rest) > 0; {
+		line, after, _ := bytes.Cut(rest, []byte("\n"))
+		if len(line) > lineLimit {
+			return fmt.Errorf("the line for %.80q takes %d bytes, and HAProxy reads at most %d: use fewer or shorter values in one match",
+				line, len(line), lineLimit)
+		}
+		rest = after
+	}
+	return nil
+}
+
+// entry is a line of a map file that is sorted before it is written.
+type entry struct{ key, value, comment string }
+
+// sorted writes entries by key, with a comment wherever it changes.
+func sorted(entries []entry) mapFile {
+	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.key, b.key) })
+	var m mapFile
+	for i, e := range entries {
+		if e.comment != "" && (i == 0 || entries[i-1].comment != e.comment) {
+			m.comment(e.comment)
+		}
+		m.add(e.key, e.value)
+	}
+	return m
+}
+
+func (m *mapFile) file(path string) generators.File {
+	return generators.File{Path: path, Data: m.data}
+}

@@ -1,0 +1,267 @@
+package haproxy
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gatewright/gatewright/generators/matching"
+)
+
+// step is a kind of lookup, in the order in which a scope makes them.
+type step struct {
+	order int
+	key   matching.Key
+	depth int
+}
+
+// The order of the steps. Prefixes stand between, the deepest first.
+const (
+	pathStep = iota
+	serviceStep
+	regexStep
+	methodStep
+	prefixStep
+	anyStep = 1 << 30
+)
+
+// stepOf places a stage of a scope. Two stages may have no key: what comes before others is for regular
+// expressions, what comes last for the rest.
+func stepOf(s *matching.Scope, i int) step {
+	stage := &s.Stages[i]
+	switch stage.Key {
+	case matching.KeyPath:
+		return step{order: pathStep, key: stage.Key}
+	case matching.KeyService:
+		return step{order: serviceStep, key: stage.Key}
+	case matching.KeyMethod:
+		return step{order: methodStep, key: stage.Key}
+	case matching.KeyPrefix:
+		return step{anyStep - stage.Depth, stage.Key, stage.Depth}
+	}
+	if i < len(s.Stages)-1 {
+		return step{order: regexStep}
+	}
+	return step{order: anyStep}
+}
+
+// key is the key of a value in routes.map, without the scope. A path begins with a slash, so no path looks
+// like another step's key.
+func (s step) keyOf(value string) string {
+	switch s.key {
+	case matching.KeyPath:
+		return value
+	case matching.KeyService, matching.KeyMethod, matching.KeyPrefix:
+		return string(s.key) + ":" + value
+	}
+	if s.order == regexStep {
+		return "regex"
+	}
+	return "any"
+}
+
+// needs is what the entries of one step of one scope ask for.
+type needs struct {
+	step
+	// tuples are the lists of columns that exact conditions look up, by name; shapes those that regular
+	// expressions look at.
+	tuples, shapes map[string][]column
+}
+
+// routes writes the tables as map files.
+type routes struct {
+	tables  *matching.Tables
+	targets []string
+	// scopes are the names of the scopes.
+	scopes []string
+	// needs are by scope, in the order of its steps.
+	needs [][]needs
+
+	routes, matches []entry
+	regexes         mapFile
+	shapes          map[string]bool
+}
+
+// newRoutes works out the lines of all map files but those of the ports.
+func newRoutes(t *matching.Tables, targets []string) *routes {
+	r := &routes{tables: t, targets: targets, scopes: scopeNames(t), needs: make([][]needs, len(t.Scopes)), shapes: map[string]bool{}}
+	entries := 0
+	for i := range t.Scopes {
+		for j := range t.Scopes[i].Stages {
+			entries += len(t.Scopes[i].Stages[j].Entries)
+		}
+	}
+	r.routes = make([]entry, 0, entries)
+	for i := range t.Scopes {
+		s := &t.Scopes[i]
+		for j := range s.Stages {
+			n := needs{step: stepOf(s, j), tuples: map[string][]column{}, shapes: map[string][]column{}}
+			for k := range s.Stages[j].Entries {
+				r.entry(&n, r.scopes[i], &s.Stages[j].Entries[k])
+			}
+			r.needs[i] = append(r.needs[i], n)
+		}
+	}
+	return r
+}
+
+// scopeNames names scopes by their hostname, and where several have it by the first listener that leads to
+// them too.
+func scopeNames(t *matching.Tables) []string {
+	names, used := make([]string, len(t.Scopes)), map[string]bool{}
+	for i := range t.Ports {
+		p := &t.Ports[i]
+		for _, c := range p.Classes {
+			for s := c.Scope; s >= 0 && names[s] == ""; s = t.Scopes[s].Parent {
+				name := cmp.Or(t.Scopes[s].Hostname, "*")
+				if used[name] {
+					l := &p.Listeners[c.Listener]
+					name += "@" + l.Gateway + "/" + l.Name
+				}
+				for base, n := name, 2; used[name]; n++ {
+					name = base + "+" + strconv.Itoa(n)
+				}
+				names[s], used[name] = name, true
+			}
+		}
+	}
+	return names
+}
+
+// entry adds what one value of a step's key finds: a target, or "?SHAPE;TUPLE;…;|TARGET" with the shape of the
+// regular expressions to try, the tuples of columns to look up and the target if none of them holds. There may
+// be no shape and no tuple, and "|TARGET" may be missing.
+func (r *routes) entry(n *needs, scope string, e *matching.Entry) {
+	key := n.keyOf(e.Value) + "|" + scope
+	if !MapKey(key) {
+		return
+	}
+	tuples, fallback := map[string]bool{}, ""
+	shape := shape{columns: map[column]bool{}}
+	comment := ""
+	for i := range e.Candidates {
+		c := &e.Candidates[i]
+		if i == 0 {
+			comment = r.tables.Rules[c.Rule].Source.String()
+		}
+		target := r.targets[c.Rule]
+		switch {
+		case len(c.Conditions) == 0:
+			fallback = target
+		case neverHolds(c.Conditions):
+		case hasRegex(c.Conditions):
+			shape.add(c.Conditions, i, target, comment)
+		default:
+			columns, values := tupleOf(c.Conditions)
+			name := columnsName(columns)
+			tuples[name], n.tuples[name] = true, columns
+			r.matches = append(r.matches, entry{
+				key + "|" + name + values, strconv.Itoa(i) + ";" + target, r.tables.Rules[c.Rule].Source.String(),
+			})
+		}
+	}
+	value := fallback
+	if len(tuples)+len(shape.members) > 0 {
+		var b strings.Builder
+		b.WriteByte('?')
+		if len(shape.members) > 0 {
+			b.WriteString(r.shape(n, key, &shape))
+		}
+		for _, name := range slices.Sorted(maps.Keys(tuples)) {
+			b.WriteString(";" + name)
+		}
+		b.WriteByte(';')
+		if fallback != "" {
+			b.WriteString("|" + fallback)
+		}
+		value = b.String()
+	}
+	if value != "" {
+		r.routes = append(r.routes, entry{key, value, comment})
+	}
+}
+
+// shape is the candidates of an entry that have regular expressions.
+type shape struct {
+	columns map[column]bool
+	members []member
+}
+
+type member struct {
+	conditions []matching.Condition
+	position   int
+	target     string
+	comment    string
+}
+
+func (s *shape) add(cs []matching.Condition, position int, target, comment string) {
+	s.members = append(s.members, member{cs, position, target, comment})
+	for i := range cs {
+		c := columnOf(&cs[i])
+		c.digest = false
+		s.columns[c] = true
+	}
+}
+
+// shape writes the regular expressions of an entry, unless another entry has the same ones, and returns their
+// id: "~COLUMNS#HASH". The hash of what they are is what subjects begin with.
+func (r *routes) shape(n *needs, key string, s *shape) string {
+	columns := slices.SortedFunc(maps.Keys(s.columns), compareColumns)
+	name := columnsName(columns)
+	n.shapes[name] = columns
+	bodies := make([]string, len(s.members))
+	for i, m := range s.members {
+		bodies[i] = subjectRegex(columns, m.conditions)
+	}
+	sum := sha256.Sum256([]byte(name + "\n" + strings.Join(bodies, "\n")))
+	hash := hex.EncodeToString(sum[:8])
+	id := "~" + name + "#" + hash
+	for i, m := range s.members {
+		index := strconv.Itoa(i)
+		if !r.shapes[id] {
+			if i == 0 {
+				r.regexes.comment(m.comment + " and what looks at the same values alike")
+			}
+			r.regexes.add("^"+hash+bodies[i]+`\z`, index)
+		}
+		r.matches = append(r.matches, entry{
+			key + "|" + id + "|" + index, strconv.Itoa(m.position) + ";" + m.target, m.comment,
+		})
+	}
+	r.shapes[id] = true
+	return id
+}
+
+// subjectRegex is the expression for a subject's columns, a newline before each.
+func subjectRegex(columns []column, conditions []matching.Condition) string {
+	var b strings.Builder
+	for _, col := range columns {
+		b.WriteString(`\n`)
+		i := slices.IndexFunc(conditions, func(c matching.Condition) bool {
+			return c.Subject == col.subject && c.Name == col.name
+		})
+		switch {
+		case i < 0:
+			b.WriteString(`[^\n]*`)
+		case conditions[i].Regex != nil:
+			// An absent header is an empty column, and matches nothing.
+			b.WriteString(`(?=[^\n])` + Regex(conditions[i].Regex))
+		default:
+			b.WriteString(Literal(conditions[i].Value))
+		}
+	}
+	return b.String()
+}
+
+// neverHolds says that a condition compares with the empty value, which counts as absent.
+func neverHolds(conditions []matching.Condition) bool {
+	return slices.ContainsFunc(conditions, func(c matching.Condition) bool { return c.Regex == nil && c.Value == "" })
+}
+
+func hasRegex(conditions []matching.Condition) bool {
+	return slices.ContainsFunc(conditions, func(c matching.Condition) bool { return c.Regex != nil })
+}

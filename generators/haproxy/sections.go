@@ -1,0 +1,142 @@
+package haproxy
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gatewright/gatewright/generators/answers"
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// Section is a backend section: a cluster with one set of header changes.
+type Section struct {
+	Name string
+	// Comment says whose endpoints these are.
+	Comment string
+	// Changes are http-request and http-response rules.
+	Changes []string
+	Servers []Server
+	service string
+}
+
+// Server is a server line.
+type Server struct {
+	// Name is the address and port.
+	Name    string
+	Address string
+	// DNS says that the address is a name to resolve.
+	DNS bool
+}
+
+// sections finds the section of a cluster and its header changes.
+type sections struct {
+	byKey map[string]*Section
+	names map[string]int
+}
+
+func newSections() *sections { return &sections{byKey: map[string]*Section{}, names: map[string]int{}} }
+
+// of returns the section that a share goes to. Its name depends on the cluster and the changes only.
+func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
+	key := c.Name
+	var changes []string
+	if len(b.RequestHeaders)+len(b.ResponseHeaders) > 0 {
+		request, err := changeLines("http-request", b.RequestHeaders)
+		if err != nil {
+			return nil, err
+		}
+		response, err := changeLines("http-response", b.ResponseHeaders)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(request, response...)
+		sum := sha256.Sum256([]byte(strings.Join(changes, "\n")))
+		key += ":" + hex.EncodeToString(sum[:6])
+	}
+	if s, ok := ss.byKey[key]; ok {
+		return s, nil
+	}
+	name := sectionName("service", key)
+	if n := ss.names[name]; n > 0 {
+		// Two clusters whose names differ only in what a section's name can't hold.
+		ss.names[name]++
+		name += "_" + strconv.Itoa(n+1)
+	}
+	ss.names[name]++
+	s := &Section{
+		Name: name, Comment: Comment(answers.Service(c)), Changes: changes,
+		service: answers.EncodeAll(answers.Service(c)),
+	}
+	for _, e := range c.Endpoints {
+		server, err := serverOf(e)
+		if err != nil {
+			return nil, fmt.Errorf("cluster %s: %w", c.Name, err)
+		}
+		s.Servers = append(s.Servers, server)
+	}
+	ss.byKey[key] = s
+	return s, nil
+}
+
+// list returns all sections by name.
+func (ss *sections) list() []Section {
+	list := make([]Section, 0, len(ss.byKey))
+	for _, s := range ss.byKey {
+		list = append(list, *s)
+	}
+	slices.SortFunc(list, func(a, b Section) int { return cmp.Compare(a.Name, b.Name) })
+	return list
+}
+
+func serverOf(e model.Endpoint) (Server, error) {
+	port := strconv.Itoa(int(e.Port))
+	if ip, err := netip.ParseAddr(e.Address); err == nil && ip.Zone() == "" {
+		s := Server{Name: ip.String() + ":" + port, Address: "ipv4@" + ip.String() + ":" + port}
+		if ip.Is6() {
+			s.Address = "ipv6@[" + ip.String() + "]:" + port
+		}
+		return s, nil
+	}
+	name := strings.TrimSuffix(e.Address, ".")
+	for i := range len(name) {
+		if c := name[i]; !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_') {
+			return Server{}, fmt.Errorf("the endpoint %q is neither an IP address nor a DNS name", e.Address)
+		}
+	}
+	if name == "" {
+		return Server{}, fmt.Errorf("an endpoint has no address")
+	}
+	return Server{Name: name + ":" + port, Address: name + ":" + port, DNS: true}, nil
+}
+
+// changeLines writes changes of headers (R19) as rules.
+func changeLines(rules string, changes []model.HeaderChange) ([]string, error) {
+	var lines []string
+	for _, c := range changes {
+		name, err := Arg(c.Name)
+		if err != nil {
+			return nil, fmt.Errorf("the header's name: %w", err)
+		}
+		if !c.Keep && len(c.Values) == 0 {
+			lines = append(lines, rules+" del-header "+name)
+		}
+		for i, value := range c.Values {
+			text, err := LogFormat(value)
+			if err != nil {
+				return nil, fmt.Errorf("the value of header %s: %w", c.Name, err)
+			}
+			verb := " add-header "
+			if i == 0 && !c.Keep {
+				verb = " set-header "
+			}
+			lines = append(lines, rules+verb+name+" "+text)
+		}
+	}
+	return lines, nil
+}

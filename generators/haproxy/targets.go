@@ -1,0 +1,157 @@
+package haproxy
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/gatewright/gatewright/generators/answers"
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// A target is what a map file says about a call that found its rule. It is one of
+//
+//	SECTION;RULE;SERVICE         the backend section, and the names for messages
+//	status:CODE:MESSAGE          an answer of HAProxy itself
+//	weights:N:KEY                a draw from the N columns of KEY in weights.map
+//
+// with names and messages percent-encoded, so that no part has a separator of another one.
+type targets struct {
+	clusters map[string]*model.Cluster
+	sections *sections
+	// weights are the lines of weights.map.
+	weights mapFile
+	// drawn holds the columns of each key in use.
+	drawn map[string]string
+}
+
+func newTargets(clusters []model.Cluster) *targets {
+	t := &targets{clusters: make(map[string]*model.Cluster, len(clusters)), sections: newSections(), drawn: map[string]string{}}
+	for i := range clusters {
+		t.clusters[clusters[i].Name] = &clusters[i]
+	}
+	return t
+}
+
+// of returns the target of a rule.
+func (t *targets) of(r *model.Rule) (string, error) {
+	if len(r.Backends) == 0 {
+		if r.Status == nil {
+			return statusTarget(answers.Of(r, answers.NoBackends)), nil
+		}
+		return statusTarget(answers.Of(r, *r.Status)), nil
+	}
+	name := answers.EncodeAll(r.Source.String())
+	columns := make([]string, len(r.Backends))
+	for i := range r.Backends {
+		var err error
+		if columns[i], err = t.backend(r, name, &r.Backends[i]); err != nil {
+			return "", err
+		}
+	}
+	if len(columns) == 1 {
+		return columns[0], nil
+	}
+	return t.draw(r, columns), nil
+}
+
+// backend returns the target of one share.
+func (t *targets) backend(r *model.Rule, name string, b *model.Backend) (string, error) {
+	if b.Status != nil {
+		return statusTarget(answers.Of(r, *b.Status)), nil
+	}
+	c := t.clusters[b.Cluster]
+	if c == nil {
+		return "", fmt.Errorf("cluster %q isn't in the model", b.Cluster)
+	}
+	if len(c.Endpoints) == 0 {
+		return statusTarget(answers.Of(r, answers.NoEndpoints(c))), nil
+	}
+	section, err := t.sections.of(c, b)
+	if err != nil {
+		return "", err
+	}
+	return section.Name + ";" + name + ";" + section.service, nil
+}
+
+func statusTarget(s model.Status) string {
+	return "status:" + strconv.Itoa(int(s.Code)) + ":" + answers.EncodeAll(s.Message)
+}
+
+// draws is what a threshold of weights.map is a part of.
+const draws = 1 << 30
+
+// draw adds a rule's columns to weights.map and returns the target that draws among them (R14).
+func (t *targets) draw(r *model.Rule, columns []string) string {
+	weights := make([]int64, len(columns))
+	for i := range r.Backends {
+		weights[i] = int64(r.Backends[i].Weight)
+	}
+	var lines []string
+	for i, a := range aliases(weights) {
+		lines = append(lines, fmt.Sprintf("%d|%s|%s", a.threshold, columns[i], columns[a.other]))
+	}
+	s := &r.Source
+	key := fmt.Sprintf("weights:%d:%s/%s/%s/%d", len(columns), s.Kind, s.Namespace, s.Name, s.Rule)
+	text := strings.Join(lines, "\n")
+	for n := 2; t.drawn[key] != "" && t.drawn[key] != text; n++ {
+		key += "+" + strconv.Itoa(n)
+	}
+	if t.drawn[key] == "" {
+		t.drawn[key] = text
+		t.weights.comment(s.String() + ": " + weightsText(weights))
+		for i, line := range lines {
+			t.weights.add(key+"|"+strconv.Itoa(i), line)
+		}
+	}
+	return key
+}
+
+func weightsText(weights []int64) string {
+	texts := make([]string, len(weights))
+	for i, w := range weights {
+		texts[i] = strconv.FormatInt(w, 10)
+	}
+	return "weights " + strings.Join(texts, ", ")
+}
+
+// alias is one column of an alias table: a draw below the threshold stays in the column, all others go to the
+// other one.
+type alias struct {
+	threshold int64
+	other     int
+}
+
+// aliases makes the alias table of weights: columns are drawn alike, and each one splits its calls between
+// itself and one other column so that the weights come out, exact but for the rounding to 1/draws.
+func aliases(weights []int64) []alias {
+	n := int64(len(weights))
+	var sum int64
+	for _, w := range weights {
+		sum += w
+	}
+	// A column's share is weight×n of sum, so that the average is 1.
+	left := make([]int64, n)
+	table := make([]alias, n)
+	var small, large []int
+	for i, w := range weights {
+		left[i], table[i] = w*n, alias{draws, i}
+		if cmp.Compare(left[i], sum) < 0 {
+			small = append(small, i)
+		} else {
+			large = append(large, i)
+		}
+	}
+	for len(small) > 0 && len(large) > 0 {
+		s, l := small[len(small)-1], large[len(large)-1]
+		small = small[:len(small)-1]
+		table[s] = alias{(left[s]*draws + sum/2) / sum, l}
+		left[l] -= sum - left[s]
+		if left[l] < sum {
+			large = large[:len(large)-1]
+			small = append(small, l)
+		}
+	}
+	return table
+}

@@ -1,0 +1,90 @@
+package haproxy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatewright/gatewright/generators/matching"
+)
+
+// tls returns what stands behind the address of an HTTPS port's bind, and the rules for its connections. It
+// writes the port's crt-list.
+//
+// HAProxy's wildcards cover one label only (R5 covers any number): names that routes have written are listed
+// one by one, and for all others there is the default certificate. Which listener that belongs to is plain
+// where the listeners with wildcards share their certificates. Where they don't, a name under the others that
+// has more labels gets a certificate that doesn't fit it.
+func (f *frontends) tls(p *matching.Port, id string, h *hosts) (suffix string, session []string, err error) {
+	var list mapFile
+	defaults := defaultListeners(p)
+	strict := " strict-sni"
+	if len(defaults) > 0 {
+		strict = ""
+		for _, k := range p.Listeners[defaults[0]].KeyPairs {
+			list.add(f.folder+pairPath(k), "!*")
+		}
+	}
+	for i := range p.Listeners {
+		f.certificates(&list, p, i)
+	}
+	path := "certificates." + id + ".list"
+	f.files = append(f.files, list.file(path))
+	if len(p.Listeners) > 1 || strict == "" && h.other == "" {
+		session = h.sessionLines()
+	}
+	if strict == "" && h.other == "" {
+		// No listener is for other names: such a connection ends before it can ask for anything.
+		session = append(session, "tcp-request session reject unless named")
+	}
+	return " ssl crt-list " + f.folder + path + strict + " alpn h2,http/1.1", session, nil
+}
+
+// defaultListeners are those with names that a crt-list can't hold: wildcards, and all hosts. The one for all
+// hosts stands first, else the widest.
+func defaultListeners(p *matching.Port) []int {
+	var list []int
+	for i := len(p.Listeners) - 1; i >= 0; i-- {
+		if h := p.Listeners[i].Hostname; h == "" || strings.HasPrefix(h, "*.") {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// certificates lists what a listener serves by name: the names that its certificates have themselves, if the
+// listener owns them, then everything that it owns with all its certificates, of which HAProxy takes the
+// first of a kind that the client can read (R30).
+func (f *frontends) certificates(list *mapFile, p *matching.Port, listener int) {
+	l := &p.Listeners[listener]
+	if len(l.KeyPairs) > 1 {
+		for _, k := range l.KeyPairs {
+			var own []string
+			for _, h := range f.keyPairs[k].Hostnames {
+				h = strings.ToLower(h)
+				if isHostname(h) && ownerOf(p, h) == listener && !slices.Contains(own, h) {
+					own = append(own, h)
+				}
+			}
+			if len(own) > 0 {
+				list.add(f.folder+pairPath(k), strings.Join(own, " "))
+			}
+		}
+	}
+	if names := ownedNames(p, listener); len(names) > 0 {
+		for _, k := range l.KeyPairs {
+			list.add(f.folder+pairPath(k), strings.Join(names, " "))
+		}
+	}
+}
+
+// isHostname says whether a certificate's name is one that a crt-list takes: certificates may name anything.
+func isHostname(name string) bool {
+	rest := strings.TrimPrefix(name, "*.")
+	return rest != "" && strings.IndexFunc(rest, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '-' || r == '.' || r == '_')
+	}) < 0
+}
+
+// pairPath is where a key pair is, key and certificate in one file.
+func pairPath(name string) string { return fmt.Sprintf("certificates/%s.pem", name) }
