@@ -54,6 +54,9 @@ type Options struct {
 	// Marker is the absolute path of the unix socket where the running configuration tells its generation;
 	// "" for none.
 	Marker string
+	// Resolver is the IP address and port where the running configuration asks for the endpoints of clusters
+	// by DNS; "" writes them to the files. Proxies without model.FeatureResolve don't ask.
+	Resolver string
 	// Templates overrides built-in templates by name; nil for none.
 	Templates fs.FS
 }

@@ -103,7 +103,7 @@ func (a *actions) backend(b *model.Backend) (int, error) {
 	if u == nil {
 		return 0, fmt.Errorf("cluster %q isn't in the model", b.Cluster)
 	}
-	if len(u.Servers) == 0 {
+	if !u.serves() {
 		return a.statusAction(&model.Status{Code: model.Unavailable, Message: u.Service + " has no ready endpoints"})
 	}
 	profile, err := a.profiles.of(b, a.blocks)
@@ -214,20 +214,33 @@ type Upstream struct {
 	Service string
 	// Servers are "address:port".
 	Servers []string
+	// Resolve is the name that a resolver is asked for instead; "" when Servers are all.
+	Resolve string
 }
 
-// upstreams names the upstream of each cluster, apart from those of a team's own configuration.
-func upstreams(clusters []model.Cluster) (map[string]*Upstream, []Upstream, error) {
+// serves says whether calls can be sent to the upstream. What a resolver tells may be nothing at any time.
+func (u *Upstream) serves() bool { return u.Resolve != "" || len(u.Servers) > 0 }
+
+// upstreams names the upstream of each cluster, apart from those of a team's own configuration. resolve leaves
+// their endpoints to a resolver where it can.
+func upstreams(clusters []model.Cluster, resolve bool) (map[string]*Upstream, []Upstream, error) {
 	byName, used := map[string]*Upstream{}, map[string]bool{}
 	list := make([]*Upstream, 0, len(clusters))
 	for i := range clusters {
 		c := &clusters[i]
 		base := "gw_" + strings.Map(upstreamRune, c.Name)
 		u := &Upstream{Name: base, Service: fmt.Sprintf("Service %s/%s port %d", c.Namespace, c.Service, c.Port)}
-		for n := 2; used[u.Name]; n++ {
-			u.Name = fmt.Sprintf("%s_%d", base, n)
+		if used[u.Name] {
+			// By the hash and not by a number: an upstream that is renamed loses what it knows.
+			u.Name = base + "_" + hashOf(c.Name)
 		}
 		used[u.Name] = true
+		byName[c.Name] = u
+		list = append(list, u)
+		if resolve && Resolved(c) {
+			u.Resolve = EndpointsName(c)
+			continue
+		}
 		for _, e := range c.Endpoints {
 			s, err := server(e)
 			if err != nil {
@@ -235,12 +248,10 @@ func upstreams(clusters []model.Cluster) (map[string]*Upstream, []Upstream, erro
 			}
 			u.Servers = append(u.Servers, s)
 		}
-		byName[c.Name] = u
-		list = append(list, u)
 	}
 	var filled []Upstream
 	for _, u := range list {
-		if len(u.Servers) > 0 {
+		if u.serves() {
 			filled = append(filled, *u)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"path"
 	"strings"
 	"text/template"
+	"time"
 
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/matching"
@@ -45,7 +46,13 @@ type View struct {
 	Maps      []Map
 	Splits    []Split
 	Upstreams []Upstream
-	Profiles  []Profile
+	// Resolver is the token of the address where endpoints are asked for, or "".
+	Resolver string
+	// ResolverTimeout is how long an answer may take.
+	ResolverTimeout string
+	// Zone is the size of the memory for what the resolver told.
+	Zone     string
+	Profiles []Profile
 	// Warm are variables to ask for first, in order, without dollars.
 	Warm     []string
 	Servers  []Server
@@ -120,7 +127,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	if strings.ContainsAny(folder, "*?[\\\"'$;{} \t\r\n") {
 		return nil, fmt.Errorf("the folder's name %q has characters that nginx's include directive doesn't take literally", g.options.Folder)
 	}
-	clusters, filled, err := upstreams(m.Clusters)
+	clusters, filled, err := upstreams(m.Clusters, g.resolves(c))
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +160,12 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 			return nil, fmt.Errorf("the marker's path %q: %w", g.options.Marker, err)
 		}
 	}
+	resolver, err := g.resolver(filled)
+	if err != nil {
+		return nil, err
+	}
 	return &View{
+		Resolver: resolver, ResolverTimeout: fmt.Sprintf("%ds", ResolverTimeout/time.Second), Zone: zoneSize(m.Clusters),
 		Generation: generationMark, Version: c.Version, Folder: folder, Marker: marker,
 		Prefixes: r.prefixes(), Warm: r.warm, Sizes: bs.sizes(ss.names, ss.longName), Literals: bs.ordered, Maps: bs.maps(), Splits: as.splits,
 		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list, Failures: failures,
