@@ -42,6 +42,7 @@ var layers = []layer{
 	{packages: "controller/status", pure: true},
 	{packages: "controller/resources"},
 	{packages: "controller/translate", internal: []string{"generators/model", "generators/pattern", "controller/resources", "controller/status"}, pure: true},
+	{packages: "controller/outcome", internal: []string{"generators/model", "controller/status", "runtime/apply"}},
 	{packages: "runtime/folder", internal: []string{"generators"}},
 	{packages: "runtime/process"},
 	{packages: "runtime/watch"},

@@ -80,6 +80,18 @@ func GatewayPending(gen int64) metav1.Condition {
 		gatewayv1.GatewayReasonPending, gen, pending)
 }
 
+// GatewayProgrammed says that a running proxy has confirmed this generation of a Gateway (R28).
+func GatewayProgrammed(gen int64) metav1.Condition {
+	return condition(gatewayv1.GatewayConditionProgrammed, metav1.ConditionTrue,
+		gatewayv1.GatewayReasonProgrammed, gen, "the proxy serves this generation")
+}
+
+// GatewayUnconfirmed says why no proxy has confirmed a Gateway yet.
+func GatewayUnconfirmed(gen int64, failure string) metav1.Condition {
+	return condition(gatewayv1.GatewayConditionProgrammed, metav1.ConditionUnknown,
+		gatewayv1.GatewayReasonPending, gen, pending+": "+failure)
+}
+
 // GatewayNotProgrammed says why a Gateway, or an address of it, won't be served.
 func GatewayNotProgrammed(gen int64, reason gatewayv1.GatewayConditionReason, message string) metav1.Condition {
 	return condition(gatewayv1.GatewayConditionProgrammed, metav1.ConditionFalse, reason, gen, message)
@@ -111,6 +123,18 @@ func ListenerRefsNotResolved(gen int64, reason gatewayv1.ListenerConditionReason
 func ListenerPending(gen int64) metav1.Condition {
 	return condition(gatewayv1.ListenerConditionProgrammed, metav1.ConditionUnknown,
 		gatewayv1.ListenerReasonPending, gen, pending)
+}
+
+// ListenerProgrammed says that a running proxy has confirmed this generation of a listener.
+func ListenerProgrammed(gen int64) metav1.Condition {
+	return condition(gatewayv1.ListenerConditionProgrammed, metav1.ConditionTrue,
+		gatewayv1.ListenerReasonProgrammed, gen, "the proxy serves this generation")
+}
+
+// ListenerUnconfirmed says why no proxy has confirmed a listener yet.
+func ListenerUnconfirmed(gen int64, failure string) metav1.Condition {
+	return condition(gatewayv1.ListenerConditionProgrammed, metav1.ConditionUnknown,
+		gatewayv1.ListenerReasonPending, gen, pending+": "+failure)
 }
 
 // ListenerNotProgrammed says why a listener won't be served.

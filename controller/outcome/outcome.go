@@ -1,0 +1,97 @@
+package outcome
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/gatewright/gatewright/controller/status"
+	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/runtime/apply"
+)
+
+// Complete returns the reports of a translation with what became of its model (R28, R31): Programmed is true only
+// for what a running proxy has confirmed, and what it refuses is on the object that it came from.
+func Complete(reports []status.Report, translated model.Gateways, out apply.Outcome) []status.Report {
+	return status.Confirm(reports, Applied(translated, out))
+}
+
+// Applied says of every part of a model what the proxy made of it.
+func Applied(translated model.Gateways, out apply.Outcome) status.Applied {
+	a := status.Applied{
+		Served: map[status.ListenerName]bool{}, Routes: map[status.RouteName]bool{},
+		Listeners: map[status.ListenerName]string{}, Certificates: map[status.ListenerName]string{},
+		Rules: map[status.RouteName][]status.RefusedRule{}, Backends: map[status.RouteName][]status.RefusedRule{},
+	}
+	if out.Err != nil {
+		a.Failure = out.Err.Error()
+	}
+	for i := range out.Served.Gateways {
+		g := &out.Served.Gateways[i]
+		for j := range g.Listeners {
+			a.Served[listenerName(g, &g.Listeners[j])] = true
+		}
+	}
+	messages := map[apply.Part]string{}
+	for _, c := range out.LeftOut {
+		messages[c.Part] = c.Message
+	}
+	if len(messages) > 0 {
+		refuse(&a, translated, messages)
+	}
+	return a
+}
+
+// refuse tells what is left out to the objects that it belongs to.
+func refuse(a *status.Applied, m model.Gateways, messages map[apply.Part]string) {
+	for i := range m.Gateways {
+		g := &m.Gateways[i]
+		for j := range g.Listeners {
+			l := &g.Listeners[j]
+			name := listenerName(g, l)
+			if message, ok := messages[apply.ListenerOf(g, l)]; ok {
+				a.Listeners[name] = message
+			}
+			for _, pair := range l.KeyPairs {
+				if message, ok := messages[apply.Part{Kind: apply.KeyPairPart, Name: pair}]; ok {
+					a.Certificates[name] = message
+				}
+			}
+			for _, s := range l.Scopes {
+				for _, r := range s.Rules {
+					refuseRule(a, r, messages)
+				}
+			}
+		}
+	}
+}
+
+func refuseRule(a *status.Applied, r *model.Rule, messages map[apply.Part]string) {
+	if message, ok := messages[apply.RuleOf(r.Source)]; ok {
+		add(a.Rules, r.Source, message)
+	} else {
+		a.Routes[routeName(r.Source)] = true
+	}
+	for _, b := range r.Backends {
+		if message, ok := messages[apply.Part{Kind: apply.ClusterPart, Name: b.Cluster}]; ok && b.Cluster != "" {
+			add(a.Backends, r.Source, message)
+		}
+	}
+}
+
+// add notes a rule once, however many listeners it is on.
+func add(rules map[status.RouteName][]status.RefusedRule, s model.Source, message string) {
+	name, refused := routeName(s), status.RefusedRule{Rule: s.Rule, Message: message}
+	if slices.Contains(rules[name], refused) {
+		return
+	}
+	rules[name] = append(rules[name], refused)
+	slices.SortFunc(rules[name], func(x, y status.RefusedRule) int { return cmp.Compare(x.Rule, y.Rule) })
+}
+
+func listenerName(g *model.Gateway, l *model.Listener) status.ListenerName {
+	return status.ListenerName{Namespace: g.Namespace, Gateway: g.Name, Listener: l.Name}
+}
+
+func routeName(s model.Source) status.RouteName {
+	return status.RouteName{Kind: string(s.Kind), Namespace: s.Namespace, Name: s.Name}
+}
