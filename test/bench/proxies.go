@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,52 +36,51 @@ http {
 
 // workloads are what the proxies are measured with. The number of Services tells what routing costs from what
 // many upstreams cost.
-var workloads = []struct{ rules, services int }{{10, 1}, {1000, 1}, {10000, 1}, {10000, 10}, {10000, 100}}
+var workloads = []struct{ rules, services int }{{10, 1}, {1000, 1}, {10000, 1}, {10000, 100}}
 
-// contender is a running proxy with calls to make to it.
+// contender is a running proxy.
 type contender struct {
-	name    string
 	process *harness.Process
 	client  *harness.Client
-	calls   []harness.Call
-	// check is how long the proxy's own check takes; "" where it isn't measured.
-	check string
-	// cpu is the workers' time a call, of each round.
-	cpu []time.Duration
+	address string
+}
+
+// contest is a rendered configuration against the hand-written one, with the same calls to both: what of a
+// call isn't routing, such as decoding headers that differ from call to call, then costs both the same.
+type contest struct {
+	name             string
+	rendered, byHand contender
+	calls            []harness.Call
+	// check is how long the proxy's own check takes.
+	check time.Duration
+	// renderedCPU and byHandCPU are the workers' time a call, of each round.
+	renderedCPU, byHandCPU []time.Duration
 }
 
 // measureProxies measures what the rendered configurations cost the proxies.
 func measureProxies(t *harness.Scope, proxies []harness.Proxy, calls, rounds int) {
-	cost := [][]string{{"proxy", "rules on Services", "check", "worker RSS"}}
-	cpu := [][]string{{"proxy", "rules on Services", "CPU a call", "spread", "times hand-written"}}
+	cost := [][]string{{"proxy", "rules on Services", "check", "worker RSS", "hand-written"}}
+	cpu := [][]string{{"proxy", "rules on Services", "CPU a call", "hand-written", "ratio", "ratio of the rounds"}}
 	for _, p := range proxies {
 		scope := harness.NewScope(t)
 		backends := harness.NewBackends(scope)
-		all := []*contender{byHand(scope, p, backends)}
+		hand := byHand(scope, p, backends)
+		var all []*contest
 		for _, w := range workloads {
-			snapshot := harness.Load(scope, "", workload(w.rules, w.services))
-			served := harness.Serve(scope, p, snapshot, harness.Options{Backends: backends})
-			c := &contender{name: fmt.Sprintf("%d rules on %d", w.rules, w.services), process: served.Process, client: served.Client}
-			for range 2000 {
-				h := served.Call("bench/gw/http")
-				h.Authority, h.Path, h.Metadata = target(rand.IntN(w.rules/rulesOfRoute), rand.IntN(rulesOfRoute))
-				c.calls = append(c.calls, h)
-			}
-			c.check = milliseconds(checkTime(scope, served))
-			all = append(all, c)
+			all = append(all, newContest(scope, p, backends, hand, w.rules, w.services))
 		}
 		for _, c := range all {
-			c.round(scope, 1000) // Workers answer, and have touched their memory.
-			cost = append(cost, []string{p.String(), c.name, c.check, megabytes(workerRSS(scope, c.process))})
+			// Workers answer, and have touched their memory.
+			c.round(scope, c.rendered, 1000)
+			c.round(scope, c.byHand, 1000)
+			cost = append(cost, []string{
+				p.String(), c.name, milliseconds(c.check), megabytes(workerRSS(scope, c.rendered.process)), megabytes(workerRSS(scope, hand.process)),
+			})
 		}
 		if calls > 0 {
 			measureCPU(scope, all, calls, rounds)
 			for _, c := range all {
-				cpu = append(cpu, []string{
-					p.String(), c.name, microseconds(median(c.cpu)),
-					microseconds(minimum(c.cpu)) + " to " + microseconds(maximum(c.cpu)),
-					fmt.Sprintf("%.2f", float64(median(c.cpu))/float64(median(all[0].cpu))),
-				})
+				cpu = append(cpu, append([]string{p.String()}, c.row()...))
 			}
 		}
 		scope.End()
@@ -91,8 +91,37 @@ func measureProxies(t *harness.Scope, proxies []harness.Proxy, calls, rounds int
 	}
 }
 
+func newContest(t harness.T, p harness.Proxy, backends *harness.Backends, hand contender, rules, services int) *contest {
+	served := harness.Serve(t, p, harness.Load(t, "", workload(rules, services)), harness.Options{Backends: backends})
+	listener := served.Call("bench/gw/http")
+	c := &contest{
+		name: fmt.Sprintf("%d on %d", rules, services), check: checkTime(t, served),
+		rendered: contender{served.Process, served.Client, listener.Address}, byHand: hand,
+	}
+	for range 2000 {
+		call := listener
+		call.Authority, call.Path, call.Metadata = target(rand.IntN(rules/rulesOfRoute), rand.IntN(rulesOfRoute))
+		c.calls = append(c.calls, call)
+	}
+	return c
+}
+
+// row is the contest's part of the table of CPU times.
+func (c *contest) row() []string {
+	var ratios []float64
+	for i := range c.renderedCPU {
+		ratios = append(ratios, float64(c.renderedCPU[i])/float64(c.byHandCPU[i]))
+	}
+	slices.Sort(ratios)
+	return []string{
+		c.name, microseconds(median(c.renderedCPU)), microseconds(median(c.byHandCPU)),
+		fmt.Sprintf("%.2f", float64(median(c.renderedCPU))/float64(median(c.byHandCPU))),
+		fmt.Sprintf("%.2f to %.2f", ratios[0], ratios[len(ratios)-1]),
+	}
+}
+
 // byHand starts nginx on the hand-written configuration.
-func byHand(t harness.T, p harness.Proxy, backends *harness.Backends) *contender {
+func byHand(t harness.T, p harness.Proxy, backends *harness.Backends) contender {
 	dir, address := harness.TempDir(t), harness.Address(t)+":8080"
 	endpoint := backends.Address("bench/by-hand", 0)
 	backends.Listen("bench/by-hand:50051", endpoint, 50051)
@@ -104,9 +133,8 @@ func byHand(t harness.T, p harness.Proxy, backends *harness.Backends) *contender
 	if err := os.WriteFile(config, fmt.Appendf(nil, handwritten, dir, listen, endpoint+":50051"), 0o644); err != nil {
 		t.Fatalf("%v", err)
 	}
-	c := &contender{name: "by hand", process: harness.Start(t, p.Binary, p.Run(dir)...), client: harness.NewClient(t)}
+	c := contender{harness.Start(t, p.Binary, p.Run(dir)...), harness.NewClient(t), address}
 	c.process.WaitListening(address)
-	c.calls = []harness.Call{{Address: address, Authority: "h1.example.com", Path: "/acme.team1.v1.Service1/Method1"}}
 	return c
 }
 
@@ -134,29 +162,33 @@ func checkTime(t harness.T, s *harness.Served) time.Duration {
 	return median(all)
 }
 
-// measureCPU makes rounds of calls to the contenders in turns, so that a change of the machine's mood meets
-// all of them.
-func measureCPU(t harness.T, all []*contender, calls, rounds int) {
-	for _, c := range all {
-		c.round(t, calls/4) // Connections are made, caches are warm.
-	}
+// measureCPU makes rounds of calls to all in turns, so that a change of the machine's mood meets all of them.
+func measureCPU(t harness.T, all []*contest, calls, rounds int) {
 	for range rounds {
 		for _, c := range all {
-			before := workerTime(t, c.process)
-			c.round(t, calls)
-			c.cpu = append(c.cpu, (workerTime(t, c.process)-before)/time.Duration(calls))
+			c.renderedCPU = append(c.renderedCPU, c.timed(t, c.rendered, calls))
+			c.byHandCPU = append(c.byHandCPU, c.timed(t, c.byHand, calls))
 		}
 	}
 }
 
-func (c *contender) round(t harness.T, calls int) {
+// timed is the workers' time a call in a round.
+func (c *contest) timed(t harness.T, at contender, calls int) time.Duration {
+	c.round(t, at, calls/10) // Connections are made, caches are warm.
+	before := workerTime(t, at.process)
+	c.round(t, at, calls)
+	return (workerTime(t, at.process) - before) / time.Duration(calls)
+}
+
+func (c *contest) round(t harness.T, at contender, calls int) {
 	const callers = 16
 	var wait sync.WaitGroup
 	for caller := range callers {
 		wait.Go(func() {
 			for i := caller; i < calls; i += callers {
 				call := c.calls[i%len(c.calls)]
-				if r := c.client.Do(call); r.Code != codes.OK {
+				call.Address = at.address
+				if r := at.client.Do(call); r.Code != codes.OK {
 					t.Errorf("%s: %s%s: %s %s", c.name, call.Authority, call.Path, r.Code, r.Message)
 					return
 				}
@@ -181,22 +213,6 @@ func workerTime(t harness.T, p *harness.Process) time.Duration {
 		sum += time.Duration(ns)
 	}
 	return sum
-}
-
-func minimum(all []time.Duration) time.Duration {
-	m := all[0]
-	for _, d := range all {
-		m = min(m, d)
-	}
-	return m
-}
-
-func maximum(all []time.Duration) time.Duration {
-	m := all[0]
-	for _, d := range all {
-		m = max(m, d)
-	}
-	return m
 }
 
 func microseconds(d time.Duration) string {
