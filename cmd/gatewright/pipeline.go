@@ -38,6 +38,12 @@ type step struct {
 
 // translate goes load → complete → capabilities → translate.
 func (o *options) translate(ctx context.Context, stdin io.Reader) (*pipeline, error) {
+	return o.translateFor(stdin, func() (model.Capabilities, string, error) { return o.capabilities(ctx) })
+}
+
+// translateFor is translate for a proxy whose capabilities are asked once the manifests are read; the note that
+// comes with them may be "".
+func (o *options) translateFor(stdin io.Reader, capabilities func() (model.Capabilities, string, error)) (*pipeline, error) {
 	if len(o.filenames) == 0 {
 		return nil, errors.New("no manifests: name them with -f FILE, -f FOLDER or -f - for stdin")
 	}
@@ -56,7 +62,7 @@ func (o *options) translate(ctx context.Context, stdin io.Reader) (*pipeline, er
 		Controller:   translate.DefaultController,
 		Backends:     o.backends,
 	})
-	caps, capsNote, err := o.capabilities(ctx)
+	caps, capsNote, err := capabilities()
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,8 @@ type proxy struct {
 	usual model.Version
 	// marker is the name of the socket in --state-dir.
 	marker string
+	// run makes what runs or joins the proxy.
+	run func(runnerOptions) (runner, error)
 }
 
 // proxies are all of them; the first is the default.
@@ -34,6 +36,7 @@ var proxies = []proxy{
 		asked:     nginxbinary.Capabilities,
 		usual:     model.Version{Major: 1, Minor: 26, Patch: 3},
 		marker:    "nginx.sock",
+		run:       runNginx,
 	},
 }
 
