@@ -41,8 +41,8 @@ type View struct {
 	Folder string
 	// Marker and Stats are addresses of unix sockets, or "".
 	Marker, Stats string
-	// RetryOn, Reuse and Balance are settings of all backends.
-	RetryOn, Reuse, Balance string
+	// Observe, Reuse and Balance are settings of all backends.
+	Observe, Reuse, Balance string
 	// Errors are the HTTP statuses that HAProxy answers by itself.
 	Errors    []int
 	Frontends []Frontend
@@ -104,7 +104,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	}
 	view := &View{
 		Generation: generationMark, Version: c.Version, Full: g.options.Layout != generators.LayoutInclude, Folder: folder,
-		RetryOn: retryOn(c.Version), Reuse: "always", Balance: "random(2)", Sections: ts.sections.list(),
+		Observe: observed(c.Version), Reuse: "always", Balance: "random(2)", Sections: ts.sections.list(),
 	}
 	for _, f := range failures {
 		view.Errors = append(view.Errors, f.status)
@@ -124,9 +124,14 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	return view, append(append(files, fs.files...), errorFiles()...), nil
 }
 
-// retryOn is when another endpoint is tried: only while none has seen the call.
-func retryOn(v model.Version) string {
-	return "conn-failure"
+// observed are the failures that an endpoint is left for. From 3.1 on HAProxy takes a refused HTTP/2
+// connection for a failed answer, and only layer 7 sees those; a call that an endpoint resets counts there
+// too, so it takes two of them.
+func observed(v model.Version) string {
+	if v.AtLeast(3, 1, 0) {
+		return "layer7 error-limit 2"
+	}
+	return "layer4 error-limit 1"
 }
 
 // folder is what paths begin with.

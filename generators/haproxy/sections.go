@@ -32,6 +32,8 @@ type Server struct {
 	Address string
 	// DNS says that the address is a name to resolve.
 	DNS bool
+	// Check says that the endpoint is left while it fails. One without others has nobody to leave calls to.
+	Check bool
 }
 
 // sections finds the section of a cluster and its header changes.
@@ -78,6 +80,7 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cluster %s: %w", c.Name, err)
 		}
+		server.Check = len(c.Endpoints) > 1
 		s.Servers = append(s.Servers, server)
 	}
 	ss.byKey[key] = s
