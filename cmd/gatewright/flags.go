@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/gatewright/gatewright/controller/resources"
 	"github.com/gatewright/gatewright/generators"
 )
 
@@ -22,6 +23,9 @@ type options struct {
 	proxy        string
 	proxyBinary  string
 	proxyVersion string
+
+	// reader remembers what it has read, for a subcommand that reads again and again; nil for the others.
+	reader *resources.Reader
 
 	output    string
 	stateDir  string

@@ -51,7 +51,11 @@ func (o *options) translateFor(stdin io.Reader, capabilities func() (model.Capab
 	var snapshot *resources.Snapshot
 	var loadNotes, completeNotes []resources.Note
 	err := p.timed("load", func() (err error) {
-		snapshot, loadNotes, err = resources.Load(o.filenames, stdin)
+		reader := o.reader
+		if reader == nil {
+			reader = resources.NewReader()
+		}
+		snapshot, loadNotes, err = reader.Load(o.filenames, stdin)
 		return err
 	})
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatewright/gatewright/controller/outcome"
+	"github.com/gatewright/gatewright/controller/resources"
 	"github.com/gatewright/gatewright/controller/status"
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/model"
@@ -102,6 +103,7 @@ func (o *runOptions) run(ctx context.Context, stderr io.Writer) (err error) {
 			return errors.New("-f -: run watches files and folders; standard input can't be watched")
 		}
 	}
+	o.reader = resources.NewReader()
 	g := &gateway{runOptions: o, log: o.logger(stderr), lost: make(chan struct{}, 1)}
 	if g.store, err = apply.OpenStore(o.stateDir, o.keep); err != nil {
 		return err

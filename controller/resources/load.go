@@ -17,11 +17,16 @@ import (
 // namespace are in "default". The error is of type Problems and has all that is wrong; the snapshot is then nil. The
 // same files give the same result, whatever their order on the disk.
 func Load(filenames []string, stdin io.Reader) (*Snapshot, []Note, error) {
+	return NewReader().Load(filenames, stdin)
+}
+
+// Load is the function Load, with what earlier calls have worked out.
+func (r *Reader) Load(filenames []string, stdin io.Reader) (*Snapshot, []Note, error) {
 	input := &files{seen: map[string]bool{}}
 	for _, name := range filenames {
 		input.add(name, stdin)
 	}
-	snapshot, notes, problems := load(input.sources)
+	snapshot, notes, problems := r.load(input.sources)
 	notes = append(input.notes, notes...)
 	if problems = append(input.problems, problems...); len(problems) > 0 {
 		return nil, notes, problems
@@ -47,7 +52,7 @@ type loaded struct {
 }
 
 // load reads sources: documents in parallel, then all results in the input's order.
-func load(sources []source) (*Snapshot, []Note, Problems) {
+func (r *Reader) load(sources []source) (*Snapshot, []Note, Problems) {
 	var docs []document
 	var notes []Note
 	var problems Problems
@@ -63,11 +68,7 @@ func load(sources []source) (*Snapshot, []Note, Problems) {
 		docs = append(docs, found...)
 	}
 
-	table := newKindTable()
-	results := make([]result, len(docs))
-	parallel(len(docs), func(i int) {
-		results[i] = loadDocument(table, docs[i])
-	})
+	results := r.documents(docs)
 
 	snapshot := &Snapshot{}
 	ignored := map[string]int{}
