@@ -304,6 +304,9 @@ func (a *Applier) isolate(ctx context.Context, job Job, refusal *Refusal) (Confi
 // serve it, the one before is what a starting proxy reads again.
 func (a *Applier) reload(ctx context.Context, next Configuration) error {
 	before := a.Store.Generation()
+	if p, ok := a.Proxy.(Preparer); ok {
+		p.Prepare(next)
+	}
 	if err := a.Store.Switch(next.Generation); err != nil {
 		return err
 	}

@@ -64,6 +64,13 @@ type Update struct {
 	Cause string
 }
 
+// Preparer is implemented by a Proxy that has to know what it is going to serve beside the files: what isn't in
+// them, such as endpoints that it is told in another way.
+type Preparer interface {
+	// Prepare is called before each Reload. What is served until then must go on working.
+	Prepare(next Configuration)
+}
+
 // Pacer is implemented by a Proxy whose reloads cost more the closer they follow each other.
 type Pacer interface {
 	// Pace is how long the next reload should wait: 0 for not at all. It is asked again after that time, and

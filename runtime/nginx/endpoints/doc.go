@@ -1,0 +1,11 @@
+// Package endpoints answers nginx, by DNS, where the endpoints of clusters are, so that they change without a
+// reload. nginx 1.27.3 and later asks for a name that generators/nginx has put in its files (EndpointsName)
+// again and again; a question of a worker that knows the answer waits until there is another one.
+//
+// nginx asks for SRV records. There is one for each port of a cluster, and its target stands for a set of
+// addresses: it is named after them, so what nginx has learnt of a target is true for ever, also when gatewright
+// was started again. A changed set is another target.
+//
+// What is answered and when is decided in book.go, without sockets or clocks. The package imports
+// generators/model, generators/nginx and runtime/apply.
+package endpoints

@@ -1,0 +1,144 @@
+package endpoints
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/runtime/apply"
+	"github.com/gatewright/gatewright/runtime/nginx"
+)
+
+// patience is how long nginx may take to ask for what has changed: it repeats a question that was lost after
+// five seconds, and pauses for one after each answer.
+const patience = 7 * time.Second
+
+// Proxy is an nginx whose endpoints change without a reload: an apply.Updater and apply.Preparer. The
+// configuration has to be rendered with the server's address as generators.Options.Resolver, for an nginx that
+// has model.FeatureResolve.
+type Proxy struct {
+	*nginx.Proxy
+	server *Server
+
+	mu sync.Mutex
+	// unlearnt are clusters, by name, of which nginx isn't known to have the endpoints.
+	unlearnt map[string]model.Cluster
+}
+
+// New returns a proxy whose endpoints a server tells. Close closes both.
+func New(p *nginx.Proxy, s *Server) *Proxy {
+	return &Proxy{Proxy: p, server: s, unlearnt: map[string]model.Cluster{}}
+}
+
+// Close lets go of nginx, and ends the answers.
+func (p *Proxy) Close() error {
+	err := p.Proxy.Close()
+	if closed := p.server.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// Prepare lets the server know all endpoints of a configuration before nginx asks for them.
+func (p *Proxy) Prepare(next apply.Configuration) { p.server.Set(next.Model) }
+
+// Reload lets nginx read its configuration again. Its new workers ask for all endpoints.
+func (p *Proxy) Reload(ctx context.Context, dir, generation string) error {
+	err := p.Proxy.Reload(ctx, dir, generation)
+	if err == nil {
+		p.mu.Lock()
+		clear(p.unlearnt)
+		p.mu.Unlock()
+	}
+	return err
+}
+
+// Update tells nginx the endpoints that have changed and returns when it has learnt them. They change also when
+// something else needs a reload: they don't depend on the rest of the configuration, and dead ones should go.
+func (p *Proxy) Update(ctx context.Context, old, next apply.Configuration) (apply.Update, error) {
+	p.server.Set(next.Model)
+	if old.Generation != next.Generation {
+		reason, cause := difference(old.Model, next.Model)
+		return apply.Update{Reason: reason, Cause: cause}, nil
+	}
+	clusters := p.learning(changed(old.Model.Clusters, next.Model.Clusters), next.Model.Clusters)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := p.server.Wait(ctx, clusters); err != nil {
+		return apply.Update{}, err
+	}
+	p.mu.Lock()
+	clear(p.unlearnt)
+	p.mu.Unlock()
+	return apply.Update{Applied: true, Reason: fmt.Sprintf("endpoints of %d clusters", len(clusters)), Cause: "endpoints"}, nil
+}
+
+// learning adds clusters to those that nginx has to learn, and returns all of them that are still there.
+func (p *Proxy) learning(clusters, all []model.Cluster) []model.Cluster {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range clusters {
+		p.unlearnt[c.Name] = c
+	}
+	var out []model.Cluster
+	for _, c := range all {
+		if _, ok := p.unlearnt[c.Name]; ok {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// changed are the clusters of next whose endpoints aren't those of old.
+func changed(old, next []model.Cluster) []model.Cluster {
+	before := make(map[string]*model.Cluster, len(old))
+	for i := range old {
+		before[old[i].Name] = &old[i]
+	}
+	var out []model.Cluster
+	for i := range next {
+		c := before[next[i].Name]
+		if c == nil || !slices.Equal(c.Endpoints, next[i].Endpoints) {
+			out = append(out, next[i])
+		}
+	}
+	return out
+}
+
+// difference says why two configurations with different files need a reload.
+func difference(old, next model.Gateways) (reason, cause string) {
+	switch {
+	case !reflect.DeepEqual(listeners(old), listeners(next)):
+		return "listeners have changed", "listeners"
+	case !reflect.DeepEqual(old.KeyPairs, next.KeyPairs):
+		return "certificates have changed", "certificates"
+	case !slices.EqualFunc(old.Clusters, next.Clusters, func(a, b model.Cluster) bool { return a.Name == b.Name }):
+		return "the Services that are used have changed", "services"
+	case !reflect.DeepEqual(old.Gateways, next.Gateways):
+		return "routes have changed", "routes"
+	}
+	return "the files have changed", "files"
+}
+
+// listeners are a model's listeners without their rules.
+func listeners(m model.Gateways) []model.Gateway {
+	out := slices.Clone(m.Gateways)
+	for i := range out {
+		out[i].Listeners = slices.Clone(out[i].Listeners)
+		for j := range out[i].Listeners {
+			out[i].Listeners[j].Scopes = nil
+		}
+	}
+	return out
+}
+
+var (
+	_ apply.Proxy    = (*Proxy)(nil)
+	_ apply.Updater  = (*Proxy)(nil)
+	_ apply.Preparer = (*Proxy)(nil)
+	_ apply.Pacer    = (*Proxy)(nil)
+)

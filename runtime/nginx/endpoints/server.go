@@ -1,0 +1,275 @@
+package endpoints
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// Server answers nginx's questions for endpoints. It is silent until the first Set, so that an nginx that
+// runs already keeps the endpoints it knows; questions that came before are answered then.
+type Server struct {
+	log     *slog.Logger
+	address string
+	udp     *net.UDPConn
+	tcp     *dns.Server
+
+	mu      sync.Mutex
+	book    *book
+	changed chan struct{}
+	closed  chan struct{}
+	running sync.WaitGroup
+}
+
+// Listen answers at a loopback address and port, by UDP and TCP; port 0 takes a free one. It stops by Close.
+func Listen(address netip.AddrPort, log *slog.Logger) (*Server, error) {
+	udp, listener, err := bind(address)
+	if err != nil {
+		return nil, fmt.Errorf("answer nginx's questions for endpoints: %w", err)
+	}
+	s := &Server{
+		log: log, address: udp.LocalAddr().String(), udp: udp,
+		book:    newBook(func() time.Duration { return rand.N(hold / 4) }),
+		changed: make(chan struct{}, 1), closed: make(chan struct{}),
+	}
+	s.tcp = &dns.Server{Listener: listener, Handler: dns.HandlerFunc(s.serveTCP)}
+	s.running.Go(s.serveUDP)
+	s.running.Go(s.keepTime)
+	s.running.Go(func() {
+		if err := s.tcp.ActivateAndServe(); err != nil && !s.ended() {
+			s.log.Error("nginx can't ask for long lists of endpoints", "address", s.address, "error", err)
+		}
+	})
+	return s, nil
+}
+
+// bind takes the same port for both protocols.
+func bind(address netip.AddrPort) (*net.UDPConn, net.Listener, error) {
+	const attempts = 20
+	var problems error
+	for range attempts {
+		listener, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(address))
+		if err != nil {
+			return nil, nil, err
+		}
+		port := listener.Addr().(*net.TCPAddr).AddrPort().Port()
+		udp, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(address.Addr(), port)))
+		if err == nil {
+			growBuffer(udp)
+			return udp, listener, nil
+		}
+		problems = errors.Join(err, listener.Close())
+		if address.Port() != 0 {
+			break
+		}
+	}
+	return nil, nil, problems
+}
+
+// receiveBuffer is the size of the UDP socket's buffer in bytes: an nginx with thousands of upstreams asks for
+// all of them at once.
+const receiveBuffer = 8 << 20
+
+// growBuffer makes room for a burst of questions: as much as the system allows.
+func growBuffer(udp *net.UDPConn) {
+	// A smaller buffer costs a repeated question, nothing else.
+	_ = udp.SetReadBuffer(receiveBuffer)
+	if raw, err := udp.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { forceBuffer(fd, receiveBuffer) })
+	}
+}
+
+// Address is the IP address and port to ask at: generators.Options.Resolver.
+func (s *Server) Address() string { return s.address }
+
+// Close ends the answers. nginx keeps the endpoints that it knows.
+func (s *Server) Close() error {
+	close(s.closed)
+	err := errors.Join(s.udp.Close(), s.tcp.Shutdown())
+	s.running.Wait()
+	return err
+}
+
+func (s *Server) ended() bool {
+	select {
+	case <-s.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Set makes the endpoints of a model's clusters the ones to answer, all at once, and tells those who wait.
+func (s *Server) Set(m model.Gateways) {
+	l := lists(m)
+	s.mu.Lock()
+	out := s.book.set(time.Now(), l)
+	s.mu.Unlock()
+	s.send(out)
+	s.wake()
+}
+
+// Wait returns when nginx has learnt the endpoints of clusters that were Set; those without a name to ask for
+// count as learnt. The error says how many it hasn't asked for.
+func (s *Server) Wait(ctx context.Context, clusters []model.Cluster) error {
+	var left []string
+	for name := range lists(model.Gateways{Clusters: clusters}) {
+		left = append(left, name)
+	}
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		s.mu.Lock()
+		now := time.Now()
+		left = slices.DeleteFunc(left, func(name string) bool { return s.book.taken(now, name) })
+		s.mu.Unlock()
+		if len(left) == 0 {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("nginx hasn't asked %s for the endpoints of %d of its upstreams, such as %s: %w", s.address, len(left), slices.Min(left), ctx.Err())
+		}
+	}
+}
+
+// keepTime answers questions that have waited long enough, and forgets what is old.
+func (s *Server) keepTime() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	forget := time.Now().Add(memory)
+	for {
+		select {
+		case <-s.closed:
+			return
+		case <-timer.C:
+		case <-s.changed:
+		}
+		now := time.Now()
+		s.mu.Lock()
+		out := s.book.due(now)
+		if now.After(forget) {
+			s.book.forget(now)
+			forget = now.Add(memory)
+		}
+		// Questions that are due close to each other are answered together.
+		next := s.book.next().Add(10 * time.Millisecond)
+		s.mu.Unlock()
+		s.send(out)
+		if next.Before(now) {
+			// There is none; the next one that waits says so.
+			next = forget
+		}
+		timer.Reset(next.Sub(now))
+	}
+}
+
+// wake makes keepTime look again.
+func (s *Server) wake() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Server) serveUDP() {
+	buffer := make([]byte, udpSize)
+	for {
+		n, from, err := s.udp.ReadFromUDPAddrPort(buffer)
+		if s.ended() {
+			return
+		}
+		if err != nil {
+			// The kernel reports here that an answer reached nobody.
+			s.log.Debug("read a question for endpoints", "error", err)
+			continue
+		}
+		if q, ok := parse(buffer[:n]); ok {
+			s.answerUDP(q, from)
+		}
+	}
+}
+
+// answerUDP answers one question now, or lets it wait.
+func (s *Server) answerUDP(q *dns.Msg, from netip.AddrPort) {
+	name := q.Question[0].Name
+	if q.Question[0].Qtype != dns.TypeSRV {
+		if m := s.lookUp(q); m != nil {
+			s.write(m, from)
+		}
+		return
+	}
+	s.mu.Lock()
+	first := s.book.next()
+	a, now := s.book.ask(time.Now(), srv{from: from, id: q.Id, name: name, key: key(name)})
+	sooner := !s.book.next().Equal(first)
+	s.mu.Unlock()
+	if now {
+		s.send([]answer{a})
+	}
+	if sooner {
+		s.wake()
+	}
+}
+
+// serveTCP answers one question at once: nginx asks by TCP for what was too long for UDP.
+func (s *Server) serveTCP(w dns.ResponseWriter, q *dns.Msg) {
+	if !valid(q) {
+		return
+	}
+	if m := s.lookUp(q); m != nil {
+		if err := w.WriteMsg(m); err != nil {
+			s.log.Debug("answer nginx by TCP", "error", err)
+		}
+	}
+}
+
+// lookUp answers what doesn't wait; nil for silence.
+func (s *Server) lookUp(q *dns.Msg) *dns.Msg {
+	name, kind := q.Question[0].Name, q.Question[0].Qtype
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch kind {
+	case dns.TypeSRV:
+		if e := s.book.names[key(name)]; e != nil && e.list != nil {
+			return services(q.Id, name, e.list)
+		}
+		return nil
+	case dns.TypeA, dns.TypeAAAA:
+		if t := s.book.targets[key(name)]; t != nil {
+			t.v4 = t.v4 || kind == dns.TypeA
+			t.v6 = t.v6 || kind == dns.TypeAAAA
+			return addresses(q.Id, name, kind, t.target)
+		}
+	}
+	return failure(q)
+}
+
+// send sends lists to those who asked for them.
+func (s *Server) send(out []answer) {
+	for _, a := range out {
+		s.write(services(a.id, a.name, a.list), a.from)
+	}
+}
+
+func (s *Server) write(m *dns.Msg, to netip.AddrPort) {
+	data, err := packed(m)
+	if err == nil {
+		_, err = s.udp.WriteToUDPAddrPort(data, to)
+	}
+	if err != nil && !s.ended() {
+		s.log.Debug("answer nginx", "name", m.Question[0].Name, "error", err)
+	}
+}

@@ -1,0 +1,50 @@
+package endpoints
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// addressName is the file in the state folder that holds the address.
+const addressName = "resolver"
+
+// ListenStable is Listen at the address that an earlier run had in the same state folder, where an nginx that
+// runs still asks. When somebody else has that now, or there was none, a free port of 127.0.0.1 is taken and kept
+// in the folder; nginx learns it by the reload that follows, for its files name it.
+func ListenStable(stateDir string, log *slog.Logger) (*Server, error) {
+	file := filepath.Join(stateDir, addressName)
+	text, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the address where nginx asks for endpoints: %w", err)
+	}
+	if address, err := netip.ParseAddrPort(strings.TrimSpace(string(text))); err == nil && address.Addr().IsLoopback() && address.Port() != 0 {
+		s, err := Listen(address, log)
+		if err == nil {
+			return s, nil
+		}
+		log.Warn("the address where nginx asks for endpoints is taken; another is used", "address", address.String(), "error", err)
+	}
+	s, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"), log)
+	if err != nil {
+		return nil, err
+	}
+	if err := replace(file, s.Address()+"\n"); err != nil {
+		return nil, errors.Join(fmt.Errorf("keep the address where nginx asks for endpoints: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+// replace writes a file as a whole, or leaves it as it was.
+func replace(file, text string) error {
+	next := file + ".next"
+	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(next, file)
+}
