@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/gatewright/gatewright/generators"
+	haproxyfiles "github.com/gatewright/gatewright/generators/haproxy"
 	"github.com/gatewright/gatewright/generators/model"
 	nginxfiles "github.com/gatewright/gatewright/generators/nginx"
+	haproxybinary "github.com/gatewright/gatewright/runtime/haproxy"
 	nginxbinary "github.com/gatewright/gatewright/runtime/nginx"
 )
 
@@ -37,6 +40,17 @@ var proxies = []proxy{
 		usual:     model.Version{Major: 1, Minor: 26, Patch: 3},
 		marker:    "nginx.sock",
 		run:       runNginx,
+	},
+	{
+		name:      "haproxy",
+		generator: func(o generators.Options) generators.Generator { return haproxyfiles.New(o) },
+		stated:    haproxyfiles.CapabilitiesOf,
+		asked:     haproxybinary.Capabilities,
+		usual:     model.Version{Major: 3, Minor: 0, Patch: 11},
+		marker:    "haproxy.sock",
+		run: func(runnerOptions) (runner, error) {
+			return nil, errors.New("run doesn't start HAProxy yet: use generate, and start haproxy -W -f DIR/haproxy.cfg")
+		},
 	},
 }
 

@@ -171,7 +171,7 @@ func (b *blockWriter) scope() string { return "txn.scope" + strconv.Itoa(b.posit
 // parent goes on to the next scope.
 func (b *blockWriter) parent() {
 	b.blocks = append(b.blocks, Block{"The scope that goes on when that one has nothing for the call.", []string{
-		fmt.Sprintf("http-request set-var(%s) 'var(txn.scope%d),map_str(%sparents.map)' unless decided", b.scope(), b.position-1, b.folder),
+		fmt.Sprintf("http-request set-var(%s) 'var(txn.scope%d),map_str(%sparents.map)' if !decided", b.scope(), b.position-1, b.folder),
 	}})
 }
 
@@ -199,7 +199,7 @@ func (b *blockWriter) step(n *needs) error {
 		return err
 	}
 	block.Lines = append(block.Lines, before...)
-	add("http-request set-var(txn.target) '%s,map_str(%sroutes.map)' unless decided", base, b.folder)
+	add("http-request set-var(txn.target) '%s,map_str(%sroutes.map)' if !decided", base, b.folder)
 	lookups, err := b.lookups(n, base)
 	if err != nil {
 		return err
@@ -239,7 +239,7 @@ func (b *blockWriter) base(n *needs) (expression string, before []string, err er
 		return "path,concat(|," + b.scope() + ")", nil, nil
 	case matching.KeyPrefix:
 		variable := "txn.prefix" + strconv.Itoa(n.depth)
-		before = []string{fmt.Sprintf("http-request set-var(%s) 'path,field(1,/,%d)' unless decided { path,field(%d,/) -m found }",
+		before = []string{fmt.Sprintf("http-request set-var(%s) 'path,field(1,/,%d)' if !decided { path,field(%d,/) -m found }",
 			variable, n.depth+1, n.depth+1)}
 		return "str(prefix:),concat(," + variable + ",|),concat(," + b.scope() + ")", before, nil
 	case matching.KeyService, matching.KeyMethod:
@@ -247,7 +247,7 @@ func (b *blockWriter) base(n *needs) (expression string, before []string, err er
 		if n.key == matching.KeyMethod {
 			c.subject = matching.SubjectMethod
 		}
-		before, err = b.variables.set(c, plain, "unless decided")
+		before, err = b.variables.set(c, plain, "if !decided")
 		return "str(" + string(n.key) + ":),concat(," + b.variables.of(c, plain) + ",|),concat(," + b.scope() + ")", before, err
 	}
 	return "str(" + n.keyOf("") + "|),concat(," + b.scope() + ")", nil, nil

@@ -72,7 +72,10 @@ func walk(t *testing.T, b binary, r *rand.Rand) {
 	client := harness.NewClient(t)
 	served := 0
 	for range 600 {
-		c := w.call("/" + pick(r, "a.B", "a.b", "c.D", "e.E") + "/" + pick(r, "Get", "get", "Put", "Else"))
+		c := w.call("/" + pick(r, "a.B", "a.b", "c.D", "e.E") + "/" + pick(r, "Get", "get", "Put", "Else") + pick(r, "", "", "", "/", "?q=1", "/more"))
+		if r.IntN(20) == 0 {
+			c.Path = pick(r, "//Get", "/a.B/", "//")
+		}
 		c.Authority = pick(r, "a.x.com", "A.X.COM:1", "q.x.com", "y.com", "b.org", "other.net")
 		c.Metadata = metadata.MD{}
 		for _, name := range []string{"x-a", "x-b", "x-c"} {

@@ -189,6 +189,10 @@ func (p *property) answer(served *harness.Served, call model.Call) string {
 		return noHandshake
 	case !reply.FromServer() && strings.Contains(reply.Message, "connection refused"):
 		return noListener
+	case c.TLS && reply.Code == codes.Unavailable && !reply.FromServer():
+		// HAProxy ends the connection for such a name right behind the handshake, where it has a certificate
+		// for names with any number of labels.
+		return noHandshake
 	case reply.Code == codes.OK, reply.Code == codes.Unimplemented, reply.Code == codes.Unavailable && reply.FromServer():
 		return reply.Backend()
 	}

@@ -8,7 +8,9 @@ import (
 	"syscall"
 
 	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/haproxy"
 	"github.com/gatewright/gatewright/generators/nginx"
+	runtimehaproxy "github.com/gatewright/gatewright/runtime/haproxy"
 	runtimenginx "github.com/gatewright/gatewright/runtime/nginx"
 )
 
@@ -22,7 +24,17 @@ var kinds = []Kind{
 		Check:        func(dir string) []string { return nginxArguments(dir, "-t", "-q") },
 		Run:          func(dir string) []string { return nginxArguments(dir, "-g", "daemon off;") },
 		Reload:       reloadNginx,
-		Generation:   nginxGeneration,
+		Generation:   func(t T, dir string) string { return generationIn(t, filepath.Join(dir, "nginx.conf")) },
+	},
+	{
+		Name:         "haproxy",
+		ConfigFile:   "haproxy.cfg",
+		Generator:    func(o generators.Options) generators.Generator { return haproxy.New(o) },
+		Capabilities: runtimehaproxy.Capabilities,
+		Check:        func(dir string) []string { return []string{"-c", "-f", filepath.Join(dir, "haproxy.cfg")} },
+		Run:          func(dir string) []string { return []string{"-W", "-f", filepath.Join(dir, "haproxy.cfg")} },
+		Reload:       reloadHAProxy,
+		Generation:   func(t T, dir string) string { return generationIn(t, filepath.Join(dir, "haproxy.cfg")) },
 	},
 }
 
@@ -47,10 +59,10 @@ func reloadNginx(p *Process) {
 	})
 }
 
-// nginxGeneration reads the generation from the head of the main file.
-func nginxGeneration(t T, dir string) string {
+// generationIn reads the generation from the head of the file that a proxy starts from.
+func generationIn(t T, file string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, "nginx.conf"))
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatalf("which generation was rendered: %v", err)
 	}
@@ -59,6 +71,6 @@ func nginxGeneration(t T, dir string) string {
 			return strings.TrimSpace(generation)
 		}
 	}
-	t.Fatalf("nginx.conf names no generation:\n%.300s", text)
+	t.Fatalf("%s names no generation:\n%.300s", file, text)
 	return ""
 }
