@@ -17,7 +17,7 @@ import (
 const EndpointsService = "grpc"
 
 // ResolverTimeout is how long nginx waits for an answer. Whoever answers must not keep it waiting so long.
-const ResolverTimeout = 10 * time.Second
+const ResolverTimeout = 30 * time.Second
 
 // EndpointsName is the name that nginx asks a resolver for to learn a cluster's endpoints. It depends on the
 // cluster's name alone, no two clusters have the same, and every label of it is a valid one: the hash tells

@@ -86,7 +86,7 @@ func TestResolve(t *testing.T) {
 	few := rendered(t, o, now, resolved(model.Endpoint{Address: "10.0.0.1", Port: 80}))
 	text := string(few["upstreams.conf"])
 	for _, want := range []string{
-		"resolver 127.0.0.1:5353;", "resolver_timeout 10s;", "zone gatewright 64m;", "server dns.a.svc:80 ",
+		"resolver 127.0.0.1:5353;", "resolver_timeout 30s;", "zone gatewright 64m;", "server dns.a.svc:80 ",
 		"server " + EndpointsName(&model.Cluster{Name: "a/one/80", Namespace: "a", Service: "one"}) + " service=grpc resolve ",
 		"upstream gw_a_two_80 {",
 	} {

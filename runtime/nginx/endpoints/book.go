@@ -10,10 +10,10 @@ import (
 
 // The times of the dialogue with nginx.
 const (
-	// hold is the longest that a question waits for news; half a second or so is taken off it by chance, to
-	// spread the questions. nginx pauses for a second after each answer and hears of changes at its end, so a
-	// longer hold makes that rarer; it repeats a question after five seconds.
-	hold = 4 * time.Second
+	// hold is the longest that a question waits for news; a little is taken off it by chance, to spread the
+	// questions. After each answer nginx pauses for a second, at whose end it hears of changes, so a longer hold
+	// makes that rarer. nginx repeats a question that waits every five seconds.
+	hold = 20 * time.Second
 	// gone is after how long an answered worker that doesn't ask again has ended: it pauses for a second.
 	gone = 2500 * time.Millisecond
 	// memory is how long things are kept that nobody asks for: clients, targets of lists that changed, and

@@ -25,13 +25,17 @@ type Proxy struct {
 	server *Server
 
 	mu sync.Mutex
+	// prepared are the clusters of the configuration that the next reload brings.
+	prepared []model.Cluster
+	// served are the names of those that the last one brought.
+	served map[string]bool
 	// unlearnt are clusters, by name, of which nginx isn't known to have the endpoints.
 	unlearnt map[string]model.Cluster
 }
 
 // New returns a proxy whose endpoints a server tells. Close closes both.
 func New(p *nginx.Proxy, s *Server) *Proxy {
-	return &Proxy{Proxy: p, server: s, unlearnt: map[string]model.Cluster{}}
+	return &Proxy{Proxy: p, server: s, served: map[string]bool{}, unlearnt: map[string]model.Cluster{}}
 }
 
 // Close lets go of nginx, and ends the answers.
@@ -44,17 +48,34 @@ func (p *Proxy) Close() error {
 }
 
 // Prepare lets the server know all endpoints of a configuration before nginx asks for them.
-func (p *Proxy) Prepare(next apply.Configuration) { p.server.Set(next.Model) }
+func (p *Proxy) Prepare(next apply.Configuration) {
+	p.mu.Lock()
+	p.prepared = next.Model.Clusters
+	p.mu.Unlock()
+	p.server.Set(next.Model)
+}
 
-// Reload lets nginx read its configuration again. Its new workers ask for all endpoints.
+// Reload lets nginx read its configuration again, and returns when it has learnt the endpoints of clusters that
+// are new: what it knows of others it keeps.
 func (p *Proxy) Reload(ctx context.Context, dir, generation string) error {
-	err := p.Proxy.Reload(ctx, dir, generation)
-	if err == nil {
-		p.mu.Lock()
-		clear(p.unlearnt)
-		p.mu.Unlock()
+	if err := p.Proxy.Reload(ctx, dir, generation); err != nil {
+		return err
 	}
-	return err
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.unlearnt)
+	var added []model.Cluster
+	served := make(map[string]bool, len(p.prepared))
+	for _, c := range p.prepared {
+		served[c.Name] = true
+		if !p.served[c.Name] {
+			added = append(added, c)
+		}
+	}
+	p.served = served
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return p.server.Wait(ctx, added)
 }
 
 // Update tells nginx the endpoints that have changed and returns when it has learnt them. They change also when
