@@ -19,7 +19,13 @@ func Arg(text string) (string, error) {
 }
 
 // LogFormat writes text as one word where HAProxy expands a log-format string, so that nothing is expanded.
-func LogFormat(text string) (string, error) { return Arg(strings.ReplaceAll(text, "%", "%%")) }
+func LogFormat(text string) (string, error) {
+	if text == "" {
+		// A rule takes no empty word.
+		return "%[str()]", nil
+	}
+	return Arg(strings.ReplaceAll(text, "%", "%%"))
+}
 
 // MapKey says whether a key can stand in a map file as it is: the first blank ends it, and a line that begins
 // with "#" is a comment. No path or host of a request has such characters, so what it refuses matches nothing.
