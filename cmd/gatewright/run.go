@@ -124,14 +124,16 @@ func (g *gateway) prepare(ctx context.Context, stderr io.Writer) error {
 		return err
 	}
 	marker := filepath.Join(g.store.Dir(), proxy.marker)
-	g.render = proxy.generator(generators.Options{Layout: generators.LayoutFull, Marker: marker, Templates: templates}).Render
 	if g.proxyBinary == "" {
 		g.proxyBinary = findBinary(proxy.name)
+	}
+	if g.caps, err = proxy.asked(ctx, g.proxyBinary); err != nil {
+		return fmt.Errorf("find out what the proxy can do: %w", err)
 	}
 	registry := prometheus.NewRegistry()
 	g.service = newService(&g.serviceOptions, registry, g.log, g.statusText)
 	g.proxy, err = proxy.run(runnerOptions{
-		binary: g.proxyBinary, state: g.store.Dir(), current: g.store.Current(), marker: marker,
+		binary: g.proxyBinary, caps: g.caps, state: g.store.Dir(), current: g.store.Current(), marker: marker,
 		attach: g.attach, timeout: g.timeout, errors: stderr, log: g.log,
 		lost: func() {
 			select {
@@ -143,10 +145,12 @@ func (g *gateway) prepare(ctx context.Context, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	g.applier = apply.New(apply.Options{Proxy: g.proxy, Store: g.store, Render: g.render, Log: g.log, Metrics: apply.NewMetrics(registry)})
-	if g.caps, err = g.proxy.Capabilities(ctx); err != nil {
-		return errors.Join(fmt.Errorf("find out what the proxy can do: %w", err), g.proxy.Close())
+	options := generators.Options{Layout: generators.LayoutFull, Marker: marker, Templates: templates}
+	if r, ok := g.proxy.(resolving); ok {
+		options.Resolver = r.Resolver()
 	}
+	g.render = proxy.generator(options).Render
+	g.applier = apply.New(apply.Options{Proxy: g.proxy, Store: g.store, Render: g.render, Log: g.log, Metrics: apply.NewMetrics(registry)})
 	return nil
 }
 

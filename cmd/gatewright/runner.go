@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -9,8 +10,11 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/runtime/apply"
+	haproxyrunner "github.com/gatewright/gatewright/runtime/haproxy"
 	nginxrunner "github.com/gatewright/gatewright/runtime/nginx"
+	"github.com/gatewright/gatewright/runtime/nginx/endpoints"
 )
 
 // runner is a proxy that is run or joined.
@@ -26,9 +30,16 @@ type runner interface {
 	Close() error
 }
 
+// resolving is a runner whose proxy asks for endpoints.
+type resolving interface {
+	// Resolver is where: generators.Options.Resolver.
+	Resolver() string
+}
+
 // runnerOptions are what every runner is made with.
 type runnerOptions struct {
 	binary string
+	caps   model.Capabilities
 	// state is the state folder, current the configuration in it, and marker the socket of the generation.
 	state, current, marker string
 	// attach is the pid file or the master socket of a proxy that runs; "" to run one.
@@ -39,9 +50,25 @@ type runnerOptions struct {
 	lost    func()
 }
 
+// runNginx makes a runner that reloads nginx, and tells it its endpoints where it asks for them.
 func runNginx(o runnerOptions) (runner, error) {
-	return nginxrunner.New(nginxrunner.Options{
+	proxy, err := nginxrunner.New(nginxrunner.Options{
 		Binary: o.binary, Prefix: o.state, Config: filepath.Join(o.current, "nginx.conf"), Marker: o.marker,
+		Join: o.attach, Timeout: o.timeout, Errors: o.errors, Log: o.log, Lost: o.lost,
+	})
+	if err != nil || !o.caps.Has(model.FeatureResolve) {
+		return proxy, err
+	}
+	server, err := endpoints.ListenStable(o.state, o.log)
+	if err != nil {
+		return nil, errors.Join(err, proxy.Close())
+	}
+	return endpoints.New(proxy, server), nil
+}
+
+func runHAProxy(o runnerOptions) (runner, error) {
+	return haproxyrunner.New(haproxyrunner.Options{
+		Binary: o.binary, State: o.state, Config: filepath.Join(o.current, "haproxy.cfg"), Marker: o.marker,
 		Join: o.attach, Timeout: o.timeout, Errors: o.errors, Log: o.log, Lost: o.lost,
 	})
 }

@@ -38,6 +38,9 @@ func New(p *nginx.Proxy, s *Server) *Proxy {
 	return &Proxy{Proxy: p, server: s, served: map[string]bool{}, unlearnt: map[string]model.Cluster{}}
 }
 
+// Resolver is where nginx asks: generators.Options.Resolver.
+func (p *Proxy) Resolver() string { return p.server.Address() }
+
 // Close lets go of nginx, and ends the answers.
 func (p *Proxy) Close() error {
 	err := p.Proxy.Close()
@@ -95,7 +98,18 @@ func (p *Proxy) Update(ctx context.Context, old, next apply.Configuration) (appl
 	p.mu.Lock()
 	clear(p.unlearnt)
 	p.mu.Unlock()
-	return apply.Update{Applied: true, Reason: fmt.Sprintf("endpoints of %d clusters", len(clusters)), Cause: "endpoints"}, nil
+	return apply.Update{Applied: true, Reason: reason(clusters), Cause: "endpoints"}, nil
+}
+
+// reason names what was told.
+func reason(clusters []model.Cluster) string {
+	switch len(clusters) {
+	case 0:
+		return "no endpoints"
+	case 1:
+		return "endpoints of " + clusters[0].Name
+	}
+	return fmt.Sprintf("endpoints of %s and %d more", clusters[0].Name, len(clusters)-1)
 }
 
 // learning adds clusters to those that nginx has to learn, and returns all of them that are still there.
