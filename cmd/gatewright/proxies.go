@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -48,9 +47,7 @@ var proxies = []proxy{
 		asked:     haproxybinary.Capabilities,
 		usual:     model.Version{Major: 3, Minor: 0, Patch: 11},
 		marker:    "haproxy.sock",
-		run: func(runnerOptions) (runner, error) {
-			return nil, errors.New("run doesn't start HAProxy yet: use generate, and start haproxy -W -f DIR/haproxy.cfg")
-		},
+		run:       runHAProxy,
 	},
 }
 

@@ -172,15 +172,16 @@ func build(dir string, files []generators.File) (next string, err error) {
 	if err != nil {
 		return "", err
 	}
+	made := []string{next}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, remove(next))
+			// What was begun would take the room that may be what is missing.
+			err = errors.Join(err, remove(made[0]))
 		}
 	}()
 	if err := os.Chmod(next, dirMode); err != nil {
 		return "", err
 	}
-	made := []string{next}
 	for _, f := range files {
 		path := filepath.Join(next, f.Path)
 		for _, sub := range parents(f.Path) {

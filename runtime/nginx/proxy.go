@@ -11,8 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/model"
@@ -47,20 +48,10 @@ type Options struct {
 // Proxy runs nginx as a child, or joins one that runs. It is an apply.Proxy.
 type Proxy struct {
 	Options
-
-	mu     sync.Mutex // held while nginx is started, reloaded or stopped
-	log    *process.Log
-	master atomic.Int64 // the process id; 0 while none runs
-	// exited is closed when the master has ended.
-	exited chan struct{}
-	// stopping says that the end of the master is wanted.
-	stopping bool
-	// good says that this child has served: it is started again when it ends.
-	good bool
-
-	done  <-chan struct{} // closed by Close
-	stop  context.CancelFunc
-	tasks sync.WaitGroup
+	// child is nil for an nginx that was joined.
+	child *process.Supervisor
+	// reloads keeps the reloads of a joined nginx apart.
+	reloads sync.Mutex
 }
 
 // The names below the prefix.
@@ -74,31 +65,32 @@ func New(o Options) (*Proxy, error) {
 	if o.Timeout == 0 {
 		o.Timeout = 15 * time.Second
 	}
-	if o.Errors == nil {
-		o.Errors = io.Discard
-	}
-	if o.Lost == nil {
-		o.Lost = func() {}
-	}
 	p := &Proxy{Options: o}
-	if p.joined() {
+	if o.Join != "" || o.PID != nil {
 		return p, nil
 	}
-	log, err := process.OpenLog(filepath.Join(o.Prefix, logName))
+	var err error
+	p.child, err = process.Supervise(process.Program{
+		Name: "nginx", Drain: unix.SIGQUIT, Stop: unix.SIGTERM, Timeout: o.Timeout,
+		LogFile: filepath.Join(o.Prefix, logName), Errors: o.Errors, Log: o.Log, Lost: o.Lost,
+		Command: func() *exec.Cmd {
+			return exec.Command(o.Binary, "-e", "stderr", "-p", o.Prefix, "-c", o.Config, "-g", "daemon off;")
+		},
+		Complaint: func(line string) bool { return strings.Contains(line, "[emerg]") || strings.Contains(line, "[alert]") },
+		Clear:     p.clear,
+		Serves:    func(ctx context.Context, pid int) error { return p.serves(ctx, pid, nil, "") },
+	})
 	if err != nil {
-		return nil, fmt.Errorf("nginx's log: %w", err)
+		return nil, err
 	}
-	p.log = log
-	ctx, cancel := context.WithCancel(context.Background())
-	p.done, p.stop = ctx.Done(), cancel
-	p.tasks.Go(func() { log.Copy(ctx, o.Errors) })
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.takeOver()
+	if pid, err := process.FromFile(filepath.Join(o.Prefix, pidName)); err == nil {
+		// Another process may have got the number since.
+		if title := process.Title(pid); strings.HasPrefix(title, "nginx: master") && strings.Contains(title, o.Config) {
+			p.child.TakeOver(pid)
+		}
+	}
 	return p, nil
 }
-
-func (p *Proxy) joined() bool { return p.Join != "" || p.PID != nil }
 
 // Capabilities asks the binary (R4).
 func (p *Proxy) Capabilities(ctx context.Context) (model.Capabilities, error) {
@@ -167,19 +159,6 @@ func refusalText(out string) string {
 		return "nginx refuses it and doesn't say why"
 	}
 	return strings.Join(lines, "\n")
-}
-
-// Close lets go of an nginx that goes on running.
-func (p *Proxy) Close() error {
-	if p.joined() {
-		return nil
-	}
-	p.mu.Lock()
-	p.stopping = true
-	p.mu.Unlock()
-	p.stop()
-	p.tasks.Wait()
-	return p.log.Close()
 }
 
 // Pace lets reloads wait while many workers of earlier ones still drain: a second for each reload's worth of

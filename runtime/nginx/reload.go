@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -50,56 +51,45 @@ func (p *Proxy) Running(ctx context.Context) (string, error) {
 // worker of before takes connections. generation is "" for a configuration without a marker. The error has the
 // end of what nginx said.
 func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
-	defer cancel()
+	var lock sync.Locker = &p.reloads
+	if p.child != nil {
+		lock = p.child
+	}
+	lock.Lock()
+	defer lock.Unlock()
 	master, err := p.pid()
 	if err != nil {
-		if p.joined() {
+		if p.child == nil {
 			return fmt.Errorf("nginx isn't running: %w", err)
 		}
 		return p.start(ctx, generation)
 	}
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
 	_, before := workers(master)
 	var said int64
-	if p.log != nil {
-		said = p.log.Size()
+	if p.child != nil {
+		said = p.child.Said().Size()
 	}
 	if err := process.Signal(master, unix.SIGHUP); err != nil {
 		return err
 	}
-	if err := p.confirm(ctx, master, before, generation, said); err != nil {
-		return p.explain(err, said)
-	}
-	p.good = true
-	return nil
-}
-
-// confirm waits until nginx serves a generation with workers that weren't there before.
-func (p *Proxy) confirm(ctx context.Context, master int, before []int, generation string, said int64) error {
-	pause := 2 * time.Millisecond
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	for {
+	err = process.Poll(ctx, func() (bool, error) {
 		err := p.serves(ctx, master, before, generation)
-		if err == nil {
-			return nil
+		switch {
+		case err == nil:
+			return true, nil
+		case !process.Alive(master):
+			return true, errors.New("nginx has ended")
+		case p.refused(said):
+			return true, errors.New("nginx did not take the new configuration")
 		}
-		if !process.Alive(master) {
-			return errors.New("nginx has ended")
-		}
-		if p.refused(said) {
-			return errors.New("nginx did not take the new configuration")
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("nginx does not come to serve the new configuration: %w", err)
-		case <-timer.C:
-		}
-		pause = min(pause*3/2, 100*time.Millisecond)
-		timer.Reset(pause)
+		return false, fmt.Errorf("nginx does not come to serve the new configuration: %w", err)
+	})
+	if err != nil && p.child != nil {
+		err = p.child.Explain(err, said)
 	}
+	return err
 }
 
 // serves says what is still missing.
@@ -129,24 +119,10 @@ func (p *Proxy) serves(ctx context.Context, master int, before []int, generation
 // refused says whether nginx has given a reload up. A port that is taken is tried five times, half a second
 // apart, before it says so.
 func (p *Proxy) refused(said int64) bool {
-	if p.log == nil {
+	if p.child == nil {
 		return false
 	}
-	for line := range strings.Lines(p.log.From(said)) {
-		if strings.Contains(line, "[emerg]") && !strings.Contains(line, ") bind() to ") && !strings.Contains(line, ": bind() to ") {
-			return true
-		}
-	}
-	return false
-}
-
-// explain adds the end of what nginx said to an error.
-func (p *Proxy) explain(err error, said int64) error {
-	if p.log == nil {
-		return err
-	}
-	if text := p.log.Tail(said, 8); text != "" {
-		return fmt.Errorf("%w; it said:\n%s", err, text)
-	}
-	return err
+	return slices.ContainsFunc(p.child.Complaints(said), func(line string) bool {
+		return strings.Contains(line, "[emerg]") && !strings.Contains(line, ": bind() to ")
+	})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"strings"
 	"time"
 )
 
@@ -54,12 +53,6 @@ func (l *Log) From(start int64) string {
 		return ""
 	}
 	return string(text[:n])
-}
-
-// Tail are the last lines of what was said since a Size.
-func (l *Log) Tail(start int64, lines int) string {
-	all := strings.Split(strings.TrimSpace(l.From(start)), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
 // maxLog is how long a log may get before it is cut, in bytes.

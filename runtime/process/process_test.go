@@ -107,8 +107,8 @@ func TestLog(t *testing.T) {
 		defer close(ended)
 		l.Copy(ctx, &out)
 	}()
-	if got := l.Tail(start, 2); got != "b\nc" {
-		t.Errorf("tail %q", got)
+	if got := l.From(start); got != "a\nb\nc\n" {
+		t.Errorf("what was said from then on: %q", got)
 	}
 	cancel()
 	<-ended
