@@ -1,0 +1,266 @@
+package haproxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/runtime/apply"
+	"github.com/gatewright/gatewright/runtime/process"
+)
+
+// Options say which HAProxy to run or to join. It is run in master-worker mode, the only one that reloads.
+type Options struct {
+	Binary string
+	// State is the folder of the pid file, the master socket and the log.
+	State string
+	// Config is the main file as HAProxy is started with it. It may be behind a symbolic link that is switched.
+	Config string
+	// Marker is the path of the socket where the configuration tells its generation; "" for a configuration of
+	// somebody else's, whose reload is proved by its workers alone.
+	Marker string
+	// Join is the pid file of the master, or the master socket, of an HAProxy that somebody else starts and
+	// stops; "" to run one as a child.
+	Join string
+	// PID finds the master of a joined HAProxy in another way than by Join, when it isn't nil.
+	PID func() (int, error)
+	// Timeout is how long a start or a reload may take; 0 is 15 s.
+	Timeout time.Duration
+	// Errors is where the log of a child goes; nil for nowhere but its file.
+	Errors io.Writer
+	Log    *slog.Logger
+	// Lost is called after a child that had ended by itself was started again; it may be nil.
+	Lost func()
+}
+
+// Proxy runs HAProxy as a child, or joins one that runs. It is an apply.Proxy.
+type Proxy struct {
+	Options
+	// child is nil for an HAProxy that was joined.
+	child *process.Supervisor
+	// reloads keeps the reloads of a joined HAProxy apart.
+	reloads sync.Mutex
+	// socket is the master's, "" when a joined HAProxy is known by its process id only.
+	socket string
+	// master is the process id that the socket of a joined HAProxy has told; 0 before.
+	master atomic.Int64
+}
+
+// The names in the state folder.
+const (
+	pidName    = "haproxy.pid"
+	logName    = "haproxy.log"
+	socketName = "haproxy-master.sock"
+)
+
+// New prepares a proxy; nothing is started yet. A child of an earlier run that still serves is taken over.
+func New(o Options) (*Proxy, error) {
+	if o.Timeout == 0 {
+		o.Timeout = 15 * time.Second
+	}
+	p := &Proxy{Options: o}
+	if o.Join != "" || o.PID != nil {
+		if info, err := os.Stat(o.Join); err == nil && info.Mode()&os.ModeSocket != 0 {
+			p.socket = o.Join
+		}
+		return p, nil
+	}
+	p.socket = filepath.Join(o.State, socketName)
+	pidFile := filepath.Join(o.State, pidName)
+	var err error
+	p.child, err = process.Supervise(process.Program{
+		Name: "HAProxy", Drain: unix.SIGUSR1, Stop: unix.SIGTERM, Timeout: o.Timeout,
+		LogFile: filepath.Join(o.State, logName), Errors: o.Errors, Log: o.Log, Lost: o.Lost,
+		Command: func() *exec.Cmd {
+			return exec.Command(o.Binary, "-W", "-S", p.socket+",mode,600", "-p", pidFile, "-f", o.Config)
+		},
+		DrainChildren: true,
+		Complaint: func(line string) bool {
+			return strings.HasPrefix(line, "[ALERT]") && !strings.Contains(line, "exited with code")
+		},
+		Clear:  p.clear,
+		Serves: func(ctx context.Context, pid int) error { return p.serves(ctx, pid, nil, "") },
+	})
+	if err != nil {
+		return nil, err
+	}
+	if pid, err := process.FromFile(pidFile); err == nil {
+		// Another process may have got the number since.
+		if title := process.Title(pid); strings.Contains(title, "haproxy") && strings.Contains(title, o.Config) {
+			p.child.TakeOver(pid)
+		}
+	}
+	return p, nil
+}
+
+// Capabilities asks the binary (R4).
+func (p *Proxy) Capabilities(ctx context.Context) (model.Capabilities, error) {
+	return Capabilities(ctx, p.Binary)
+}
+
+// Generation reads it from the head of the main file.
+func (p *Proxy) Generation(files []generators.File) (string, error) {
+	for _, f := range files {
+		if f.Path != "haproxy.cfg" {
+			continue
+		}
+		for line := range strings.Lines(string(f.Data)) {
+			if text, ok := strings.CutPrefix(line, "# Generation "); ok {
+				generation, _, _ := strings.Cut(text, ",")
+				return strings.TrimSpace(generation), nil
+			}
+			if !strings.HasPrefix(line, "#") && strings.TrimSpace(line) != "" {
+				break
+			}
+		}
+	}
+	return "", errors.New(`haproxy.cfg doesn't begin with a line "# Generation …": the template haproxy.cfg.tmpl must have it`)
+}
+
+// Validate lets HAProxy check the configuration in a folder.
+func (p *Proxy) Validate(ctx context.Context, dir string) error {
+	return p.ValidateFile(ctx, filepath.Join(dir, filepath.Base(p.Config)))
+}
+
+// ValidateFile is Validate with a main file of any name.
+func (p *Proxy) ValidateFile(ctx context.Context, file string) error {
+	out, err := exec.CommandContext(ctx, p.Binary, "-c", "-f", file).CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &exit) && exit.Exited():
+		return &apply.Refusal{Message: refusalText(string(out))}
+	}
+	return fmt.Errorf("%s -c: %w", p.Binary, err)
+}
+
+// refusalText are HAProxy's alerts without those that only say that there were some.
+func refusalText(out string) string {
+	var lines []string
+	for line := range strings.Lines(out) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "[ALERT]") || strings.Contains(line, "rror(s) found in configuration file") ||
+			strings.Contains(line, "Fatal errors found in configuration") {
+			continue
+		}
+		// "[ALERT]    (1234) : config : text": the process id is another one every time.
+		if _, text, ok := strings.Cut(line, ") : "); ok {
+			line = text
+		}
+		lines = append(lines, "HAProxy: "+line)
+	}
+	if len(lines) == 0 {
+		return "HAProxy refuses it and doesn't say why"
+	}
+	return strings.Join(lines, "\n")
+}
+
+// pid is the running master's.
+func (p *Proxy) pid() (int, error) {
+	switch {
+	case p.PID != nil:
+		return p.PID()
+	case p.child != nil:
+		return p.child.PID()
+	case p.socket == "":
+		return process.FromFile(p.Join)
+	}
+	// A reload that failed leaves a master without its socket, but with its process id.
+	if pid := int(p.master.Load()); pid != 0 && process.Alive(pid) {
+		return pid, nil
+	}
+	procs, err := p.show(context.Background())
+	if err == nil && procs.master == 0 {
+		err = errors.New("its master socket names no master")
+	}
+	p.master.Store(int64(procs.master))
+	return procs.master, err
+}
+
+// Start starts HAProxy with the configuration that is there, unless it runs: the last good one serves until a new
+// one is ready.
+func (p *Proxy) Start(ctx context.Context, generation string) error {
+	if p.child == nil {
+		return nil
+	}
+	p.child.Lock()
+	defer p.child.Unlock()
+	if _, err := p.pid(); err == nil {
+		return nil
+	}
+	return p.start(ctx, generation)
+}
+
+// start returns when the generation is served.
+func (p *Proxy) start(ctx context.Context, generation string) error {
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	if err := p.child.Start(ctx); err != nil || generation == "" || p.Marker == "" {
+		return err
+	}
+	running, err := p.Running(ctx)
+	if err == nil && running != generation {
+		err = fmt.Errorf("HAProxy serves generation %s, not %s", running, generation)
+	}
+	return err
+}
+
+// clear takes away what a killed HAProxy has left: workers that go on serving and hold the ports, and sockets.
+func (p *Proxy) clear(ctx context.Context) error {
+	for _, socket := range []string{p.Marker, p.socket} {
+		if socket == "" {
+			continue
+		}
+		if err := process.FreeSocket(ctx, socket, unix.SIGUSR1, p.Binary); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Shutdown lets a child finish its calls and streams and end, and ends them with ctx. A joined HAProxy isn't
+// touched.
+func (p *Proxy) Shutdown(ctx context.Context) error {
+	if p.child == nil {
+		return nil
+	}
+	return p.child.Shutdown(ctx)
+}
+
+// Close lets go of an HAProxy that goes on running.
+func (p *Proxy) Close() error {
+	if p.child == nil {
+		return nil
+	}
+	return p.child.Close()
+}
+
+// Signal passes a signal on. HAProxy has no logs to open again, so SIGUSR1, which ends it, isn't one to pass on.
+func (p *Proxy) Signal(s os.Signal) error {
+	n, ok := s.(syscall.Signal)
+	if !ok || n == unix.SIGUSR1 {
+		return fmt.Errorf("signal %v isn't passed on to HAProxy", s)
+	}
+	pid, err := p.pid()
+	if err != nil {
+		return err
+	}
+	return process.Signal(pid, n)
+}

@@ -1,0 +1,225 @@
+package haproxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gatewright/gatewright/runtime/process"
+)
+
+// Running asks the marker's socket which generation is served.
+func (p *Proxy) Running(ctx context.Context) (string, error) {
+	if p.Marker == "" {
+		return "", errors.New("HAProxy has no marker that tells its generation")
+	}
+	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{
+		// A connection that is kept would stay with the worker of before.
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", p.Marker)
+		},
+	}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://marker/generation", nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return "", fmt.Errorf("HAProxy doesn't tell its generation: %w", err)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1024))
+	if err = errors.Join(err, response.Body.Close()); err != nil {
+		return "", fmt.Errorf("HAProxy doesn't tell its generation: %w", err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("HAProxy doesn't tell its generation: %s", response.Status)
+	}
+	return strings.TrimSpace(string(body)), nil
+}
+
+// processes are the master's and its workers' ids.
+type processes struct {
+	master int
+	// serving take new connections, old only finish what they have begun.
+	serving, old []int
+}
+
+// command sends one command to the master socket and returns all that it answers.
+func (p *Proxy) command(ctx context.Context, text string) (string, error) {
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: p.socket, Net: "unix"})
+	if err != nil {
+		return "", fmt.Errorf("HAProxy's master socket: %w", err)
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		err = conn.SetDeadline(deadline)
+	}
+	if err == nil {
+		_, err = io.WriteString(conn, text+"\n")
+	}
+	if err == nil {
+		// The end of what is asked makes the master close its side after the answer.
+		err = conn.CloseWrite()
+	}
+	var out []byte
+	if err == nil {
+		out, err = io.ReadAll(conn)
+	}
+	if err = errors.Join(err, conn.Close()); err != nil {
+		return string(out), fmt.Errorf("HAProxy's master socket: %s: %w", text, err)
+	}
+	return string(out), nil
+}
+
+// procs are the processes of a running master. Without its socket the system is asked for its children, all of
+// which count as serving.
+func (p *Proxy) procs(ctx context.Context, master int) processes {
+	if p.socket != "" {
+		if out, err := p.show(ctx); err == nil {
+			return out
+		}
+	}
+	return processes{master: master, serving: process.Children(master)}
+}
+
+// show asks the master for its workers. One that is starting again doesn't answer.
+func (p *Proxy) show(ctx context.Context) (processes, error) {
+	ctx, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+	defer cancel()
+	text, err := p.command(ctx, "show proc")
+	if err != nil {
+		return processes{}, err
+	}
+	return parseProcs(text), nil
+}
+
+// parseProcs reads `show proc`: lines of "pid type reloads uptime version" below headings.
+func parseProcs(text string) processes {
+	var out processes
+	section := ""
+	for line := range strings.Lines(text) {
+		if heading, ok := strings.CutPrefix(line, "# "); ok {
+			section = strings.TrimSpace(heading)
+			continue
+		}
+		fields := strings.Fields(line)
+		if len(fields) < 2 {
+			continue
+		}
+		pid, err := strconv.Atoi(fields[0])
+		switch {
+		case err != nil:
+		case fields[1] == "master":
+			out.master = pid
+		case fields[1] == "worker" && section == "old workers":
+			out.old = append(out.old, pid)
+		case fields[1] == "worker":
+			out.serving = append(out.serving, pid)
+		}
+	}
+	return out
+}
+
+// again is when a signal that HAProxy seems to have lost is sent once more.
+const again = 2 * time.Second
+
+// Reload makes HAProxy read its configuration again, or starts it, and returns when the generation answers from a
+// worker that wasn't there before. generation is "" for a configuration without a marker. The error has the end
+// of what HAProxy said.
+func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
+	var lock sync.Locker = &p.reloads
+	if p.child != nil {
+		lock = p.child
+	}
+	lock.Lock()
+	defer lock.Unlock()
+	master, err := p.pid()
+	if err != nil {
+		if p.child == nil {
+			return fmt.Errorf("HAProxy isn't running: %w", err)
+		}
+		return p.start(ctx, generation)
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	before := p.procs(ctx, master)
+	var said int64
+	if p.child != nil {
+		said = p.child.Said().Size()
+	}
+	err = p.ask(ctx, master)
+	sent := time.Now()
+	if err == nil {
+		err = process.Poll(ctx, func() (bool, error) {
+			err := p.serves(ctx, master, before.serving, generation)
+			switch {
+			case err == nil:
+				return true, nil
+			case !process.Alive(master):
+				return true, errors.New("HAProxy has ended")
+			case p.refused(said):
+				return true, errors.New("HAProxy did not take the new configuration")
+			case time.Since(sent) > again:
+				sent = time.Now()
+				if err := p.ask(ctx, master); err != nil {
+					return true, err
+				}
+			}
+			return false, fmt.Errorf("HAProxy does not come to serve the new configuration: %w", err)
+		})
+	}
+	if err != nil && p.child != nil {
+		err = p.child.Explain(err, said)
+	}
+	return err
+}
+
+// ask asks for a reload: by the master socket, which tells whether it worked from 3.0 on, or by signal.
+func (p *Proxy) ask(ctx context.Context, master int) error {
+	if p.socket == "" || p.child != nil {
+		// A child gets the signal: the socket of 2.6 closes without an answer, and both do the same.
+		return process.Signal(master, unix.SIGUSR2)
+	}
+	answer, err := p.command(ctx, "reload")
+	if err != nil && answer == "" {
+		// Its socket is gone after a reload that failed, and before 3.0 it drops the connection when it starts
+		// again. The signal does the same; whether it did is seen later.
+		return process.Signal(master, unix.SIGUSR2)
+	}
+	if text, failed := strings.CutPrefix(answer, "Success=0"); failed {
+		return fmt.Errorf("HAProxy did not take the new configuration: %s", strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(text), "--")))
+	}
+	return err
+}
+
+// serves says what is still missing.
+func (p *Proxy) serves(ctx context.Context, master int, before []int, generation string) error {
+	if p.Marker != "" {
+		running, err := p.Running(ctx)
+		if err != nil {
+			return err
+		}
+		if generation != "" && running != generation {
+			return fmt.Errorf("it serves generation %s, not %s", running, generation)
+		}
+	}
+	if !slices.ContainsFunc(p.procs(ctx, master).serving, func(pid int) bool { return !slices.Contains(before, pid) }) {
+		return errors.New("it has no new worker")
+	}
+	return nil
+}
+
+// refused says whether HAProxy has given a reload up.
+func (p *Proxy) refused(said int64) bool {
+	return p.child != nil && len(p.child.Complaints(said)) > 0
+}

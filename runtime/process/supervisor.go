@@ -1,0 +1,328 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Program is a program that is to run for as long as somebody serves with it.
+type Program struct {
+	// Name is what messages call it.
+	Name string
+	// Command makes the command that starts it in the foreground; what it says goes to the log.
+	Command func() *exec.Cmd
+	// Clear takes away what a killed one has left behind; it is called before every start.
+	Clear func(context.Context) error
+	// Serves returns nil when a process that was started serves, and else what is still missing.
+	Serves func(ctx context.Context, pid int) error
+	// Drain is the signal that lets it finish its work and end, Stop the one that ends it sooner.
+	Drain, Stop unix.Signal
+	// DrainChildren says that the children get Drain too when the program doesn't pass it on.
+	DrainChildren bool
+	// Complaint says whether a line of the log tells of a failure.
+	Complaint func(line string) bool
+	// Timeout is how long a start may take when nobody waits for it.
+	Timeout time.Duration
+	// LogFile is where what it says is kept, and Errors where that is copied to.
+	LogFile string
+	Errors  io.Writer
+	Log     *slog.Logger
+	// Lost is called after it had ended by itself and was started again.
+	Lost func()
+}
+
+// Supervisor runs a Program: it starts it again when it ends by itself. It doesn't take it along when this
+// process is killed, so that the next Supervisor can take it over.
+type Supervisor struct {
+	Program
+	// Mutex is held while the program is started, and by whoever needs that it isn't meanwhile.
+	sync.Mutex
+
+	said   *Log
+	pid    atomic.Int64 // 0 while it doesn't run
+	exited chan struct{}
+	// stopping says that its end is wanted, good that it has served once: only then it is started again.
+	stopping, good bool
+
+	done  <-chan struct{} // closed by Close
+	stop  context.CancelFunc
+	tasks sync.WaitGroup
+}
+
+// Supervise prepares a Supervisor; nothing is started yet.
+func Supervise(p Program) (*Supervisor, error) {
+	said, err := OpenLog(p.LogFile)
+	if err != nil {
+		return nil, fmt.Errorf("%s's log: %w", p.Name, err)
+	}
+	if p.Errors == nil {
+		p.Errors = io.Discard
+	}
+	if p.Lost == nil {
+		p.Lost = func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Supervisor{Program: p, said: said, done: ctx.Done(), stop: cancel}
+	s.tasks.Go(func() { said.Copy(ctx, p.Errors) })
+	return s, nil
+}
+
+// Said is the program's log.
+func (s *Supervisor) Said() *Log { return s.said }
+
+// PID is the running process.
+func (s *Supervisor) PID() (int, error) {
+	if pid := int(s.pid.Load()); pid != 0 && Alive(pid) {
+		return pid, nil
+	}
+	return 0, fmt.Errorf("%s isn't running", s.Name)
+}
+
+// TakeOver makes a process that an earlier run has left serving the supervised one.
+func (s *Supervisor) TakeOver(pid int) {
+	s.Lock()
+	defer s.Unlock()
+	s.Log.Info("took over what an earlier run has left serving", "program", s.Name, "pid", pid)
+	s.follow(pid, func() error { return Wait(context.Background(), pid) })
+	s.good = true
+}
+
+// Start starts the program and returns when it serves. The error has the end of what it said. The lock is held
+// by the caller.
+func (s *Supervisor) Start(ctx context.Context) error {
+	if err := s.Clear(ctx); err != nil {
+		return fmt.Errorf("start %s: %w", s.Name, err)
+	}
+	start := s.said.Size()
+	cmd := s.Command()
+	cmd.Stdout, cmd.Stderr = s.said.File(), s.said.File()
+	// A signal from the terminal is for gatewright, which passes it on in its own way.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", s.Name, err)
+	}
+	pid := cmd.Process.Pid
+	s.follow(pid, cmd.Wait)
+	err := Poll(ctx, func() (bool, error) {
+		if err := s.Serves(ctx, pid); err != nil {
+			if !Alive(pid) {
+				return true, fmt.Errorf("%s has ended", s.Name)
+			}
+			return false, err
+		}
+		return true, nil
+	})
+	if err != nil {
+		return errors.Join(s.Explain(fmt.Errorf("start %s: %w", s.Name, err), start), s.end(pid))
+	}
+	s.good = true
+	return nil
+}
+
+// Poll calls try, with pauses that grow from 2 to 100 ms, until it says that it is done or ctx ends. The error is
+// the last one.
+func Poll(ctx context.Context, try func() (done bool, err error)) error {
+	pause := 2 * time.Millisecond
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for {
+		done, err := try()
+		if done {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-timer.C:
+		}
+		pause = min(pause*3/2, 100*time.Millisecond)
+		timer.Reset(pause)
+	}
+}
+
+// explained is how many lines of the log an error has.
+const explained = 8
+
+// Explain adds what the program has complained of since a Size of its log, or else the end of what it said.
+func (s *Supervisor) Explain(err error, since int64) error {
+	lines := s.Complaints(since)
+	if len(lines) == 0 {
+		lines = strings.Split(strings.TrimSpace(s.said.From(since)), "\n")
+	}
+	text := strings.Join(lines[max(0, len(lines)-explained):], "\n")
+	if text == "" {
+		return err
+	}
+	return fmt.Errorf("%w; %s said:\n%s", err, s.Name, text)
+}
+
+// Complaints are the lines since a Size of the log that tell of a failure.
+func (s *Supervisor) Complaints(since int64) []string {
+	var out []string
+	for line := range strings.Lines(s.said.From(since)) {
+		if s.Complaint(line) {
+			out = append(out, strings.TrimSpace(line))
+		}
+	}
+	return out
+}
+
+// follow notes a process and starts the program again when it ends without being asked to.
+func (s *Supervisor) follow(pid int, wait func() error) {
+	exited := make(chan struct{})
+	s.pid.Store(int64(pid))
+	s.exited = exited
+	// A child is reaped for as long as this process lives, whoever still cares.
+	go func() {
+		err := wait()
+		close(exited)
+		s.Lock()
+		again := s.pid.CompareAndSwap(int64(pid), 0) && s.good && !s.stopping
+		s.Unlock()
+		if again {
+			s.Log.Error("ended by itself; starting it again", "program", s.Name, "pid", pid, "error", err)
+			s.restart()
+		}
+	}()
+}
+
+// The pauses between attempts to start the program again.
+const (
+	restartPause = 100 * time.Millisecond
+	restartMax   = 10 * time.Second
+)
+
+// restart tries until the program runs, by whichever way, or isn't wanted any more.
+func (s *Supervisor) restart() {
+	pause := restartPause
+	for {
+		s.Lock()
+		_, err := s.PID()
+		if err == nil || s.stopping {
+			s.Unlock()
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), s.Timeout)
+		err = s.Start(ctx)
+		cancel()
+		s.Unlock()
+		if err == nil {
+			s.Lost()
+			return
+		}
+		s.Log.Error("could not be started again", "program", s.Name, "error", err, "again", pause)
+		select {
+		case <-s.done:
+			return
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, restartMax)
+	}
+}
+
+// end ends a process that could not come to serve.
+func (s *Supervisor) end(pid int) error {
+	if err := Signal(pid, s.Stop); err != nil {
+		return err
+	}
+	select {
+	case <-s.exited:
+		return nil
+	case <-time.After(2 * time.Second):
+		return Signal(pid, unix.SIGKILL)
+	}
+}
+
+// Shutdown lets the program finish its calls and streams and end, and ends it with ctx.
+func (s *Supervisor) Shutdown(ctx context.Context) error {
+	s.Lock()
+	s.stopping = true
+	pid, exited := int(s.pid.Load()), s.exited
+	s.Unlock()
+	if pid == 0 {
+		return nil
+	}
+	for draining := true; draining; {
+		if err := s.drain(pid); err != nil {
+			return err
+		}
+		select {
+		case <-exited:
+			return nil
+		case <-time.After(drainAgain):
+			// A signal that comes while a reload is under way may be lost.
+		case <-ctx.Done():
+			draining = false
+		}
+	}
+	if err := Signal(pid, s.Stop); err != nil {
+		return err
+	}
+	select {
+	case <-exited:
+		return nil
+	case <-time.After(5 * time.Second):
+		return Signal(pid, unix.SIGKILL)
+	}
+}
+
+// drainAgain is when the signal to finish is sent once more.
+const drainAgain = time.Second
+
+func (s *Supervisor) drain(pid int) error {
+	err := Signal(pid, s.Drain)
+	if s.DrainChildren {
+		for _, child := range Children(pid) {
+			err = errors.Join(err, Signal(child, s.Drain))
+		}
+	}
+	return err
+}
+
+// Close lets go of the program, which goes on running.
+func (s *Supervisor) Close() error {
+	s.Lock()
+	s.stopping = true
+	s.Unlock()
+	s.stop()
+	s.tasks.Wait()
+	return s.said.Close()
+}
+
+// FreeSocket waits until nobody listens at a unix socket any more, and removes it. The processes of a killed
+// program that still do, whose title starts with one of titles, are told to finish by drain; another program that
+// does is an error.
+func FreeSocket(ctx context.Context, socket string, drain unix.Signal, titles ...string) error {
+	holders, err := Listeners(socket)
+	if err != nil {
+		return err
+	}
+	for _, pid := range holders {
+		title, ours := Title(pid), false
+		for _, t := range titles {
+			ours = ours || strings.HasPrefix(title, t)
+		}
+		if !ours && title != "" {
+			return fmt.Errorf("process %d (%s) listens at %s: end it, or choose another --state-dir", pid, Name(pid), socket)
+		}
+		if err := Signal(pid, drain); err != nil {
+			return err
+		}
+	}
+	return Poll(ctx, func() (bool, error) {
+		// The last one to close it frees the socket, and with it the ports.
+		err := RemoveSocket(socket)
+		return err == nil, err
+	})
+}
