@@ -1,0 +1,50 @@
+package run
+
+import (
+	"fmt"
+	"testing"
+)
+
+// changes is how often a thing changes under load.
+const changes = 50
+
+// TestChanges changes routes and weights under load. No call fails, no stream dies, and a new route goes from
+// UNIMPLEMENTED to its backend with nothing between.
+func TestChanges(t *testing.T) {
+	each(t, func(g *gateway) {
+		g.service("second")
+		l := g.load(50, 20)
+		for i := range changes {
+			name, service := fmt.Sprintf("new%d", i), fmt.Sprintf("new%d.Service", i)
+			if got := g.call(service).Backend(); got != unimplemented {
+				g.Fatalf("%s before its route: %s", service, got)
+			}
+			switch i % 3 {
+			case 0: // A broken neighbour comes and goes: what it says can't be read, or is refused.
+				g.write("broken", "kind: [")
+			case 1:
+				g.write("broken", routeManifest("broken", `"a(", type: RegularExpression`, backend{"first", 1}))
+			case 2:
+				g.remove("broken")
+			}
+			if i%3 != 0 {
+				g.route(name, service, backend{"second", 1})
+				g.until("the new route", func() error {
+					switch got := g.call(service).Backend(); got {
+					case "second":
+						return nil
+					case unimplemented:
+						return fmt.Errorf("not yet")
+					default:
+						g.Fatalf("%s on the way to its route: %s", service, got)
+						return nil
+					}
+				})
+			}
+			g.route("base", "base.Service", backend{"first", 1 + i}, backend{"second", 0})
+		}
+		l.end()
+		g.Logf("applies by reload: %s, by update: %s", g.metric(`gatewright_applies_total{result="ok",way="reload"}`),
+			g.metric(`gatewright_applies_total{result="ok",way="update"}`))
+	})
+}

@@ -1,0 +1,399 @@
+package run
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gatewright/gatewright/test/harness"
+)
+
+// patience is how long anything may take.
+const patience = 30 * time.Second
+
+// program is the binary that the tests run.
+var program string
+
+func TestMain(m *testing.M) { os.Exit(build(m)) }
+
+func build(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "gatewright-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // What is left is in the system's own folder for such things.
+	program = filepath.Join(dir, "gatewright")
+	if out, err := exec.Command("go", "build", "-o", program, "github.com/gatewright/gatewright/cmd/gatewright").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build gatewright: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// gateway is a `gatewright run` with a folder of manifests and servers behind it.
+type gateway struct {
+	*testing.T
+	proxy    harness.Proxy
+	backends *harness.Backends
+	client   *harness.Client
+	// in is the folder of the manifests, state the state folder, log what gatewright said.
+	in, state, log string
+	// address is the Gateway's.
+	address string
+	args    []string
+
+	cmd    *exec.Cmd
+	exited chan error
+}
+
+// each runs a test for every proxy.
+func each(t *testing.T, f func(g *gateway)) {
+	for _, p := range harness.Proxies(t) {
+		t.Run(p.String(), func(t *testing.T) {
+			g := newGateway(t, p)
+			g.start()
+			g.ready()
+			f(g)
+		})
+	}
+}
+
+func newGateway(t *testing.T, p harness.Proxy) *gateway {
+	t.Helper()
+	dir := harness.TempDir(t)
+	g := &gateway{
+		T: t, proxy: p, backends: harness.NewBackends(t), client: harness.NewClient(t), address: harness.Address(t),
+		in: filepath.Join(dir, "in"), state: filepath.Join(dir, "state"), log: filepath.Join(dir, "log"),
+	}
+	if err := os.Mkdir(g.in, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	g.write("gateway", g.gatewayManifest("web"))
+	g.service("first")
+	g.route("base", "base.Service", backend{"first", 1})
+	t.Cleanup(g.end)
+	return g
+}
+
+// gatewayManifest is the Gateway with cleartext listeners of these names, on ports from 8080.
+func (g *gateway) gatewayManifest(listeners ...string) string {
+	text := fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gw}\nspec:\n  gatewayClassName: test\n  addresses: [{value: %s}]\n  listeners:\n", g.address)
+	for i, name := range listeners {
+		text += fmt.Sprintf("  - {name: %s, port: %d, protocol: HTTP}\n", name, 8080+i)
+	}
+	return text
+}
+
+// write puts a manifest in place in one step.
+func (g *gateway) write(name, text string) {
+	g.Helper()
+	next := filepath.Join(g.in, "."+name)
+	err := os.WriteFile(next, []byte(text), 0o600)
+	if err == nil {
+		err = os.Rename(next, filepath.Join(g.in, name+".yaml"))
+	}
+	if err != nil {
+		g.Fatal(err)
+	}
+}
+
+func (g *gateway) remove(name string) {
+	g.Helper()
+	if err := os.Remove(filepath.Join(g.in, name+".yaml")); err != nil {
+		g.Fatal(err)
+	}
+}
+
+const port = 50051
+
+// service writes a Service with a server behind each endpoint, by index; one endpoint when none is given.
+func (g *gateway) service(name string, endpoints ...int) {
+	g.Helper()
+	if len(endpoints) == 0 {
+		endpoints = []int{0}
+	}
+	text := harness.Service("default", name, port) + fmt.Sprintf(`---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: %[1]s, labels: {kubernetes.io/service-name: %[1]s}}
+addressType: IPv4
+ports: [{name: p%[2]d, port: %[2]d}]
+endpoints:
+`, name, port)
+	for _, i := range endpoints {
+		address := g.backends.Address(name, i)
+		g.backends.Listen("default/"+name+":"+strconv.Itoa(port), address, port)
+		text += fmt.Sprintf("- {addresses: [%s], conditions: {ready: true}}\n", address)
+	}
+	g.write("service-"+name, text)
+}
+
+type backend struct {
+	service string
+	weight  int
+}
+
+// routeManifest is a GRPCRoute for a gRPC service.
+func routeManifest(name, service string, backends ...backend) string {
+	text := fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: %s}\nspec:\n  parentRefs: [{name: gw}]\n  rules:\n"+
+		"  - matches: [{method: {service: %s}}]\n    backendRefs:\n", name, service)
+	for _, b := range backends {
+		text += fmt.Sprintf("    - {name: %s, port: %d, weight: %d}\n", b.service, port, b.weight)
+	}
+	return text
+}
+
+func (g *gateway) route(name, service string, backends ...backend) {
+	g.Helper()
+	g.write("route-"+name, routeManifest(name, service, backends...))
+}
+
+// start starts gatewright.
+func (g *gateway) start(more ...string) {
+	g.Helper()
+	log, err := os.OpenFile(g.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		g.Fatal(err)
+	}
+	args := append([]string{"run", "-f", g.in, "--proxy", g.proxy.Name, "--proxy-binary", g.proxy.Binary,
+		"--state-dir", g.state, "--listen", "unix:" + g.socket(), "--drain", "5s"}, g.args...)
+	g.cmd = exec.Command(program, append(args, more...)...)
+	g.cmd.Stdout, g.cmd.Stderr = log, log
+	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	err = g.cmd.Start()
+	if err = errors.Join(err, log.Close()); err != nil {
+		g.Fatal(err)
+	}
+	exited := make(chan error, 1)
+	g.exited = exited
+	cmd := g.cmd
+	go func() { exited <- cmd.Wait() }()
+}
+
+func (g *gateway) socket() string { return filepath.Join(filepath.Dir(g.state), "http.sock") }
+
+// end ends gatewright, and with it the proxy.
+func (g *gateway) end() {
+	if g.cmd == nil {
+		return
+	}
+	_ = g.cmd.Process.Signal(syscall.SIGTERM) // It may have ended.
+	select {
+	case err := <-g.exited:
+		if err != nil {
+			g.Errorf("gatewright ended with %v", err)
+		}
+	case <-time.After(patience):
+		g.Errorf("gatewright doesn't end on SIGTERM")
+		_ = g.cmd.Process.Kill()
+	}
+	g.cmd = nil
+	if g.Failed() {
+		g.Logf("gatewright said:\n%s", g.said())
+	}
+}
+
+// kill kills gatewright, and nothing else.
+func (g *gateway) kill() {
+	g.Helper()
+	if err := g.cmd.Process.Kill(); err != nil {
+		g.Fatal(err)
+	}
+	<-g.exited
+}
+
+func (g *gateway) said() string {
+	text, err := os.ReadFile(g.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text[max(0, len(text)-12000):])
+}
+
+// get asks gatewright's own HTTP service.
+func (g *gateway) get(path string) (int, string, error) {
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", g.socket())
+		},
+	}}
+	response, err := client.Get("http://gatewright" + path)
+	if err != nil {
+		return 0, "", err
+	}
+	body, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(body), errors.Join(err, response.Body.Close())
+}
+
+// until tries until there is no error.
+func (g *gateway) until(what string, try func() error) {
+	g.Helper()
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			g.Fatalf("%s: %v\n%s", what, err, g.said())
+		}
+		<-tick.C
+	}
+}
+
+func (g *gateway) ready() {
+	g.Helper()
+	g.until("become ready", func() error {
+		code, body, err := g.get("/readyz")
+		if err == nil && code != http.StatusOK {
+			err = errors.New(body)
+		}
+		return err
+	})
+}
+
+// status returns when /status has all the texts.
+func (g *gateway) status(texts ...string) {
+	g.Helper()
+	g.until(fmt.Sprintf("say %q at /status", texts), func() error {
+		_, body, err := g.get("/status")
+		for _, text := range texts {
+			if err == nil && !strings.Contains(body, text) {
+				err = errors.New("it says:\n" + body)
+			}
+		}
+		return err
+	})
+}
+
+// metric is the value of a metric; "" when there is none.
+func (g *gateway) metric(name string) string {
+	g.Helper()
+	_, body, err := g.get("/metrics")
+	if err != nil {
+		g.Fatal(err)
+	}
+	for line := range strings.Lines(body) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+func (g *gateway) call(service string) harness.Reply {
+	return g.client.Do(harness.Call{Address: g.address + ":8080", Authority: "h.test", Path: "/" + service + "/Method", Timeout: 10 * time.Second})
+}
+
+// answers returns when a service of gRPC is answered by a backend, or with a code.
+func (g *gateway) answers(service, want string) {
+	g.Helper()
+	g.until("answer "+service+" by "+want, func() error {
+		if r := g.call(service); r.Backend() != want {
+			return fmt.Errorf("%s (%s)", r.Backend(), r.Message)
+		}
+		return nil
+	})
+}
+
+// load is callers and streams that run while things change.
+type load struct {
+	*gateway
+	stop    chan struct{}
+	callers sync.WaitGroup
+	streams []*harness.Stream
+
+	mu    sync.Mutex
+	calls int
+	wrong map[string]int
+}
+
+// load starts callers of base.Service, which must never see anything but its backend, and streams on it.
+func (g *gateway) load(callers, streams int) *load {
+	g.Helper()
+	l := &load{gateway: g, stop: make(chan struct{}), wrong: map[string]int{}}
+	call := harness.Call{Address: g.address + ":8080", Authority: "h.test", Path: "/base.Service/Method", Timeout: 10 * time.Minute}
+	for range streams {
+		s, err := g.client.Stream(call)
+		if err != nil {
+			g.Fatal(err)
+		}
+		if err := s.Send(nil); err != nil {
+			g.Fatal(err)
+		}
+		if _, err := s.ReceiveEcho(); err != nil {
+			g.Fatal(err)
+		}
+		l.streams = append(l.streams, s)
+	}
+	for range callers {
+		client := harness.NewClient(g)
+		call.Timeout = 10 * time.Second
+		l.callers.Go(func() {
+			pause := time.NewTicker(5 * time.Millisecond)
+			defer pause.Stop()
+			for {
+				select {
+				case <-l.stop:
+					return
+				case <-pause.C:
+				}
+				r := client.Do(call)
+				l.mu.Lock()
+				l.calls++
+				if r.Backend() != "first" {
+					l.wrong[r.Backend()+": "+r.Message]++
+				}
+				l.mu.Unlock()
+			}
+		})
+	}
+	return l
+}
+
+// end stops the load and fails the test when a call or a stream did.
+func (l *load) end() {
+	l.Helper()
+	close(l.stop)
+	l.callers.Wait()
+	dead := 0
+	for _, s := range l.streams {
+		message := []byte("still here")
+		err := s.Send(message)
+		var got []byte
+		if err == nil {
+			got, err = s.Receive()
+		}
+		if err == nil && !bytes.Equal(got, message) {
+			err = fmt.Errorf("it says %q", got)
+		}
+		if err != nil {
+			dead++
+			l.Logf("a stream: %v", err)
+		}
+		s.Close()
+	}
+	l.Logf("%d calls, wrong: %v; %d streams, dead: %d", l.calls, l.wrong, len(l.streams), dead)
+	if len(l.wrong) > 0 || dead > 0 {
+		l.Errorf("the load was disturbed")
+	}
+}
+
+const unimplemented = "Unimplemented"

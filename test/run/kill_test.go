@@ -1,0 +1,150 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gatewright/gatewright/runtime/process"
+)
+
+// master is the proxy's main process.
+func (g *gateway) master() int {
+	g.Helper()
+	var pid int
+	g.until("have a master", func() (err error) {
+		pid, err = process.FromFile(filepath.Join(g.state, g.proxy.Name+".pid"))
+		return err
+	})
+	return pid
+}
+
+func (g *gateway) signal(pid int, s unix.Signal) {
+	g.Helper()
+	if err := process.Signal(pid, s); err != nil {
+		g.Fatal(err)
+	}
+}
+
+// TestKills kills everything in turn, at random points of 100 changes. The end is what the last input says.
+func TestKills(t *testing.T) {
+	seed := rand.Uint64()
+	each(t, func(g *gateway) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		g.Logf("seed %d", seed)
+		g.service("second")
+		kills := map[string]func(){
+			"gatewright": func() { g.kill(); g.start() },
+			"master":     func() { g.signal(g.master(), unix.SIGKILL) },
+			"worker": func() {
+				if children := process.Children(g.master()); len(children) > 0 {
+					g.signal(children[random.IntN(len(children))], unix.SIGKILL)
+				}
+			},
+			"gatewright and master": func() {
+				master := g.master()
+				g.kill()
+				g.signal(master, unix.SIGKILL)
+				if err := process.Wait(context.Background(), master); err != nil {
+					g.Fatal(err)
+				}
+				g.start()
+			},
+		}
+		names := []string{"gatewright", "master", "worker", "gatewright and master"}
+		longest := time.Duration(0)
+		for i := range 100 {
+			g.route("moving", fmt.Sprintf("moving%d.Service", i), backend{"second", 1})
+			if i%5 != 4 {
+				continue
+			}
+			// Somewhere between the write and the end of the reload.
+			<-time.After(time.Duration(random.IntN(300)) * time.Millisecond)
+			name := names[random.IntN(len(names))]
+			kills[name]()
+			start := time.Now()
+			g.answers("base.Service", "first")
+			if took := time.Since(start); took > longest {
+				longest = took
+			}
+		}
+		g.answers("moving99.Service", "second")
+		if got := g.call("moving98.Service").Backend(); got != unimplemented {
+			g.Errorf("an earlier route is still served: %s", got)
+		}
+		g.ready()
+		g.Logf("the longest time without an answer was %s", longest)
+	})
+}
+
+// TestTakenPort lets a new listener's port be taken: what was served stays, with what is wrong in the status, and
+// heals by itself.
+func TestTakenPort(t *testing.T) {
+	each(t, func(g *gateway) {
+		l, err := net.Listen("tcp", net.JoinHostPort(g.address, "8081"))
+		if err != nil {
+			g.Fatal(err)
+		}
+		g.write("gateway", g.gatewayManifest("web", "taken"))
+		g.status("Programmed", "no proxy has confirmed this generation yet: ", "Address already in use")
+		if got := g.call("base.Service").Backend(); got != "first" {
+			g.Errorf("what was served before: %s", got)
+		}
+		if got := g.metric("gatewright_in_sync"); got != "0" {
+			g.Errorf("gatewright_in_sync is %s", got)
+		}
+		if err := l.Close(); err != nil {
+			g.Fatal(err)
+		}
+		g.until("be in sync", func() error {
+			if g.metric("gatewright_in_sync") != "1" {
+				return fmt.Errorf("it isn't")
+			}
+			return nil
+		})
+		_, body, err := g.get("/status")
+		if err != nil || strings.Contains(body, "no proxy has confirmed") {
+			g.Errorf("the status after it: %v\n%s", err, body)
+		}
+	})
+}
+
+// TestStateFolder takes the state folder's room away, and its permissions: a small file system that is full and
+// then read-only.
+func TestStateFolder(t *testing.T) {
+	each(t, func(g *gateway) {
+		g.end()
+		if err := os.MkdirAll(g.state, 0o755); err != nil {
+			g.Fatal(err)
+		}
+		room := newRoom(g, g.state)
+		g.start()
+		g.ready()
+		g.service("second")
+		for _, trouble := range []string{"full", "readonly"} {
+			room.take(trouble)
+			g.route("late", trouble+".Service", backend{"second", 1})
+			g.until("notice "+trouble, func() error {
+				if g.metric("gatewright_in_sync") != "0" {
+					return fmt.Errorf("in sync")
+				}
+				return nil
+			})
+			if got := g.call("base.Service").Backend(); got != "first" {
+				g.Errorf("%s: what was served before: %s", trouble, got)
+			}
+			room.give(trouble)
+			g.answers(trouble+".Service", "second")
+		}
+		g.end()
+		room.unmount()
+	})
+}
