@@ -62,7 +62,7 @@ func byHand(address string, endpoints []model.Endpoint, n int) []generators.File
 	if n == 1 {
 		cfg.WriteString("    default_backend svc0\n")
 	} else {
-		cfg.WriteString("    use_backend %[path,map_str(paths.map)]\n")
+		cfg.WriteString("    http-request set-var(txn.b) path,map_str(paths.map)\n    use_backend %[var(txn.b)]\n")
 	}
 	for i := range n {
 		e := endpoints[i%len(endpoints)]

@@ -39,8 +39,8 @@ type View struct {
 	Full bool
 	// Folder is "" or ends in a slash: what paths begin with.
 	Folder string
-	// Marker and Stats are addresses of unix sockets, or "".
-	Marker, Stats string
+	// Marker is the address of the unix socket where the generation is told, or "".
+	Marker string
 	// Observe, Reuse and Balance are settings of all backends.
 	Observe, Reuse, Balance string
 	// Errors are the HTTP statuses that HAProxy answers by itself.
