@@ -14,6 +14,8 @@ const (
 	// questions. After each answer nginx pauses for a second, at whose end it hears of changes, so a longer hold
 	// makes that rarer. nginx repeats a question that waits every five seconds.
 	hold = 20 * time.Second
+	// crossing is how long after an answer a repetition of its question is one that has crossed it.
+	crossing = 50 * time.Millisecond
 	// gone is after how long an answered worker that doesn't ask again has ended: it pauses for a second.
 	gone = 2500 * time.Millisecond
 	// memory is how long things are kept that nobody asks for: clients, targets of lists that changed, and
@@ -152,7 +154,7 @@ func (b *book) ask(now time.Time, q srv) (answer, bool) {
 		e.clients[q.from] = c
 	}
 	c.asked = now
-	if c.waiting != nil && c.waiting.id == q.id {
+	if c.waiting != nil && c.waiting.id == q.id || c.id == q.id && now.Sub(c.answered) < crossing {
 		// nginx repeats what it waits for; it gets one answer.
 		return answer{}, false
 	}

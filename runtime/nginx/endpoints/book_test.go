@@ -139,6 +139,8 @@ func TestRepeatedQuestions(t *testing.T) {
 	d.pass(5 * time.Second)
 	a, ok = d.again(worker1)
 	d.answered(a, ok, "10.0.0.1:80")
+	// One that has crossed its answer has no use for another.
+	d.waits(d.again(worker1))
 	// A question that waits and is repeated gets one answer.
 	d.pass(time.Second)
 	d.waits(d.question(worker1))

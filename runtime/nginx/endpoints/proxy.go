@@ -78,7 +78,14 @@ func (p *Proxy) Reload(ctx context.Context, dir, generation string) error {
 	p.served = served
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return p.server.Wait(ctx, added)
+	if err := p.server.Wait(ctx, added); err != nil {
+		// It serves the configuration, and goes on asking.
+		p.Log.Warn("nginx serves before it knows all endpoints", "error", err)
+		for _, c := range added {
+			p.unlearnt[c.Name] = c
+		}
+	}
+	return nil
 }
 
 // Update tells nginx the endpoints that have changed and returns when it has learnt them. They change also when

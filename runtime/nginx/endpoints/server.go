@@ -24,6 +24,7 @@ type Server struct {
 	address string
 	udp     *net.UDPConn
 	tcp     *dns.Server
+	sender  *sender
 
 	mu      sync.Mutex
 	book    *book
@@ -44,7 +45,9 @@ func Listen(address netip.AddrPort, log *slog.Logger) (*Server, error) {
 		changed: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	s.tcp = &dns.Server{Listener: listener, Handler: dns.HandlerFunc(s.serveTCP)}
+	s.sender = newSender(s.write)
 	s.running.Go(s.serveUDP)
+	s.running.Go(func() { s.sender.run(s.closed) })
 	s.running.Go(s.keepTime)
 	s.running.Go(func() {
 		if err := s.tcp.ActivateAndServe(); err != nil && !s.ended() {
@@ -132,7 +135,10 @@ func (s *Server) Wait(ctx context.Context, clusters []model.Cluster) error {
 	for {
 		s.mu.Lock()
 		now := time.Now()
-		left = slices.DeleteFunc(left, func(name string) bool { return s.book.taken(now, name) })
+		// What the book has answered isn't out before the sender is idle.
+		if s.sender.idle() {
+			left = slices.DeleteFunc(left, func(name string) bool { return s.book.taken(now, name) })
+		}
 		s.mu.Unlock()
 		if len(left) == 0 {
 			return nil
@@ -196,6 +202,7 @@ func (s *Server) serveUDP() {
 			s.log.Debug("read a question for endpoints", "error", err)
 			continue
 		}
+		s.sender.asked.Store(time.Now().UnixNano())
 		if q, ok := parse(buffer[:n]); ok {
 			s.answerUDP(q, from)
 		}
@@ -207,7 +214,7 @@ func (s *Server) answerUDP(q *dns.Msg, from netip.AddrPort) {
 	name := q.Question[0].Name
 	if q.Question[0].Qtype != dns.TypeSRV {
 		if m := s.lookUp(q); m != nil {
-			s.write(m, from)
+			s.queue(m, from)
 		}
 		return
 	}
@@ -260,16 +267,22 @@ func (s *Server) lookUp(q *dns.Msg) *dns.Msg {
 // send sends lists to those who asked for them.
 func (s *Server) send(out []answer) {
 	for _, a := range out {
-		s.write(services(a.id, a.name, a.list), a.from)
+		s.queue(services(a.id, a.name, a.list), a.from)
 	}
 }
 
-func (s *Server) write(m *dns.Msg, to netip.AddrPort) {
+func (s *Server) queue(m *dns.Msg, to netip.AddrPort) {
 	data, err := packed(m)
-	if err == nil {
-		_, err = s.udp.WriteToUDPAddrPort(data, to)
-	}
-	if err != nil && !s.ended() {
+	if err != nil {
+		// The question was one, so its name can be packed; what isn't answered is asked again.
 		s.log.Debug("answer nginx", "name", m.Question[0].Name, "error", err)
+		return
+	}
+	s.sender.add(data, to)
+}
+
+func (s *Server) write(data []byte, to netip.AddrPort) {
+	if _, err := s.udp.WriteToUDPAddrPort(data, to); err != nil && !s.ended() {
+		s.log.Debug("answer nginx", "client", to.String(), "error", err)
 	}
 }
