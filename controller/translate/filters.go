@@ -72,7 +72,7 @@ func (g *graph) filters(specs []gatewayv1.GRPCRouteFilter, field func() string) 
 func (g *graph) modify(f *gatewayv1.HTTPHeaderFilter, field, addable string) ([]model.HeaderChange, error) {
 	out := make([]model.HeaderChange, 0, len(f.Remove)+len(f.Set)+len(f.Add))
 	for i, n := range f.Remove {
-		lower, err := changeable(n)
+		lower, err := g.changeable(n)
 		if err != nil {
 			return nil, part(fmt.Sprintf("%s.remove[%d]", field, i), "%w", err)
 		}
@@ -88,7 +88,7 @@ func (g *graph) modify(f *gatewayv1.HTTPHeaderFilter, field, addable string) ([]
 		before := len(out)
 		for i, h := range list.values {
 			at := func(of string) string { return fmt.Sprintf("%s.%s[%d].%s", field, list.field, i, of) }
-			lower, err := changeable(string(h.Name))
+			lower, err := g.changeable(string(h.Name))
 			if err != nil {
 				return nil, part(at("name"), "%w", err)
 			}
@@ -113,13 +113,16 @@ func (g *graph) modify(f *gatewayv1.HTTPHeaderFilter, field, addable string) ([]
 }
 
 // changeable returns a header's name in lower case, when a filter may change it.
-func changeable(headerName string) (string, error) {
+func (g *graph) changeable(headerName string) (string, error) {
 	lower := strings.ToLower(headerName)
 	if why, no := protectedHeaders[lower]; no {
 		return "", fmt.Errorf("%q can't be changed: %s", headerName, why)
 	}
 	if !token(lower) {
-		return "", fmt.Errorf("%q isn't the name of a header", headerName)
+		return "", fmt.Errorf("%q isn't the name of a header", clip(headerName))
+	}
+	if limit := g.caps.Limits.HeaderName; limit > 0 && len(lower) > limit {
+		return "", fmt.Errorf("%q is too long for %s: the name of a header to change has at most %d bytes", clip(headerName), g.caps.Proxy, limit)
 	}
 	return lower, nil
 }

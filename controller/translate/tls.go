@@ -3,8 +3,10 @@ package translate
 import (
 	"bytes"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -84,9 +86,22 @@ func (g *graph) keyPair(n name) *keyPair {
 	if k.KeyPair, err = readKeyPair(secret); err != nil {
 		k.problem = err.Error()
 	}
-	// A namespace has no "_", so two Secrets never get the same name.
-	k.Name = n.namespace + "_" + n.name
+	k.Name = keyPairName(n)
 	return k
+}
+
+// maxFileName is the most bytes of a key pair's name: file systems take names of 255, and generators add an ending.
+const maxFileName = 240
+
+// keyPairName makes a file's name of a Secret's. A namespace has no "_", so two Secrets never get the same one.
+func keyPairName(n name) string {
+	full := n.namespace + "_" + n.name
+	if len(full) <= maxFileName {
+		return full
+	}
+	// No Secret's name has a second "_".
+	sum := sha256.Sum256([]byte(full))
+	return full[:maxFileName-21] + "_" + hex.EncodeToString(sum[:10])
 }
 
 // readKeyPair checks a certificate chain and its key, and writes both anew: what else stands in the Secret
@@ -107,10 +122,21 @@ func readKeyPair(s *corev1.Secret) (model.KeyPair, error) {
 	if err != nil {
 		return none, fmt.Errorf("has a certificate and key that can't be used: %s", strings.TrimPrefix(err.Error(), "tls: "))
 	}
-	if err := acceptable(pair.Leaf); err != nil {
-		return none, err
+	for i, der := range pair.Certificate {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			return none, fmt.Errorf("has a chain whose certificate %d can't be read: %s", i+1, strings.TrimPrefix(err.Error(), "x509: "))
+		}
+		if err := acceptable(c); err != nil {
+			return none, err
+		}
 	}
-	out := model.KeyPair{Key: privateKey(keyPEM)}
+	// Go reads keys under more labels than OpenSSL does.
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		return none, fmt.Errorf("has a key that can't be used: %s", strings.TrimPrefix(err.Error(), "x509: "))
+	}
+	out := model.KeyPair{Key: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})}
 	for _, der := range pair.Certificate {
 		out.Certificate = append(out.Certificate, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
 	}
@@ -135,20 +161,6 @@ func acceptable(c *x509.Certificate) error {
 		}
 	}
 	return nil
-}
-
-// privateKey returns the block that tls.X509KeyPair has read: the first one that is a private key.
-func privateKey(data []byte) []byte {
-	for {
-		var block *pem.Block
-		block, data = pem.Decode(data)
-		if block == nil {
-			return nil
-		}
-		if block.Type == "PRIVATE KEY" || strings.HasSuffix(block.Type, " PRIVATE KEY") {
-			return pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})
-		}
-	}
 }
 
 func plainHostname(h string) bool {

@@ -54,6 +54,8 @@ type Limits struct {
 	MatchValue int `json:"matchValue,omitempty"`
 	// HeaderValue is the most bytes of a value that a filter sets, escaped likewise.
 	HeaderValue int `json:"headerValue,omitempty"`
+	// HeaderName is the most bytes of the name of a header that a filter changes.
+	HeaderName int `json:"headerName,omitempty"`
 	// MatchHeaderName is the set of characters, besides letters and digits, that the name of a header may
 	// have in a match.
 	MatchHeaderName string `json:"matchHeaderName"`

@@ -131,9 +131,12 @@ func (a *actions) statusAction(s *model.Status) (int, error) {
 	if known {
 		return n, nil
 	}
-	token, err := Value(": " + Message(s.Message))
+	token, err := a.blocks.pieces(": " + Message(s.Message))
 	if err != nil {
 		return 0, fmt.Errorf("the message %.60q: %w", s.Message, err)
+	}
+	if !strings.HasPrefix(token, `"`) {
+		token = `"` + token + `"`
 	}
 	id := strconv.Itoa(n)
 	a.status.entry(id, strconv.Itoa(int(s.Code)), "")

@@ -45,7 +45,9 @@ var debianFlags = []string{"--with-http_v2_module", "--with-http_ssl_module"}
 // limits are the same in all versions.
 var limits = model.Limits{
 	// A key with quotes, or a value in "~^(?=[^\n])(?:…)\z", stays below tokenLimit.
-	MatchValue:       4060,
+	MatchValue: 4060,
+	// A bucket of grpc_headers_hash, whose size can't be set, has room for no more.
+	HeaderName:       46,
 	MatchHeaderName:  "-",
 	AddHeaderName:    "-_",
 	RequestValueList: true,

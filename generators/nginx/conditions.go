@@ -39,7 +39,7 @@ func (c *chooser) add(key string, e *matching.Entry) (string, error) {
 	c.count++
 	c.entries.entry(key, id, "")
 	var positions []string
-	shape := &shape{}
+	var lines []shapeLine
 	seen := map[string]bool{}
 	for i := range e.Candidates {
 		candidate := &e.Candidates[i]
@@ -47,7 +47,7 @@ func (c *chooser) add(key string, e *matching.Entry) (string, error) {
 			continue
 		}
 		if !exact(candidate.Conditions) {
-			shape.add(c.router.position(i), candidate.Conditions)
+			lines = append(lines, shapeLine{c.router.position(i), candidate.Conditions})
 			continue
 		}
 		tuple, values, err := c.tuple(candidate.Conditions)
@@ -62,8 +62,12 @@ func (c *chooser) add(key string, e *matching.Entry) (string, error) {
 			tuple.entry(id+":"+values, c.router.position(i), "")
 		}
 	}
-	if len(shape.lines) > 0 {
-		name, err := c.router.shapes.of(shape, c.router)
+	shapes, err := c.router.shapes.split(lines, c.router)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range shapes {
+		name, err := c.router.shapes.of(s, c.router)
 		if err != nil {
 			return "", err
 		}

@@ -14,6 +14,8 @@ import (
 type column struct {
 	// raw is the variable with the request's own value, id the one with its number, without dollars.
 	raw, id string
+	// alias is what raw stands for, where that has a long name; "" where it is the request's own.
+	alias string
 	// what is for a comment.
 	what    string
 	numbers map[string]int
@@ -36,6 +38,10 @@ type columns struct {
 	byName map[string]*column
 	list   []*column
 }
+
+// longName is from how many bytes on the name of a header is too long for the names of variables: nginx hashes
+// those, and several stand in one token.
+const longName = 64
 
 // of returns the column of a subject; name is the header's, or the number of segments of a prefix.
 func (cs *columns) of(subject matching.Subject, name string) (*column, error) {
@@ -61,6 +67,10 @@ func (cs *columns) of(subject matching.Subject, name string) (*column, error) {
 		}
 		c.raw = "http_" + variable(name)
 		c.id = "gw_" + c.raw + "_id"
+		if len(name) > longName {
+			c.alias, c.raw = c.raw, "gw_http_"+hashOf(name)
+			c.id = c.raw + "_id"
+		}
 	default:
 		return nil, fmt.Errorf("conditions on %s %q aren't rendered for nginx", subject, name)
 	}
@@ -78,6 +88,9 @@ const subjectPrefix matching.Subject = "prefix"
 // render writes the two maps of each column that has values.
 func (cs *columns) render(bs *blocks) error {
 	for _, c := range cs.list {
+		if c.alias != "" {
+			bs.add(Map{Comment: "A long name.", Source: "$" + c.alias, Name: c.raw, Default: "$" + c.alias})
+		}
 		if len(c.values) == 0 {
 			continue
 		}

@@ -13,8 +13,12 @@ import (
 const (
 	// inline is the most that one condition may take; a longer one gets a map of its own.
 	inline = 200
+	// small is the most bytes that PCRE may compile one condition to, to stand beside others: it takes 64 KiB for all.
+	small = 1000
 	// joined is the most that the conditions of a candidate may take together.
-	joined = 3500
+	joined = 2000
+	// columnBytes is the most that the columns of a shape may take.
+	columnBytes = 1800
 )
 
 // shape is the candidates of an entry that have regular expressions, in order. Entries with the same ones at
@@ -24,10 +28,6 @@ type shape struct{ lines []shapeLine }
 type shapeLine struct {
 	position   string
 	conditions []matching.Condition
-}
-
-func (s *shape) add(position string, conditions []matching.Condition) {
-	s.lines = append(s.lines, shapeLine{position, conditions})
 }
 
 // text is the same for the same shapes only.
@@ -56,6 +56,42 @@ type shapes struct {
 }
 
 type longTest struct{ name, raw, pattern string }
+
+// split parts candidates into shapes, as few as can be: the variables of a shape stand in one token, and so do the
+// patterns for them.
+func (ss *shapes) split(lines []shapeLine, r *router) ([]*shape, error) {
+	var all []*shape
+	var seen map[string]bool
+	bytes := 0
+	for _, l := range lines {
+		columns := map[string]int{}
+		for _, c := range l.conditions {
+			col, err := r.columns.of(c.Subject, c.Name)
+			if err != nil {
+				return nil, err
+			}
+			columns[col.raw] = len("$gw__id") + len(col.raw) + len(`[^\\n]*\\n`)
+		}
+		more := 0
+		for name, n := range columns {
+			if !seen[name] {
+				more += n
+			}
+		}
+		if len(all) == 0 || bytes+more > columnBytes {
+			all, seen, bytes = append(all, &shape{}), map[string]bool{}, 0
+		}
+		for name, n := range columns {
+			if !seen[name] {
+				seen[name] = true
+				bytes += n
+			}
+		}
+		last := all[len(all)-1]
+		last.lines = append(last.lines, l)
+	}
+	return all, nil
+}
 
 // of returns the variable that holds the position of a shape's first match.
 func (ss *shapes) of(s *shape, r *router) (string, error) {
@@ -123,7 +159,7 @@ func (ss *shapes) pieces(s *shape, r *router) ([]map[string]string, []string, er
 		total := 0
 		for _, c := range l.conditions {
 			if c.Regex != nil {
-				total += min(len(c.Regex.PCRE()), inline)
+				total += min(tokenBytes(c.Regex.PCRE()), 2*inline)
 			}
 		}
 		all[j] = map[string]string{}
@@ -142,6 +178,11 @@ func (ss *shapes) pieces(s *shape, r *router) ([]map[string]string, []string, er
 	return all, order, nil
 }
 
+// tokenBytes is how long a text is in a token: quote writes some bytes as two.
+func tokenBytes(text string) int {
+	return len(text) + strings.Count(text, `\`) + strings.Count(text, `"`)
+}
+
 // piece returns the variable that a condition looks at and the pattern for it.
 func (ss *shapes) piece(c matching.Condition, crowded bool, r *router) (variable, pattern string, err error) {
 	col, err := r.columns.of(c.Subject, c.Name)
@@ -153,7 +194,7 @@ func (ss *shapes) piece(c matching.Condition, crowded bool, r *router) (variable
 	}
 	// An empty value is an absent one, and matches nothing.
 	pattern = `(?=[^\n])(?:` + c.Regex.PCRE() + `)`
-	if len(pattern) <= inline && !crowded {
+	if len(pattern) <= inline && c.Regex.Size() <= small && !crowded {
 		return col.raw, pattern, nil
 	}
 	token, err := Regex(`^` + pattern + `\z`)

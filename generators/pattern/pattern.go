@@ -13,6 +13,7 @@ import (
 type Pattern struct {
 	text string
 	pcre string
+	size int
 	re   *regexp.Regexp
 }
 
@@ -31,11 +32,18 @@ func Parse(text string) (*Pattern, error) {
 	if err := p.print(tree); err != nil {
 		return nil, err
 	}
+	size := sizeOf(tree)
+	if size > maxSize {
+		return nil, fmt.Errorf("too large: about %d bytes once its repetitions are written out, and the proxies take %d", size, maxSize)
+	}
+	if depth := depthOf(tree); depth > maxDepth {
+		return nil, fmt.Errorf("nested too deeply: %d groups in each other, and the proxies take %d", depth, maxDepth)
+	}
 	re, err := regexp.Compile(`\A(?:` + text + `)\z`)
 	if err != nil {
 		return nil, fmt.Errorf("not a regular expression in RE2 syntax: %w", err)
 	}
-	return &Pattern{text: text, pcre: p.out.String(), re: re}, nil
+	return &Pattern{text: text, pcre: p.out.String(), size: size, re: re}, nil
 }
 
 // String is the expression as it was written.
@@ -45,6 +53,10 @@ func (p *Pattern) String() string { return p.text }
 // characters outside printable ASCII and no literal newline, and its anchors hold at line ends too, so that
 // several values can be matched in one subject with newlines between.
 func (p *Pattern) PCRE() string { return p.pcre }
+
+// Size is about how many bytes PCRE compiles the expression to, at most. Repeated groups are written out: (ab){100}
+// counts as 100 groups.
+func (p *Pattern) Size() int { return p.size }
 
 // Match says whether the whole value matches.
 func (p *Pattern) Match(value string) bool { return p.re.MatchString(value) }
@@ -135,16 +147,20 @@ func (p *printer) group(re *syntax.Regexp) error {
 
 func (p *printer) repeat(re *syntax.Regexp, times string) error {
 	sub := re.Sub[0]
-	single := sub.Op == syntax.OpCharClass || sub.Op == syntax.OpAnyChar || sub.Op == syntax.OpAnyCharNotNL ||
-		sub.Op == syntax.OpLiteral && len(sub.Rune) == 1 && sub.Flags&syntax.FoldCase == 0
 	var err error
-	if single {
+	if single(sub) {
 		err = p.print(sub)
 	} else {
 		err = p.group(sub)
 	}
 	p.out.WriteString(times)
 	return err
+}
+
+// single says whether an expression is one character, which is repeated without a group.
+func single(re *syntax.Regexp) bool {
+	return re.Op == syntax.OpCharClass || re.Op == syntax.OpAnyChar || re.Op == syntax.OpAnyCharNotNL ||
+		re.Op == syntax.OpLiteral && len(re.Rune) == 1 && re.Flags&syntax.FoldCase == 0
 }
 
 func (p *printer) literal(re *syntax.Regexp) error {
