@@ -66,7 +66,7 @@ func newFrontends(m model.Gateways, t *matching.Tables, r *routes, folder string
 // of returns the sections of a port.
 func (f *frontends) of(p *matching.Port) (*Frontend, error) {
 	gateway := p.Listeners[0].Gateway
-	id := strings.ReplaceAll(gateway, "/", ".") + "." + strconv.Itoa(int(p.Port))
+	id := portID(gateway, p.Port)
 	listeners := make([]string, len(p.Listeners))
 	for i, l := range p.Listeners {
 		listeners[i] = l.Name

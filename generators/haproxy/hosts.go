@@ -2,8 +2,11 @@ package haproxy
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gatewright/gatewright/generators/matching"
@@ -23,6 +26,19 @@ type hosts struct {
 
 // noScope is the scope of a class without rules: nothing is found under it.
 const noScope = "-"
+
+// maxID is the most bytes of a port's id: it is part of files' names, for which file systems have 255.
+const maxID = 200
+
+// portID names a port of a Gateway, "namespace/name". Namespaces have no dots, so no two Gateways share one.
+func portID(gateway string, port int32) string {
+	id := strings.ReplaceAll(gateway, "/", ".") + "." + strconv.Itoa(int(port))
+	if len(id) <= maxID {
+		return id
+	}
+	sum := sha256.Sum256([]byte(id))
+	return id[:maxID-21] + "_" + hex.EncodeToString(sum[:10])
+}
 
 // hosts writes the files of a port's classes.
 func (f *frontends) hosts(p *matching.Port, id string) *hosts {
