@@ -116,10 +116,7 @@ func (c *chooser) plan(positions []string) *block {
 	}
 	lowest := c.router.nowhere()
 	if len(positions) > 0 {
-		lowest = "$" + positions[0]
-		for _, p := range positions[1:] {
-			lowest = "$" + c.minimum(lowest, "$"+p)
-		}
+		lowest = "$" + c.lowest(positions)
 	}
 	b := c.router.blocks.add(Map{
 		Comment: "The rule of the first candidate that holds.",
@@ -128,6 +125,16 @@ func (c *chooser) plan(positions []string) *block {
 	})
 	c.plans[key] = b
 	return b
+}
+
+// lowest returns the variable that holds the lowest of positions. It compares them as a tournament does: nginx
+// gives up on variables that ask for each other 100 deep.
+func (c *chooser) lowest(positions []string) string {
+	if len(positions) == 1 {
+		return positions[0]
+	}
+	half := (len(positions) + 1) / 2
+	return c.minimum("$"+c.lowest(positions[:half]), "$"+c.lowest(positions[half:]))
 }
 
 // minimum returns the variable that holds the lower one of two positions: numbers of one width, which a
