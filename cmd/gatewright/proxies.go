@@ -27,6 +27,10 @@ type proxy struct {
 	marker string
 	// run makes what runs or joins the proxy.
 	run func(runnerOptions) (runner, error)
+	// mainFile is the file that the proxy is started with, and join makes what reloads a running proxy that was
+	// started with such a file.
+	mainFile string
+	join     func(o runnerOptions, config string) (validating, error)
 }
 
 // proxies are all of them; the first is the default.
@@ -39,6 +43,8 @@ var proxies = []proxy{
 		usual:     model.Version{Major: 1, Minor: 26, Patch: 3},
 		marker:    "nginx.sock",
 		run:       runNginx,
+		mainFile:  "nginx.conf",
+		join:      joinNginx,
 	},
 	{
 		name:      "haproxy",
@@ -48,6 +54,8 @@ var proxies = []proxy{
 		usual:     model.Version{Major: 3, Minor: 0, Patch: 11},
 		marker:    "haproxy.sock",
 		run:       runHAProxy,
+		mainFile:  "haproxy.cfg",
+		join:      joinHAProxy,
 	},
 }
 

@@ -73,6 +73,24 @@ func runHAProxy(o runnerOptions) (runner, error) {
 	})
 }
 
+// joinNginx joins an nginx whose main file may be anyone's; without a pid file it is looked for.
+func joinNginx(o runnerOptions, config string) (validating, error) {
+	options := nginxrunner.Options{Binary: o.binary, Prefix: o.state, Config: config, Marker: o.marker, Join: o.attach, Timeout: o.timeout, Log: o.log}
+	if o.attach == "" {
+		options.PID = nginxrunner.Find
+	}
+	return nginxrunner.New(options)
+}
+
+// joinHAProxy joins an HAProxy whose main file may be anyone's; without a pid file or socket it is looked for.
+func joinHAProxy(o runnerOptions, config string) (validating, error) {
+	options := haproxyrunner.Options{Binary: o.binary, State: o.state, Config: config, Marker: o.marker, Join: o.attach, Timeout: o.timeout, Log: o.log}
+	if o.attach == "" {
+		options.PID = haproxyrunner.Find
+	}
+	return haproxyrunner.New(options)
+}
+
 // findBinary is the proxy's binary when --proxy-binary doesn't name one: that in PATH, or where distributions put
 // it, which isn't in everybody's PATH.
 func findBinary(name string) string {

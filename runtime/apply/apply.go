@@ -62,7 +62,9 @@ type Options struct {
 	Store *Store
 	// Render makes a proxy's files of a model: a Generator's Render.
 	Render func(model.Gateways, model.Capabilities) ([]generators.File, error)
-	Log    *slog.Logger
+	// Whole says that Render doesn't look at the model, so that nothing can be left out of what it returns.
+	Whole bool
+	Log   *slog.Logger
 	// Metrics may be nil.
 	Metrics *Metrics
 	// Retry is the pause after the first failure; it doubles up to RetryMax. 0 takes 200 ms and 30 s.
@@ -87,6 +89,8 @@ type Applier struct {
 	force      bool
 	generation string
 	quarantine quarantine
+	// ports are those that the proxy had bound when it was last confirmed; nil before.
+	ports map[int32]bool
 	// unsettled is since when the files on disk are behind the proxy; zero when they aren't.
 	unsettled time.Time
 }
@@ -140,6 +144,7 @@ func (a *Applier) apply(ctx context.Context, job Job) Outcome {
 	if err := a.quarantine.heal(job.Model); err != nil {
 		return Outcome{Err: err}
 	}
+	a.findBusy(job.Model)
 	next, err := a.render(job, a.quarantine.served(job.Model))
 	if err != nil {
 		return Outcome{Err: err}
@@ -173,6 +178,9 @@ func (a *Applier) replace(ctx context.Context, job Job, next Configuration) (mod
 	var refusal *Refusal
 	if errors.As(err, &refusal) {
 		a.discard(next.Generation)
+		if a.Whole {
+			return model.Gateways{}, fmt.Errorf("the proxy refuses the configuration: %w", err)
+		}
 		if next, err = a.isolate(ctx, job, refusal); err != nil {
 			return model.Gateways{}, err
 		}
@@ -332,6 +340,7 @@ func (a *Applier) reload(ctx context.Context, next Configuration) error {
 func (a *Applier) confirmed(c Configuration) {
 	a.live = &c
 	a.generation = c.Generation
+	a.ports = portsOf(c.Model)
 }
 
 // discard removes what was staged and isn't wanted. What stays is pruned later.

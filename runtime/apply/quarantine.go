@@ -22,6 +22,8 @@ type Culprit struct {
 // changed since is given another try.
 type quarantine struct {
 	culprits map[Part]Culprit
+	// busy are listeners whose port somebody else has. It is found out anew for every job.
+	busy map[Part]Culprit
 }
 
 // forget gives everything another try.
@@ -31,6 +33,9 @@ func (q *quarantine) forget() { q.culprits = nil }
 func (q *quarantine) list() []Culprit {
 	var out []Culprit
 	for _, c := range q.culprits {
+		out = append(out, c)
+	}
+	for _, c := range q.busy {
 		out = append(out, c)
 	}
 	slices.SortFunc(out, func(a, b Culprit) int { return strings.Compare(a.Part.String(), b.Part.String()) })
@@ -60,13 +65,14 @@ func (q *quarantine) heal(m model.Gateways) error {
 
 // keeps is for reduce.
 func (q *quarantine) keeps(p Part) bool {
-	_, out := q.culprits[p]
-	return !out
+	_, refused := q.culprits[p]
+	_, busy := q.busy[p]
+	return !refused && !busy
 }
 
 // served is the model without what is left out.
 func (q *quarantine) served(m model.Gateways) model.Gateways {
-	if len(q.culprits) == 0 {
+	if len(q.culprits)+len(q.busy) == 0 {
 		return m
 	}
 	return reduce(m, q.keeps)

@@ -9,6 +9,9 @@ import (
 // settlePause is how long no change must come before the files on disk follow a proxy that is ahead of them.
 const settlePause = 20 * time.Millisecond
 
+// busyMax is the longest pause between looks at a port that somebody else has.
+const busyMax = 2 * time.Second
+
 // Run applies what source gives, whenever Mark was called, until ctx ends. One job is applied at a time, and
 // what is marked meanwhile is one job afterwards. source returns false when there is nothing new to apply.
 // Failed jobs are tried again with growing pauses.
@@ -59,6 +62,10 @@ func (a *Applier) Run(ctx context.Context, source func(context.Context) (Job, bo
 			retry = a.Retry
 			timer.Reset(max(0, min(settlePause, a.Settle-time.Since(a.unsettled))))
 			then = func() Outcome { return a.settled(ctx, job) }
+		case len(a.quarantine.busy) > 0:
+			timer.Reset(retry)
+			retry = min(2*retry, busyMax)
+			then = attempt
 		case len(out.LeftOut) > 0:
 			timer.Reset(recheck)
 			recheck = min(2*recheck, 10*a.Recheck)

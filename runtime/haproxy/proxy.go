@@ -54,7 +54,7 @@ type Proxy struct {
 	child *process.Supervisor
 	// reloads keeps the reloads of a joined HAProxy apart.
 	reloads sync.Mutex
-	// socket is the master's, "" when a joined HAProxy is known by its process id only.
+	// socket is the master's; "" when a joined HAProxy is known by its process id only, or not yet.
 	socket string
 	// master is the process id that the socket of a joined HAProxy has told; 0 before.
 	master atomic.Int64
@@ -74,9 +74,6 @@ func New(o Options) (*Proxy, error) {
 	}
 	p := &Proxy{Options: o}
 	if o.Join != "" || o.PID != nil {
-		if info, err := os.Stat(o.Join); err == nil && info.Mode()&os.ModeSocket != 0 {
-			p.socket = o.Join
-		}
 		return p, nil
 	}
 	p.socket = filepath.Join(o.State, socketName)
@@ -179,9 +176,12 @@ func (p *Proxy) pid() (int, error) {
 		return p.PID()
 	case p.child != nil:
 		return p.child.PID()
-	case p.socket == "":
+	}
+	info, err := os.Stat(p.Join)
+	if err != nil || info.Mode()&os.ModeSocket == 0 {
 		return process.FromFile(p.Join)
 	}
+	p.socket = p.Join
 	// A reload that failed leaves a master without its socket, but with its process id.
 	if pid := int(p.master.Load()); pid != 0 && process.Alive(pid) {
 		return pid, nil
@@ -258,9 +258,18 @@ func (p *Proxy) Signal(s os.Signal) error {
 	if !ok || n == unix.SIGUSR1 {
 		return fmt.Errorf("signal %v isn't passed on to HAProxy", s)
 	}
+	p.reloads.Lock()
+	defer p.reloads.Unlock()
 	pid, err := p.pid()
 	if err != nil {
 		return err
 	}
 	return process.Signal(pid, n)
+}
+
+// Find returns the master of the only HAProxy that is to be seen here.
+func Find() (int, error) {
+	return process.Find("HAProxy", func(pid int) bool {
+		return process.Name(pid) == "haproxy" && process.Name(process.Parent(pid)) != "haproxy"
+	})
 }

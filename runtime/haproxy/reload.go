@@ -204,7 +204,7 @@ func (p *Proxy) ask(ctx context.Context, master int) error {
 
 // serves says what is still missing.
 func (p *Proxy) serves(ctx context.Context, master int, before []int, generation string) error {
-	if p.Marker != "" {
+	if p.Marker != "" && (generation != "" || p.child != nil) {
 		running, err := p.Running(ctx)
 		if err != nil {
 			return err

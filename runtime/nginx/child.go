@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -87,4 +88,9 @@ func (p *Proxy) Signal(s os.Signal) error {
 		return fmt.Errorf("signal %v is unknown here", s)
 	}
 	return process.Signal(pid, n)
+}
+
+// Find returns the master of the only nginx that is to be seen here.
+func Find() (int, error) {
+	return process.Find("nginx", func(pid int) bool { return strings.HasPrefix(process.Title(pid), "nginx: master process") })
 }

@@ -85,35 +85,42 @@ func TestKills(t *testing.T) {
 	})
 }
 
-// TestTakenPort lets a new listener's port be taken: what was served stays, with what is wrong in the status, and
-// heals by itself.
+// TestTakenPort lets a new listener's port be taken: it costs that listener only, with the reason in its status,
+// and heals by itself.
 func TestTakenPort(t *testing.T) {
 	each(t, func(g *gateway) {
 		l, err := net.Listen("tcp", net.JoinHostPort(g.address, "8081"))
 		if err != nil {
 			g.Fatal(err)
 		}
+		load := g.load(10, 5)
 		g.write("gateway", g.gatewayManifest("web", "taken"))
-		g.status("Programmed", "no proxy has confirmed this generation yet: ", "Address already in use")
-		if got := g.call("base.Service").Backend(); got != "first" {
-			g.Errorf("what was served before: %s", got)
-		}
-		if got := g.metric("gatewright_in_sync"); got != "0" {
-			g.Errorf("gatewright_in_sync is %s", got)
+		g.status("the proxy refuses it: " + g.address + ":8081 can't be bound: Address already in use")
+		// Everything else goes on changing.
+		g.service("second")
+		g.route("new", "new.Service", backend{"second", 1})
+		g.answers("new.Service", "second")
+		if got := g.metric(`gatewright_quarantined{kind="listener"}`); got != "1" {
+			g.Errorf("quarantined listeners: %s", got)
 		}
 		if err := l.Close(); err != nil {
 			g.Fatal(err)
 		}
-		g.until("be in sync", func() error {
-			if g.metric("gatewright_in_sync") != "1" {
-				return fmt.Errorf("it isn't")
+		g.until("serve the listener", func() error {
+			conn, err := net.Dial("tcp", net.JoinHostPort(g.address, "8081"))
+			if err == nil {
+				err = conn.Close()
 			}
-			return nil
+			return err
 		})
-		_, body, err := g.get("/status")
-		if err != nil || strings.Contains(body, "no proxy has confirmed") {
-			g.Errorf("the status after it: %v\n%s", err, body)
-		}
+		g.until("forget the trouble", func() error {
+			_, body, err := g.get("/status")
+			if err == nil && strings.Contains(body, "refuses it") {
+				err = fmt.Errorf("%s", body)
+			}
+			return err
+		})
+		load.end()
 	})
 }
 
