@@ -2,6 +2,7 @@ package translate
 
 import (
 	"fmt"
+	"slices"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -83,6 +84,11 @@ func (g *graph) resolveBackend(r *route, ref *gatewayv1.GRPCBackendRef) (*cluste
 		return nil, &problem{string(gatewayv1.RouteReasonBackendNotFound), fmt.Sprintf("Service %s: no port is given; name a port of the Service", n)}
 	}
 	c := g.cluster(clusterKey{n, *ref.Port})
+	for _, note := range c.notes {
+		if !slices.Contains(r.notes, note) {
+			r.notes = append(r.notes, note)
+		}
+	}
 	if c.policy != nil {
 		r.policies = append(r.policies, c.policy)
 	}

@@ -103,10 +103,24 @@ func (g *graph) addEndpoints(c *cluster, s *corev1.Service, port *corev1.Service
 		for _, slice := range g.index.slices[nameOf(s)] {
 			c.Endpoints = appendEndpoints(c.Endpoints, slice, port)
 		}
+		c.noteIgnored(s, g.index.slices[nameOf(s)])
 		slices.SortFunc(c.Endpoints, func(a, b model.Endpoint) int {
 			return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Port, b.Port))
 		})
 		c.Endpoints = slices.Compact(c.Endpoints)
+	}
+}
+
+// noteIgnored names what of a Service a cluster's own network does and a proxy that sends to endpoints doesn't.
+func (c *cluster) noteIgnored(s *corev1.Service, endpointSlices []*discoveryv1.EndpointSlice) {
+	if s.Spec.SessionAffinity == corev1.ServiceAffinityClientIP {
+		c.notes = append(c.notes, fmt.Sprintf("Service %s: sessionAffinity ClientIP isn't kept: calls go to its endpoints in turn", nameOf(s)))
+	}
+	if deref(s.Spec.InternalTrafficPolicy, corev1.ServiceInternalTrafficPolicyCluster) == corev1.ServiceInternalTrafficPolicyLocal {
+		c.notes = append(c.notes, fmt.Sprintf("Service %s: internalTrafficPolicy Local isn't kept: calls go to the endpoints of every node", nameOf(s)))
+	}
+	if slices.ContainsFunc(endpointSlices, func(e *discoveryv1.EndpointSlice) bool { return e.AddressType == discoveryv1.AddressTypeFQDN }) {
+		c.notes = append(c.notes, fmt.Sprintf("Service %s: EndpointSlices of addressType FQDN aren't used; give IP addresses", nameOf(s)))
 	}
 }
 

@@ -25,6 +25,7 @@ func (g *graph) addGateways() {
 		gw.checkParameters()
 		gw.checkAddresses()
 		gw.checkTLS()
+		gw.noteIgnored()
 		if s := gw.object.Spec.DefaultScope; s != "" && s != gatewayv1.GatewayDefaultScopeNone {
 			gw.notes = append(gw.notes, "spec.defaultScope isn't supported: routes must name this Gateway in parentRefs")
 		}
@@ -34,6 +35,27 @@ func (g *graph) addGateways() {
 				gateway: gw, spec: spec, field: fmt.Sprintf("spec.listeners[%d]", i),
 				hostname: strings.ToLower(string(deref(spec.Hostname, ""))),
 			})
+		}
+	}
+}
+
+// noteIgnored names the fields that change nothing here.
+func (gw *gateway) noteIgnored() {
+	spec := &gw.object.Spec
+	if in := spec.Infrastructure; in != nil && len(in.Labels)+len(in.Annotations) > 0 {
+		gw.notes = append(gw.notes, "spec.infrastructure: labels and annotations change nothing, for no resources are made for a Gateway")
+	}
+	if a := spec.AllowedListeners; a != nil && a.Namespaces != nil && deref(a.Namespaces.From, gatewayv1.NamespacesFromNone) != gatewayv1.NamespacesFromNone {
+		gw.notes = append(gw.notes, "spec.allowedListeners changes nothing: "+noListenerSets)
+	}
+	if spec.TLS == nil || spec.TLS.Frontend == nil {
+		return
+	}
+	for i, p := range spec.TLS.Frontend.PerPort {
+		if !slices.ContainsFunc(spec.Listeners, func(l gatewayv1.Listener) bool {
+			return l.Port == p.Port && l.Protocol == gatewayv1.HTTPSProtocolType
+		}) {
+			gw.notes = append(gw.notes, fmt.Sprintf("spec.tls.frontend.perPort[%d] changes nothing: no HTTPS listener has port %d", i, p.Port))
 		}
 	}
 }

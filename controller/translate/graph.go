@@ -130,6 +130,7 @@ type route struct {
 	dropped  []dropped // rules that can't be served
 	// unresolved are rules with a filter that can't be found: valid, and answered with an error (R22).
 	unresolved []dropped
+	notes      []string // about Services, for the message of Accepted
 	fatal      *problem // refuses the whole route
 	valid      int      // rules without a problem
 }
@@ -164,6 +165,8 @@ type clusterKey struct {
 
 type cluster struct {
 	model.Cluster
+	// notes are about fields of the Service, or of its endpoints, that change nothing.
+	notes   []string
 	problem *problem
 	policy  *policy
 	used    bool

@@ -80,6 +80,7 @@ func (r *route) acceptedMessage(p *parent) string {
 		notes = append(notes, "spec.useDefaultGateways isn't supported: only parentRefs count")
 	}
 	notes = append(notes, p.lost...)
+	notes = append(notes, r.notes[:min(len(r.notes), maxNamed)]...)
 	if len(notes) == 0 {
 		return "the route is accepted"
 	}
