@@ -33,6 +33,7 @@ func (g *graph) matches(specs []gatewayv1.GRPCRouteMatch, rule int) (out []model
 			continue
 		}
 		out[i].Headers = make([]model.ValueMatch, 0, len(specs[i].Headers))
+		size := patternBytes(path.ServiceRegex) + patternBytes(path.MethodRegex)
 		for j := range specs[i].Headers {
 			// Of equivalent names only the first counts (R10).
 			if slices.ContainsFunc(specs[i].Headers[:j], func(before gatewayv1.GRPCHeaderMatch) bool {
@@ -45,6 +46,11 @@ func (g *graph) matches(specs []gatewayv1.GRPCRouteMatch, rule int) (out []model
 				return nil, unsupported(fmt.Sprintf("%s.headers[%d]", field(), j), err), fatal
 			}
 			out[i].Headers = append(out[i].Headers, h)
+			size += model.EscapedLen(h.Value) + patternBytes(h.Regex)
+			if limit := g.caps.Limits.Match; limit > 0 && size > limit {
+				return nil, unsupported(field()+".headers", fmt.Errorf(": too much for %s: %d bytes in one match once they are escaped, and %d is the most",
+					g.caps.Proxy, size, limit)), false
+			}
 		}
 	}
 	return out, nil, false
@@ -191,6 +197,14 @@ func (g *graph) fits(n int) error {
 		return fmt.Errorf("too long for %s: %d bytes once it is escaped, and %d is the most", g.caps.Proxy, n, limit)
 	}
 	return nil
+}
+
+// patternBytes is how long an expression gets in the worst case; nil is none.
+func patternBytes(p *pattern.Pattern) int {
+	if p == nil {
+		return 0
+	}
+	return model.EscapedLen(p.PCRE())
 }
 
 // clip shortens a text that a message shows.

@@ -15,6 +15,8 @@ var oldest = model.Version{Major: 2, Minor: 6}
 var limits = model.Limits{
 	// A line of a map file has room for 16 kB, and one rule's values share it.
 	MatchValue: 4060,
+	// All of them stand in one line of a map, which has room for 16,000 bytes.
+	Match: 14000,
 	// Neither quotes nor "|", which keys of maps have between their parts.
 	MatchHeaderName:  "!#$%&*+-.^_`~",
 	AddHeaderName:    model.TokenCharacters,

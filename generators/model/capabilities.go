@@ -52,6 +52,8 @@ type Limits struct {
 	// MatchValue is the most bytes that a value to match, or the text of a regular expression, may have
 	// once it is escaped: see EscapedLen.
 	MatchValue int `json:"matchValue,omitempty"`
+	// Match is the most bytes that the values and patterns of one match may have together, escaped likewise.
+	Match int `json:"match,omitempty"`
 	// HeaderValue is the most bytes of a value that a filter sets, escaped likewise.
 	HeaderValue int `json:"headerValue,omitempty"`
 	// HeaderName is the most bytes of the name of a header that a filter changes.
