@@ -1,0 +1,8 @@
+// Package hostile tries to break the pipeline: random manifests that the CRDs accept, with values made to get out of
+// the place where a proxy's configuration has them. Whatever comes, the proxy takes the configuration without a
+// word, what isn't served is named in a status, and the order of the input makes no difference (R31, R32).
+//
+//	go test ./test/hostile -hostile.seeds 2000 -hostile.first 5000
+//
+// tries more of them. A failure prints the smallest manifests that still fail. It may import everything.
+package hostile
