@@ -190,9 +190,36 @@ func (a *Applier) replace(ctx context.Context, job Job, next Configuration) (mod
 		_, err = a.Store.Stage(next.Generation, next.Files)
 	}
 	if err == nil {
+		err = a.step(ctx, job, next)
+	}
+	if err == nil {
 		err = a.reload(ctx, next)
 	}
 	return next.Model, err
+}
+
+// step lets the proxy learn first what it has to know before it can serve next.
+func (a *Applier) step(ctx context.Context, job Job, next Configuration) error {
+	s, ok := a.Proxy.(Stepper)
+	if !ok || a.live == nil {
+		return nil
+	}
+	m, needed := s.Step(a.live.Model, next.Model)
+	if !needed {
+		return nil
+	}
+	between, err := a.render(job, m)
+	if err != nil {
+		return err
+	}
+	if _, err = a.Store.Stage(between.Generation, between.Files); err == nil {
+		err = a.reload(ctx, between)
+	}
+	if err == nil {
+		// It may have been pruned meanwhile.
+		_, err = a.Store.Stage(next.Generation, next.Files)
+	}
+	return err
 }
 
 func (a *Applier) render(job Job, m model.Gateways) (Configuration, error) {

@@ -71,6 +71,14 @@ type Preparer interface {
 	Prepare(next Configuration)
 }
 
+// Stepper is implemented by a Proxy that has to know a part of a configuration for a moment before the rest can
+// use it, and that learns it by a reload of its own.
+type Stepper interface {
+	// Step returns what to serve between old and next, and whether that is needed. All calls get the same
+	// answers by it as by old.
+	Step(old, next model.Gateways) (between model.Gateways, needed bool)
+}
+
 // Pacer is implemented by a Proxy whose reloads cost more the closer they follow each other.
 type Pacer interface {
 	// Pace is how long the next reload should wait: 0 for not at all. It is asked again after that time, and

@@ -36,6 +36,8 @@ type book struct {
 type entry struct {
 	// list is nil while it isn't known: nobody is answered then, and nginx keeps what it has.
 	list *list
+	// told says that somebody was answered.
+	told bool
 	// current is false for a cluster that isn't in the model any more.
 	current bool
 	clients map[netip.AddrPort]*client
@@ -62,6 +64,16 @@ type knownTarget struct {
 	expires time.Time
 }
 
+// told notes that somebody is told the addresses of one kind, and says whether that is the first time.
+func (t *knownTarget) told(v4 bool) (first bool) {
+	known := &t.v6
+	if v4 {
+		known = &t.v4
+	}
+	first, *known = !*known, true
+	return first
+}
+
 // srv is a question for SRV records.
 type srv struct {
 	from netip.AddrPort
@@ -74,6 +86,8 @@ type srv struct {
 type answer struct {
 	srv
 	list *list
+	// first says that nobody was told anything of this name before.
+	first bool
 }
 
 // wait is a question that is held.
@@ -181,7 +195,9 @@ func (b *book) tell(now time.Time, e *entry, c *client, q srv) answer {
 		c.signature, c.proven = e.list.signature, false
 	}
 	c.answered, c.id = now, q.id
-	return answer{q, e.list}
+	first := !e.told
+	e.told = true
+	return answer{q, e.list, first}
 }
 
 func (b *book) release(now time.Time, e *entry, c *client) answer {

@@ -78,7 +78,7 @@ func FuzzQuestion(f *testing.F) {
 		s := &Server{book: newBook(func() time.Duration { return 0 })}
 		now := time.Unix(0, 0)
 		s.book.set(now, map[string]*list{name: l})
-		if m := s.lookUp(q); m != nil {
+		if m, _ := s.lookUp(q); m != nil {
 			if _, err := packed(m); err != nil || m.Id != q.Id || !m.Response {
 				t.Errorf("%v\n%s", err, m)
 			}

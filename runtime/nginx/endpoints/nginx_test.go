@@ -3,6 +3,8 @@ package endpoints_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -239,5 +241,53 @@ func TestReloads(t *testing.T) {
 			l.barrier()
 		}
 		t.Logf("10 reloads with other endpoints: %d calls", l.end())
+	})
+}
+
+// TestNewServices: a route to a Service that nginx has never seen goes from UNIMPLEMENTED to OK with nothing between,
+// however many Services there are, and whenever the client has connected.
+func TestNewServices(t *testing.T) {
+	each(t, func(s *stand) {
+		_, e := s.backend()
+		services := make([][]model.Endpoint, 300)
+		for i := range services {
+			services[i] = []model.Endpoint{e}
+		}
+		s.apply(s.config(services...), apply.Reloaded)
+		var calls atomic.Int64
+		for range 10 {
+			path := fmt.Sprintf("/s%d/M", len(services))
+			done := make(chan struct{})
+			var callers sync.WaitGroup
+			for i := range 8 {
+				callers.Go(func() {
+					for {
+						client, end := s.clients[i], func() {}
+						if i%2 == 1 {
+							client = harness.NewClient(s)
+							end = client.Close
+						}
+						r := client.Do(s.call(path))
+						end()
+						calls.Add(1)
+						if r.Code != codes.OK && r.Code != codes.Unimplemented {
+							t.Errorf("%s: %s %s", path, r.Code, r.Message)
+						}
+						select {
+						case <-done:
+							return
+						default:
+						}
+					}
+				})
+			}
+			services = append(services, []model.Endpoint{e})
+			out := s.apply(s.config(services...), apply.Reloaded)
+			s.until(path, func(r harness.Reply) bool { return r.Code == codes.OK })
+			close(done)
+			callers.Wait()
+			t.Logf("applied in %v", out.Took)
+		}
+		t.Logf("10 new Services beside 300: %d calls", calls.Load())
 	})
 }

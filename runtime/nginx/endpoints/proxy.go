@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -86,6 +87,26 @@ func (p *Proxy) Reload(ctx context.Context, dir, generation string) error {
 		}
 	}
 	return nil
+}
+
+// Step lets nginx learn the endpoints of new clusters before the first call is sent to them: a reload brings their
+// upstreams, empty, and only when they are filled another one brings the routes.
+func (p *Proxy) Step(old, next model.Gateways) (between model.Gateways, needed bool) {
+	known := make(map[string]bool, len(next.Clusters))
+	for _, c := range next.Clusters {
+		known[c.Name] = true
+	}
+	clusters := slices.Clone(next.Clusters)
+	for _, c := range old.Clusters {
+		if !known[c.Name] {
+			clusters = append(clusters, c)
+		}
+	}
+	if len(clusters) == len(old.Clusters) {
+		return model.Gateways{}, false
+	}
+	slices.SortFunc(clusters, func(a, b model.Cluster) int { return strings.Compare(a.Name, b.Name) })
+	return model.Gateways{Gateways: old.Gateways, KeyPairs: old.KeyPairs, Clusters: clusters}, true
 }
 
 // Update tells nginx the endpoints that have changed and returns when it has learnt them. They change also when
@@ -183,4 +204,5 @@ var (
 	_ apply.Updater  = (*Proxy)(nil)
 	_ apply.Preparer = (*Proxy)(nil)
 	_ apply.Pacer    = (*Proxy)(nil)
+	_ apply.Stepper  = (*Proxy)(nil)
 )

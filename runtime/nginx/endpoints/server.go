@@ -45,7 +45,8 @@ func Listen(address netip.AddrPort, log *slog.Logger) (*Server, error) {
 		changed: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	s.tcp = &dns.Server{Listener: listener, Handler: dns.HandlerFunc(s.serveTCP)}
-	s.sender = newSender(s.write)
+	own := udp.LocalAddr().(*net.UDPAddr).AddrPort()
+	s.sender = newSender(s.write, func() (int, bool) { return unread(netip.AddrPortFrom(own.Addr().Unmap(), own.Port())) })
 	s.running.Go(s.serveUDP)
 	s.running.Go(func() { s.sender.run(s.closed) })
 	s.running.Go(s.keepTime)
@@ -202,7 +203,6 @@ func (s *Server) serveUDP() {
 			s.log.Debug("read a question for endpoints", "error", err)
 			continue
 		}
-		s.sender.asked.Store(time.Now().UnixNano())
 		if q, ok := parse(buffer[:n]); ok {
 			s.answerUDP(q, from)
 		}
@@ -213,8 +213,8 @@ func (s *Server) serveUDP() {
 func (s *Server) answerUDP(q *dns.Msg, from netip.AddrPort) {
 	name := q.Question[0].Name
 	if q.Question[0].Qtype != dns.TypeSRV {
-		if m := s.lookUp(q); m != nil {
-			s.queue(m, from)
+		if m, first := s.lookUp(q); m != nil {
+			s.queue(m, from, first)
 		}
 		return
 	}
@@ -236,49 +236,49 @@ func (s *Server) serveTCP(w dns.ResponseWriter, q *dns.Msg) {
 	if !valid(q) {
 		return
 	}
-	if m := s.lookUp(q); m != nil {
+	if m, _ := s.lookUp(q); m != nil {
 		if err := w.WriteMsg(m); err != nil {
 			s.log.Debug("answer nginx by TCP", "error", err)
 		}
 	}
 }
 
-// lookUp answers what doesn't wait; nil for silence.
-func (s *Server) lookUp(q *dns.Msg) *dns.Msg {
+// lookUp answers what doesn't wait; nil for silence. first says that nobody was told before.
+func (s *Server) lookUp(q *dns.Msg) (m *dns.Msg, first bool) {
 	name, kind := q.Question[0].Name, q.Question[0].Qtype
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch kind {
 	case dns.TypeSRV:
 		if e := s.book.names[key(name)]; e != nil && e.list != nil {
-			return services(q.Id, name, e.list)
+			return services(q.Id, name, e.list), false
 		}
-		return nil
+		return nil, false
 	case dns.TypeA, dns.TypeAAAA:
 		if t := s.book.targets[key(name)]; t != nil {
-			t.v4 = t.v4 || kind == dns.TypeA
-			t.v6 = t.v6 || kind == dns.TypeAAAA
-			return addresses(q.Id, name, kind, t.target)
+			return addresses(q.Id, name, kind, t.target), t.told(kind == dns.TypeA)
 		}
 	}
-	return failure(q)
+	return failure(q), false
 }
 
 // send sends lists to those who asked for them.
 func (s *Server) send(out []answer) {
 	for _, a := range out {
-		s.queue(services(a.id, a.name, a.list), a.from)
+		s.queue(services(a.id, a.name, a.list), a.from, a.first)
 	}
 }
 
-func (s *Server) queue(m *dns.Msg, to netip.AddrPort) {
+// queue lets a message be sent. What nobody was told before is urgent: after a reload nginx asks for everything,
+// but only of what is new it knows nothing.
+func (s *Server) queue(m *dns.Msg, to netip.AddrPort, urgent bool) {
 	data, err := packed(m)
 	if err != nil {
 		// The question was one, so its name can be packed; what isn't answered is asked again.
 		s.log.Debug("answer nginx", "name", m.Question[0].Name, "error", err)
 		return
 	}
-	s.sender.add(data, to)
+	s.sender.add(data, to, urgent)
 }
 
 func (s *Server) write(data []byte, to netip.AddrPort) {
