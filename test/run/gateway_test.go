@@ -276,7 +276,7 @@ func (g *gateway) status(texts ...string) {
 		_, body, err := g.get("/status")
 		for _, text := range texts {
 			if err == nil && !strings.Contains(body, text) {
-				err = errors.New("it says:\n" + body)
+				err = errors.New("it says:\n" + body[:min(len(body), 3000)])
 			}
 		}
 		return err
