@@ -120,16 +120,22 @@ type Sizes struct {
 }
 
 // sizes works them out. A bucket holds a pointer, a length and a name, rounded up; nginx wants it to hold the
-// longest at least. A large maximum makes nginx begin with many buckets, so that it neither tries long nor
-// gets full ones.
+// longest at least. With a maximum over 10,000 nginx begins with as many buckets, unless that is at least 100
+// times the entries: then it looks for the fewest that fit, and calls cost less, for the hash is small, and
+// what nginx frees after loading leaves room that a call's buffers are taken from without a page fault. Large
+// buckets make it find that number soon.
 func (bs *blocks) sizes(serverNames, longestServerName int) Sizes {
 	most := 0
 	for _, b := range bs.list {
 		most = max(most, b.entries)
 	}
+	mapMax, mapBucket := power(2*most, 2048), 256
+	if mapMax > 10000 {
+		mapMax, mapBucket = power(100*most, mapMax), 1024
+	}
 	return Sizes{
-		MapMax:          power(2*most, 2048),
-		MapBucket:       power(bs.longest+32, 256),
+		MapMax:          mapMax,
+		MapBucket:       power(bs.longest+32, mapBucket),
 		VariablesMax:    power(2*len(bs.list), 2048),
 		VariablesBucket: 128,
 		NamesMax:        power(2*serverNames, 1024),
