@@ -104,7 +104,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	}
 	view := &View{
 		Generation: generationMark, Version: c.Version, Full: g.options.Layout != generators.LayoutInclude, Folder: folder,
-		Observe: observed(c.Version), Reuse: "safe", Balance: "random(2)", Sections: ts.sections.list(),
+		Observe: observed(c.Version), Reuse: "safe", Balance: "leastconn", Sections: ts.sections.list(),
 	}
 	for _, f := range failures {
 		view.Errors = append(view.Errors, f.status)
