@@ -1,7 +1,8 @@
 // Command bench measures gatewright and the configurations that it renders, and prints tables:
 //
-//	go run ./test/bench            all of it, some minutes
-//	go run ./test/bench -calls 0   without the proxies' CPU a call
+//	go run ./test/bench                     all of it, half an hour
+//	go run ./test/bench -only calls         one part: render, generate, calls, balance or changes
+//	go run ./test/bench -templates DIR      more configurations beside the rendered one, by other templates
 //
 // Everything is compared within one run, for no two machines, and no two hours of one, are alike. It is test
 // support: it may import everything.
@@ -20,32 +21,86 @@ import (
 // sizes are the numbers of rules that are measured.
 var sizes = []int{10, 1000, 10000}
 
+// settings are what the flags say.
+type settings struct {
+	calls, rounds   int
+	templates       string
+	rules, services int
+	proxies, parts  string
+}
+
 func main() {
-	calls := flag.Int("calls", 20000, "calls of one round of the CPU measurement; 0 leaves it out")
-	rounds := flag.Int("rounds", 5, "rounds of each configuration, taken in turns")
-	only := flag.String("proxy", "", "measure only proxies whose name, such as nginx-1.26.3, has this in it")
+	var s settings
+	flag.IntVar(&s.calls, "calls", 1000, "calls of one round to one configuration")
+	flag.IntVar(&s.rounds, "rounds", 25, "rounds, in each of which all configurations take turns")
+	flag.IntVar(&s.rules, "rules", 0, "measure calls with this number of rules only; 0 for all")
+	flag.IntVar(&s.services, "services", 0, "measure calls with this number of Services only; 0 for all")
+	flag.StringVar(&s.templates, "templates", "", "folders of templates, with commas between, to render more configurations with, as --templates takes one")
+	flag.StringVar(&s.proxies, "proxy", "", "measure only proxies whose name, such as nginx-1.26.3, has this in it")
+	flag.StringVar(&s.parts, "only", "render,generate,calls,balance,changes", "the parts to measure")
 	flag.Parse()
 
 	t := &program{}
 	scope := harness.NewScope(t)
 	t.scope = scope
-	fmt.Printf("%d CPUs, %s, %s/%s\n", runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Printf("%d CPUs, %s, %s/%s, load %s\n", runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, load(t))
 	var proxies []harness.Proxy
 	for _, p := range harness.Proxies(scope) {
-		if strings.Contains(p.String(), *only) {
+		if strings.Contains(p.String(), s.proxies) {
 			proxies = append(proxies, p)
 		}
 	}
 	if len(proxies) == 0 {
-		t.Fatalf("no proxy has %q in its name", *only)
+		t.Fatalf("no proxy has %q in its name", s.proxies)
 	}
-	measureRender(scope, proxies[0])
-	measureGenerate(scope, proxies[0])
-	measureProxies(scope, proxies, *calls, *rounds)
+	parts := map[string]func(){
+		"render":   func() { measureRender(scope, newest(proxies)) },
+		"generate": func() { measureGenerate(scope, newest(proxies)) },
+		"calls":    func() { measureProxies(scope, proxies, s) },
+		"balance":  func() { measureBalance(scope, newest(proxies), s) },
+		"changes":  func() { measureChanges(scope, proxies) },
+	}
+	for part := range strings.SplitSeq(s.parts, ",") {
+		measure := parts[part]
+		if measure == nil {
+			t.Fatalf("-only %s: there is no such part; use render, generate, calls, balance or changes", part)
+		}
+		measure()
+	}
+	fmt.Printf("\nload %s\n", load(t))
 	scope.End()
 	if t.failed {
 		os.Exit(1)
 	}
+}
+
+// newest are the newest version of each proxy: what gatewright itself costs hangs little on the version.
+func newest(proxies []harness.Proxy) []harness.Proxy {
+	var out []harness.Proxy
+	for _, p := range proxies {
+		known := false
+		for i := range out {
+			if out[i].Name == p.Name {
+				known = true
+				if out[i].Capabilities.Version.Compare(p.Capabilities.Version) < 0 {
+					out[i] = p
+				}
+			}
+		}
+		if !known {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// load is how busy the machine has been in the last 1, 5 and 15 minutes.
+func load(t harness.T) string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		t.Fatalf("the machine's load: %v", err)
+	}
+	return strings.Join(strings.Fields(string(text))[:3], " ")
 }
 
 // program is the harness's view of this program.

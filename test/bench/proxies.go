@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -13,183 +14,131 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/test/harness"
 )
 
-// handwritten is the least that a person would write to pass gRPC calls on: one location, one upstream, and
-// the settings that a comparison needs.
-const handwritten = `worker_processes auto;
-pid %[1]s/nginx.pid;
-error_log stderr;
-events { worker_connections 4096; }
-http {
-  access_log off;
-  client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/fastcgi; scgi_temp_path %[1]s/scgi; uwsgi_temp_path %[1]s/uwsgi;
-  keepalive_requests 1000000000; client_max_body_size 0;
-  upstream backend { server %[3]s; keepalive 64; keepalive_requests 1000000000; }
-  server {
-    %[2]s
-    location / { grpc_pass grpc://backend; grpc_set_header Host $http_host; }
-  }
-}
-`
-
 // workloads are what the proxies are measured with. The number of Services tells what routing costs from what
-// many upstreams cost.
-var workloads = []struct{ rules, services int }{{10, 1}, {1000, 1}, {10000, 1}, {10000, 100}}
+// many backends cost.
+var workloads = []struct{ rules, services int }{{10, 1}, {1000, 1}, {10000, 1}, {10, 10}, {1000, 1000}, {10000, 1000}}
 
 // contender is a running proxy.
 type contender struct {
+	name    string
 	process *harness.Process
 	client  *harness.Client
 	address string
-}
-
-// contest is a rendered configuration against the hand-written one, with the same calls to both: what of a
-// call isn't routing, such as decoding headers that differ from call to call, then costs both the same.
-type contest struct {
-	name             string
-	rendered, byHand contender
-	calls            []harness.Call
 	// check is how long the proxy's own check takes.
 	check time.Duration
-	// renderedCPU and byHandCPU are the workers' time a call, of each round.
-	renderedCPU, byHandCPU []time.Duration
+	// spent is what a call cost in each round.
+	spent []cost
 }
 
-// measureProxies measures what the rendered configurations cost the proxies.
-func measureProxies(t *harness.Scope, proxies []harness.Proxy, calls, rounds int) {
-	cost := [][]string{{"proxy", "rules on Services", "check", "worker RSS", "hand-written"}}
-	cpu := [][]string{{"proxy", "rules on Services", "CPU a call", "hand-written", "ratio", "ratio of the rounds"}}
+// contest is several configurations for the same backends and the same calls: what of a call isn't routing,
+// such as decoding headers that differ from call to call, then costs all the same. The first is by hand.
+type contest struct {
+	name       string
+	contenders []*contender
+	calls      []harness.Call
+}
+
+// measureProxies measures what the configurations cost the proxies.
+func measureProxies(t *harness.Scope, proxies []harness.Proxy, s settings) {
+	held := [][]string{{"proxy", "rules on Services", "configuration", "check", "worker's memory"}}
+	spent := [][]string{{"proxy", "rules on Services", "configuration", "CPU a call", "by hand", "ratio", "middle half of ratios", "page faults a call", "by hand"}}
 	for _, p := range proxies {
 		scope := harness.NewScope(t)
 		backends := harness.NewBackends(scope)
-		hand := byHand(scope, p, backends)
 		var all []*contest
 		for _, w := range workloads {
-			all = append(all, newContest(scope, p, backends, hand, w.rules, w.services))
+			if (s.rules == 0 || s.rules == w.rules) && (s.services == 0 || s.services == w.services) {
+				all = append(all, newContest(scope, p, backends, w.rules, w.services, s.templates))
+			}
+		}
+		for range s.rounds {
+			for _, c := range all {
+				c.round(scope, s.calls)
+			}
 		}
 		for _, c := range all {
-			// Workers answer, and have touched their memory.
-			c.round(scope, c.rendered, 1000)
-			c.round(scope, c.byHand, 1000)
-			cost = append(cost, []string{
-				p.String(), c.name, milliseconds(c.check), megabytes(workerRSS(scope, c.rendered.process)), megabytes(workerRSS(scope, hand.process)),
-			})
-		}
-		if calls > 0 {
-			measureCPU(scope, all, calls, rounds)
-			for _, c := range all {
-				cpu = append(cpu, append([]string{p.String()}, c.row()...))
+			for _, at := range c.contenders {
+				held = append(held, []string{p.String(), c.name, at.name, milliseconds(at.check), megabytes(workerRSS(scope, at.process))})
+			}
+			for _, at := range c.contenders[1:] {
+				spent = append(spent, append([]string{p.String(), c.name, at.name}, compare(at.spent, c.contenders[0].spent)...))
 			}
 		}
 		scope.End()
 	}
-	table("What a configuration costs the proxy", cost)
-	if calls > 0 {
-		table("CPU of the workers a call", cpu)
-	}
+	table("What a configuration costs the proxy", held)
+	table("CPU of the workers a call", spent)
 }
 
-func newContest(t harness.T, p harness.Proxy, backends *harness.Backends, hand contender, rules, services int) *contest {
-	served := harness.Serve(t, p, harness.Load(t, "", workload(rules, services)), harness.Options{Backends: backends})
+func newContest(t harness.T, p harness.Proxy, backends *harness.Backends, rules, services int, templates string) *contest {
+	snapshot := harness.Load(t, "", workload(rules, services))
+	served := harness.Serve(t, p, snapshot, harness.Options{Backends: backends})
 	listener := served.Call("bench/gw/http")
-	c := &contest{
-		name: fmt.Sprintf("%d on %d", rules, services), check: checkTime(t, served),
-		rendered: contender{served.Process, served.Client, listener.Address}, byHand: hand,
+	c := &contest{name: fmt.Sprintf("%d on %d", rules, services)}
+
+	var at []backendAt
+	for i := range services {
+		name := backend(i, services)
+		at = append(at, backendAt{name, backends.Address("bench/"+name, 0) + ":50051"})
+	}
+	var paths []path
+	for i := range rules {
+		_, text, _ := target(i/rulesOfRoute, i%rulesOfRoute)
+		paths = append(paths, path{text, i % services})
+	}
+	c.contenders = append(c.contenders, startHand(t, p, "by hand", byHand, at, paths),
+		&contender{name: "rendered", process: served.Process, client: served.Client, address: listener.Address, check: checkTime(t, p, served.Dir)})
+	if p.Name == "haproxy" && services > 1 {
+		c.contenders = append(c.contenders, startHand(t, p, "a line a rule", linear, at, paths))
+	}
+	for dir := range strings.FieldsFuncSeq(templates, func(r rune) bool { return r == ',' }) {
+		other := harness.Serve(t, p, snapshot, harness.Options{Backends: backends, Generator: generators.Options{Templates: os.DirFS(dir)}})
+		c.contenders = append(c.contenders, &contender{
+			name: filepath.Base(dir), process: other.Process, client: other.Client, address: other.Call("bench/gw/http").Address, check: checkTime(t, p, other.Dir),
+		})
 	}
 	for range 2000 {
 		call := listener
-		call.Authority, call.Path, call.Metadata = target(rand.IntN(rules/rulesOfRoute), rand.IntN(rulesOfRoute))
+		i := rand.IntN(rules)
+		call.Authority, call.Path, call.Metadata = target(i/rulesOfRoute, i%rulesOfRoute)
 		c.calls = append(c.calls, call)
 	}
+	for _, at := range c.contenders {
+		// Workers answer, have touched their memory, and have a connection to every backend.
+		c.make(t, at, 2*len(c.calls))
+	}
 	return c
 }
 
-// row is the contest's part of the table of CPU times.
-func (c *contest) row() []string {
-	var ratios []float64
-	for i := range c.renderedCPU {
-		ratios = append(ratios, float64(c.renderedCPU[i])/float64(c.byHandCPU[i]))
-	}
-	slices.Sort(ratios)
-	return []string{
-		c.name, microseconds(median(c.renderedCPU)), microseconds(median(c.byHandCPU)),
-		fmt.Sprintf("%.2f", float64(median(c.renderedCPU))/float64(median(c.byHandCPU))),
-		fmt.Sprintf("%.2f to %.2f", ratios[0], ratios[len(ratios)-1]),
-	}
-}
-
-// byHand starts nginx on the hand-written configuration.
-func byHand(t harness.T, p harness.Proxy, backends *harness.Backends) contender {
-	dir, address := harness.TempDir(t), harness.Address(t)+":8080"
-	endpoint := backends.Address("bench/by-hand", 0)
-	backends.Listen("bench/by-hand:50051", endpoint, 50051)
-	listen := "listen " + address + " http2;"
-	if p.Capabilities.Version.AtLeast(1, 25, 1) {
-		listen = "listen " + address + "; http2 on;"
-	}
-	config := filepath.Join(dir, p.ConfigFile)
-	if err := os.WriteFile(config, fmt.Appendf(nil, handwritten, dir, listen, endpoint+":50051"), 0o644); err != nil {
-		t.Fatalf("%v", err)
-	}
-	c := contender{harness.Start(t, p.Binary, p.Run(dir)...), harness.NewClient(t), address}
-	c.process.WaitListening(address)
-	return c
-}
-
-func workers(t harness.T, p *harness.Process) []int {
-	ids := p.Children()
-	if len(ids) == 0 {
-		t.Fatalf("the proxy has no workers")
-	}
-	return ids
-}
-
-func workerRSS(t harness.T, p *harness.Process) int64 {
-	return procStatus(t, workers(t, p)[0], "VmRSS")
-}
-
-func checkTime(t harness.T, s *harness.Served) time.Duration {
-	var all []time.Duration
-	for range 5 {
-		start := time.Now()
-		if out, err := s.Check(); err != nil {
-			t.Fatalf("%s refuses its configuration: %v\n%s", s, err, out)
-		}
-		all = append(all, time.Since(start))
-	}
-	return median(all)
-}
-
-// measureCPU makes rounds of calls to all in turns, so that a change of the machine's mood meets all of them.
-func measureCPU(t harness.T, all []*contest, calls, rounds int) {
-	for range rounds {
-		for _, c := range all {
-			c.renderedCPU = append(c.renderedCPU, c.timed(t, c.rendered, calls))
-			c.byHandCPU = append(c.byHandCPU, c.timed(t, c.byHand, calls))
-		}
+// round makes calls to all contenders in turns, in an order that changes from round to round, so that a change
+// of the machine's mood meets all of them.
+func (c *contest) round(t harness.T, calls int) {
+	order := slices.Clone(c.contenders)
+	rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+	for _, at := range order {
+		c.make(t, at, 50) // Its connections and code are in the caches again.
+		before := spentBy(t, at.process)
+		c.make(t, at, calls)
+		at.spent = append(at.spent, spentBy(t, at.process).since(before, calls))
 	}
 }
 
-// timed is the workers' time a call in a round.
-func (c *contest) timed(t harness.T, at contender, calls int) time.Duration {
-	c.round(t, at, calls/10) // Connections are made, caches are warm.
-	before := workerTime(t, at.process)
-	c.round(t, at, calls)
-	return (workerTime(t, at.process) - before) / time.Duration(calls)
-}
-
-func (c *contest) round(t harness.T, at contender, calls int) {
+// make makes calls to one contender, several at a time.
+func (c *contest) make(t harness.T, at *contender, calls int) {
 	const callers = 16
+	start := rand.IntN(len(c.calls))
 	var wait sync.WaitGroup
 	for caller := range callers {
 		wait.Go(func() {
 			for i := caller; i < calls; i += callers {
-				call := c.calls[i%len(c.calls)]
+				call := c.calls[(start+i)%len(c.calls)]
 				call.Address = at.address
 				if r := at.client.Do(call); r.Code != codes.OK {
-					t.Errorf("%s: %s%s: %s %s", c.name, call.Authority, call.Path, r.Code, r.Message)
+					t.Errorf("%s, %s: %s%s: %s %s", c.name, at.name, call.Authority, call.Path, r.Code, r.Message)
 					return
 				}
 			}
@@ -198,23 +147,31 @@ func (c *contest) round(t harness.T, at contender, calls int) {
 	wait.Wait()
 }
 
-// workerTime is the time that the workers have been on a CPU.
-func workerTime(t harness.T, p *harness.Process) time.Duration {
-	var sum time.Duration
-	for _, id := range workers(t, p) {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", id))
-		if err != nil {
-			t.Fatalf("time of worker %d: %v", id, err)
-		}
-		ns, err := strconv.ParseInt(strings.Fields(string(text))[0], 10, 64)
-		if err != nil {
-			t.Fatalf("time of worker %d: %v", id, err)
-		}
-		sum += time.Duration(ns)
+// compare is a contender's part of the table: medians of all rounds, and the ratio to the hand-written
+// configuration in the same round, for neighbours in time are alike.
+func compare(these, byHand []cost) []string {
+	var ratios []float64
+	for i := range these {
+		ratios = append(ratios, these[i].cpu/byHand[i].cpu)
 	}
-	return sum
+	slices.Sort(ratios)
+	quarter := len(ratios) / 4
+	return []string{
+		microseconds(middle(these, cost.time)), microseconds(middle(byHand, cost.time)),
+		fmt.Sprintf("%.2f", ratios[len(ratios)/2]), fmt.Sprintf("%.2f to %.2f", ratios[quarter], ratios[len(ratios)-1-quarter]),
+		strconv.FormatFloat(middle(these, cost.pages), 'f', 2, 64), strconv.FormatFloat(middle(byHand, cost.pages), 'f', 2, 64),
+	}
 }
 
-func microseconds(d time.Duration) string {
-	return fmt.Sprintf("%.1f µs", float64(d.Nanoseconds())/1000)
+// checkTime is how long the proxy's own check of a folder takes.
+func checkTime(t harness.T, p harness.Proxy, dir string) time.Duration {
+	var all []time.Duration
+	for range 5 {
+		start := time.Now()
+		if out, err := exec.Command(p.Binary, p.Check(dir)...).CombinedOutput(); err != nil {
+			t.Fatalf("%s refuses the configuration in %s: %v\n%s", p, dir, err, out)
+		}
+		all = append(all, time.Since(start))
+	}
+	return median(all)
 }

@@ -22,8 +22,15 @@ import (
 const repeats = 9
 
 // measureRender times translate and render, from a snapshot in memory to the files' bytes.
-func measureRender(t harness.T, p harness.Proxy) {
-	rows := [][]string{{"rules", "translate", "render", "both", "a rule", "allocations", "allocated", "peak above before", "files"}}
+func measureRender(t harness.T, proxies []harness.Proxy) {
+	rows := [][]string{{"proxy", "rules", "translate", "render", "both", "a rule", "allocations", "allocated", "peak above before", "files"}}
+	for _, p := range proxies {
+		rows = append(rows, renderRows(t, p)...)
+	}
+	table("Translate and render", rows)
+}
+
+func renderRows(t harness.T, p harness.Proxy) (rows [][]string) {
 	for _, rules := range sizes {
 		snapshot := harness.Load(t, "", workload(rules, servicesOf(rules)), endpointSlices(servicesOf(rules)))
 		generator := p.Generator(generators.Options{})
@@ -54,13 +61,13 @@ func measureRender(t harness.T, p harness.Proxy) {
 		}
 		runtime.ReadMemStats(&after)
 		rows = append(rows, []string{
-			strconv.Itoa(rules), milliseconds(median(translating)), milliseconds(median(rendering)), milliseconds(median(both)),
+			p.String(), strconv.Itoa(rules), milliseconds(median(translating)), milliseconds(median(rendering)), milliseconds(median(both)),
 			fmt.Sprintf("%.1f µs", float64(median(both).Nanoseconds())/1000/float64(rules)),
 			strconv.FormatUint((after.Mallocs-before.Mallocs)/repeats, 10), megabytes(int64(after.TotalAlloc-before.TotalAlloc) / repeats),
 			megabytes(peak), megabytes(int64(size)),
 		})
 	}
-	table("Translate and render", rows)
+	return rows
 }
 
 // peakOf is by how much the process grew while the function ran, in bytes. Linux keeps the high mark, and
@@ -94,10 +101,17 @@ func procStatus(t harness.T, pid int, field string) int64 {
 
 // measureGenerate times the whole program: reading, checking against the schemas, translating, rendering and
 // writing.
-func measureGenerate(t harness.T, p harness.Proxy) {
-	dir := harness.TempDir(t)
+func measureGenerate(t harness.T, proxies []harness.Proxy) {
 	program := harness.Program(t)
-	rows := [][]string{{"rules", "input", "wall", "CPU", "peak RSS"}}
+	rows := [][]string{{"proxy", "rules", "input", "wall", "CPU", "peak RSS"}}
+	for _, p := range proxies {
+		rows = append(rows, generateRows(t, p, program)...)
+	}
+	table("The whole generate process", rows)
+}
+
+func generateRows(t harness.T, p harness.Proxy, program string) (rows [][]string) {
+	dir := harness.TempDir(t)
 	for _, rules := range sizes {
 		input := filepath.Join(dir, fmt.Sprintf("%d.yaml", rules))
 		text := workload(rules, servicesOf(rules)) + endpointSlices(servicesOf(rules))
@@ -121,10 +135,10 @@ func measureGenerate(t harness.T, p harness.Proxy) {
 			}
 		}
 		rows = append(rows, []string{
-			strconv.Itoa(rules), megabytes(int64(len(text))), milliseconds(median(wall)), milliseconds(median(cpu)), megabytes(peak),
+			p.String(), strconv.Itoa(rules), megabytes(int64(len(text))), milliseconds(median(wall)), milliseconds(median(cpu)), megabytes(peak),
 		})
 	}
-	table("The whole generate process", rows)
+	return rows
 }
 
 func median(all []time.Duration) time.Duration {

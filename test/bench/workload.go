@@ -13,7 +13,8 @@ const (
 	hosts = 100
 )
 
-// workload is a set of manifests of so many rules and Services: routes of ten rules each, on 100 hostnames.
+// workload is a set of manifests of so many rules and Services: routes of ten rules each, on 100 hostnames, and
+// the rules take the Services in turns.
 // Of ten rules seven name a service and a method; one of these has a header filter. One has a header
 // condition, one names a service only, and one a method; in every tenth route that one is a regular expression.
 func workload(rules, services int) string {
@@ -52,7 +53,7 @@ spec:
 	return out.String()
 }
 
-// services is how many Services a workload of so many rules has, unless a measurement says otherwise.
+// servicesOf is how many Services a workload of so many rules has, unless a measurement says otherwise.
 func servicesOf(rules int) int { return min(rules/rulesOfRoute, 100) }
 
 // endpointSlices are what the Services of a workload would have in a cluster.
@@ -96,7 +97,7 @@ func rule(i, j, services int) string {
 			match = fmt.Sprintf(`method: {type: RegularExpression, service: 'acme\..*', method: 'Regex%d'}`, i)
 		}
 	}
-	return fmt.Sprintf("  - matches: [{%s}]\n%s    backendRefs: [{name: %s, port: 50051}]\n", match, filter, backend(i, services))
+	return fmt.Sprintf("  - matches: [{%s}]\n%s    backendRefs: [{name: %s, port: 50051}]\n", match, filter, backend(i*rulesOfRoute+j, services))
 }
 
 // target is a call to the j-th rule of the i-th route: its authority, path and metadata.

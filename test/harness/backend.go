@@ -74,6 +74,7 @@ type Backends struct {
 	mu      sync.Mutex
 	names   map[string]string   // endpoint → name
 	address map[string][]string // Service → addresses
+	slow    map[string]time.Duration
 }
 
 // NewBackends starts a server that listens nowhere yet. It stops with the test.
@@ -120,6 +121,16 @@ func (b *Backends) Listen(name, address string, port int32) {
 	}()
 }
 
+// Slow makes every call that comes in at an address wait before its first answer.
+func (b *Backends) Slow(address string, by time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.slow == nil {
+		b.slow = map[string]time.Duration{}
+	}
+	b.slow[address] = by
+}
+
 // Stop ends the server: its ports refuse from now on.
 func (b *Backends) Stop() { b.server.Stop() }
 
@@ -127,6 +138,9 @@ func (b *Backends) handle(_ any, stream grpc.ServerStream) error {
 	md, _ := metadata.FromIncomingContext(stream.Context())
 	echo := b.echo(stream, md)
 	if err := sayFirst(stream, md); err != nil {
+		return err
+	}
+	if err := b.wait(stream, echo.Endpoint); err != nil {
 		return err
 	}
 	switch mode := first(md, AskMode); mode {
@@ -172,13 +186,30 @@ func sayFirst(stream grpc.ServerStream, md metadata.MD) error {
 		if err != nil {
 			return status.Errorf(codes.InvalidArgument, "%s: %v", AskDelay, err)
 		}
-		select {
-		case <-time.After(delay):
-		case <-stream.Context().Done():
-			return status.FromContextError(stream.Context().Err()).Err()
-		}
+		return pause(stream, delay)
 	}
 	return nil
+}
+
+// wait holds a call at a slow address.
+func (b *Backends) wait(stream grpc.ServerStream, endpoint string) error {
+	host, _, _ := net.SplitHostPort(endpoint) // "" is no slow address.
+	b.mu.Lock()
+	delay := b.slow[host]
+	b.mu.Unlock()
+	if delay == 0 {
+		return nil
+	}
+	return pause(stream, delay)
+}
+
+func pause(stream grpc.ServerStream, delay time.Duration) error {
+	select {
+	case <-time.After(delay):
+		return nil
+	case <-stream.Context().Done():
+		return status.FromContextError(stream.Context().Err()).Err()
+	}
 }
 
 func (e *Echo) each(stream grpc.ServerStream, md metadata.MD, same bool) error {
