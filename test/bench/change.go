@@ -45,8 +45,10 @@ func measureChanges(t harness.T, proxies []harness.Proxy) {
 					took = append(took, kind.change(i))
 				}
 				slices.Sort(took)
-				rows = append(rows, []string{p.String(), fmt.Sprint(n), kind.name,
-					took[len(took)/2].Round(100 * time.Microsecond).String(), took[len(took)*99/100].Round(100 * time.Microsecond).String()})
+				row := []string{p.String(), fmt.Sprint(n), kind.name,
+					took[len(took)/2].Round(100 * time.Microsecond).String(), took[len(took)*99/100].Round(100 * time.Microsecond).String()}
+				t.Logf("%s", strings.Join(row, ", "))
+				rows = append(rows, row)
 			}
 			scope.End()
 		}
