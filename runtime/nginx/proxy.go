@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -52,6 +52,8 @@ type Proxy struct {
 	child *process.Supervisor
 	// reloads keeps the reloads of a joined nginx apart.
 	reloads sync.Mutex
+	// reloaded is when the last reload was asked for, in nanoseconds since 1970.
+	reloaded atomic.Int64
 }
 
 // The names below the prefix.
@@ -176,7 +178,7 @@ func (p *Proxy) Pace() time.Duration {
 	switch {
 	case piles <= 0:
 		return 0
-	case time.Since(lastReload(serving)) > min(time.Duration(piles)*pacePile, paceMax):
+	case time.Since(time.Unix(0, p.reloaded.Load())) > min(time.Duration(piles)*pacePile, paceMax):
 		return 0
 	}
 	return paceStep
@@ -189,18 +191,6 @@ const (
 	paceMax   = 5 * time.Second
 	paceStep  = 50 * time.Millisecond
 )
-
-// lastReload is when the youngest worker was started.
-func lastReload(serving []int) time.Time {
-	var last time.Time
-	for _, pid := range serving {
-		// The folder of a process has the time of its start.
-		if info, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err == nil && info.ModTime().After(last) {
-			last = info.ModTime()
-		}
-	}
-	return last
-}
 
 // workers are the children of a master, those that drain apart from those that serve.
 func workers(master int) (draining, serving []int) {

@@ -71,6 +71,7 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	if p.child != nil {
 		said = p.child.Said().Size()
 	}
+	p.reloaded.Store(time.Now().UnixNano())
 	if err := process.Signal(master, unix.SIGHUP); err != nil {
 		return err
 	}
