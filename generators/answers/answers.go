@@ -16,14 +16,16 @@ var NoBackends = model.Status{Code: model.Unimplemented, Message: "the rule has 
 // What a proxy answers when it fails by itself, whichever rule the call is for. The codes are those that gRPC
 // gives to the HTTP statuses.
 var (
-	Unreadable = model.Status{Code: model.Internal, Message: "the proxy can't read the request"}
-	Denied     = model.Status{Code: 7, Message: "the proxy denies the request"}
-	Slow       = model.Status{Code: model.DeadlineExceeded, Message: "the request came too slowly"}
-	Large      = model.Status{Code: model.ResourceExhausted, Message: "the request is too large"}
-	Limited    = model.Status{Code: model.ResourceExhausted, Message: "too many requests"}
-	Failed     = model.Status{Code: model.Internal, Message: "the proxy failed; see its log"}
-	Unreached  = model.Status{Code: model.Unavailable, Message: "no endpoint took the call"}
-	TimedOut   = model.Status{Code: model.DeadlineExceeded, Message: "the endpoint took too long"}
+	Unreadable      = model.Status{Code: model.Internal, Message: "the proxy can't read the request"}
+	Unauthenticated = model.Status{Code: 16, Message: "the proxy asks for authentication"}
+	Denied          = model.Status{Code: 7, Message: "the proxy denies the request"}
+	Unserved        = model.Status{Code: model.Unimplemented, Message: "the proxy doesn't serve this path or method"}
+	Slow            = model.Status{Code: model.DeadlineExceeded, Message: "the request came too slowly"}
+	Large           = model.Status{Code: model.ResourceExhausted, Message: "the request is too large"}
+	Limited         = model.Status{Code: model.ResourceExhausted, Message: "too many requests"}
+	Failed          = model.Status{Code: model.Internal, Message: "the proxy failed; see its log"}
+	Unreached       = model.Status{Code: model.Unavailable, Message: "no endpoint took the call"}
+	TimedOut        = model.Status{Code: model.DeadlineExceeded, Message: "the endpoint took too long"}
 )
 
 // Of is the answer of a rule with the rule's name in front.
@@ -34,6 +36,32 @@ func Of(r *model.Rule, s model.Status) model.Status {
 // NoEndpoints answers for a cluster without endpoints (R16).
 func NoEndpoints(c *model.Cluster) model.Status {
 	return model.Status{Code: model.Unavailable, Message: Service(c) + " has no ready endpoints"}
+}
+
+// Failure is what a proxy answers when it fails by itself, as one of some HTTP statuses.
+type Failure struct {
+	// Name is for files and locations.
+	Name string
+	// Statuses are HTTP statuses, ascending.
+	Statuses []int
+	Answer   model.Status
+	// Message makes the message of a call whose rule and service are known; nil where that makes no difference.
+	Message func(rule, service string) string
+}
+
+// Failures are all HTTP statuses that a proxy may fail with. Only 421 stays as it is: it says that the connection
+// was the wrong one (R7).
+var Failures = []Failure{
+	{"unreadable", []int{400, 411, 412, 416}, Unreadable, nil},
+	{"unauthenticated", []int{401}, Unauthenticated, nil},
+	{"denied", []int{403}, Denied, nil},
+	{"unserved", []int{404, 405, 501}, Unserved, nil},
+	{"slow", []int{408}, Slow, nil},
+	{"large", []int{413, 414, 431}, Large, nil},
+	{"limited", []int{429}, Limited, nil},
+	{"failed", []int{500, 505, 507}, Failed, nil},
+	{"unreached", []int{502, 503}, Unreached, NotTaken},
+	{"late", []int{504}, TimedOut, TooLong},
 }
 
 // Service is a cluster as messages name it: "Service ns/name port 80".

@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gatewright/gatewright/generators"
@@ -16,18 +17,22 @@ type failure struct {
 	answer model.Status
 }
 
-// failures are the HTTP statuses that HAProxy answers with by itself. The codes are those that gRPC gives to
-// these statuses. 421 stays as it is: it says that the connection was the wrong one (R7).
-var failures = []failure{
-	{400, answers.Unreadable},
-	{403, answers.Denied},
-	{408, answers.Slow},
-	{413, answers.Large},
-	{429, answers.Limited},
-	{500, answers.Failed},
-	{502, answers.Unreached},
-	{503, answers.Unreached},
-	{504, answers.TimedOut},
+// ownStatuses are the HTTP statuses that HAProxy can answer with by itself, in all versions.
+var ownStatuses = []int{400, 401, 403, 404, 405, 408, 413, 429, 500, 501, 502, 503, 504}
+
+// failures are the answers of ownStatuses.
+var failures = failuresOf(ownStatuses)
+
+func failuresOf(statuses []int) []failure {
+	var list []failure
+	for _, status := range statuses {
+		for _, f := range answers.Failures {
+			if slices.Contains(f.Statuses, status) {
+				list = append(list, failure{status, f.Answer})
+			}
+		}
+	}
+	return list
 }
 
 // errorFiles are the answers as files: 200 with a gRPC status and no body.
