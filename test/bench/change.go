@@ -125,7 +125,9 @@ func (c *changing) until(service string, want func(harness.Reply) bool) time.Dur
 	var last harness.Reply
 	for time.Since(start) < time.Minute {
 		if last = c.client.Do(call); want(last) {
-			return time.Since(start)
+			took := time.Since(start)
+			c.settle(call, want)
+			return took
 		}
 		// A new connection each time: a worker of nginx that drains goes on answering on a busy one.
 		c.client.Close()
@@ -133,6 +135,17 @@ func (c *changing) until(service string, want func(harness.Reply) bool) time.Dur
 	}
 	c.t.Fatalf("%s: nothing came of a change; the last reply was %s %s", service, last.Code, strings.TrimSpace(last.Message))
 	return 0
+}
+
+// settle returns when no worker of before is left that answers: when many new connections in a row are answered
+// as they should.
+func (c *changing) settle(call harness.Call, want func(harness.Reply) bool) {
+	for good := 0; good < 100; good++ {
+		c.client.Close()
+		if !want(c.client.Do(call)) {
+			good = 0
+		}
+	}
 }
 
 func (c *changing) newRoute(i int) time.Duration {
