@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gatewright/gatewright/generators/answers"
 	"github.com/gatewright/gatewright/generators/model"
 )
 
@@ -38,9 +39,6 @@ type Part struct {
 	Value   int
 }
 
-// noRule is the answer when no rule matches (R13).
-const noRule = "no GRPCRoute rule matches"
-
 // newActions starts the maps that follow $gw_rule.
 func newActions(bs *blocks, clusters map[string]*Upstream) *actions {
 	a := &actions{blocks: bs, clusters: clusters, byKey: map[string]int{}, bySplit: map[string]string{}}
@@ -50,8 +48,8 @@ func newActions(bs *blocks, clusters map[string]*Upstream) *actions {
 	a.target = bs.add(Map{Comment: "The location that an action goes to,", Source: "$gw_action", Name: "gw_target", Default: "@gw_status"})
 	a.upstream = bs.add(Map{Comment: "its upstream,", Source: "$gw_action", Name: "gw_upstream"})
 	a.service = bs.add(Map{Comment: "whose endpoints these are,", Source: "$gw_action", Name: "gw_backend"})
-	a.status = bs.add(Map{Comment: "or the gRPC status that answers,", Source: "$gw_action", Name: "gw_status", Default: "12"})
-	a.why = bs.add(Map{Comment: "with its message.", Source: "$gw_action", Name: "gw_message", Default: `"` + noRule + `"`})
+	a.status = bs.add(Map{Comment: "or the gRPC status that answers,", Source: "$gw_action", Name: "gw_status", Default: strconv.Itoa(int(answers.NoRule.Code))})
+	a.why = bs.add(Map{Comment: "with its message.", Source: "$gw_action", Name: "gw_message", Default: `"` + answers.NoRule.Message + `"`})
 	a.route = bs.add(Map{Comment: "The names of the rules.", Source: "$gw_rule", Name: "gw_route"})
 	return a
 }
@@ -59,7 +57,7 @@ func newActions(bs *blocks, clusters map[string]*Upstream) *actions {
 // rule adds a rule under its index; source names it.
 func (a *actions) rule(index int, r *model.Rule, source string) error {
 	id := strconv.Itoa(index)
-	name, err := a.blocks.value(Message(source))
+	name, err := a.blocks.value(answers.Encode(source))
 	if err != nil {
 		return err
 	}
@@ -67,7 +65,7 @@ func (a *actions) rule(index int, r *model.Rule, source string) error {
 	if len(r.Backends) == 0 {
 		status := r.Status
 		if status == nil {
-			status = &model.Status{Code: model.Unimplemented, Message: "the rule has no backendRefs"}
+			status = &answers.NoBackends
 		}
 		n, err := a.statusAction(status)
 		a.action.entry(id, strconv.Itoa(n), source)
@@ -104,7 +102,7 @@ func (a *actions) backend(b *model.Backend) (int, error) {
 		return 0, fmt.Errorf("cluster %q isn't in the model", b.Cluster)
 	}
 	if !u.serves() {
-		return a.statusAction(&model.Status{Code: model.Unavailable, Message: u.Service + " has no ready endpoints"})
+		return a.statusAction(&u.Empty)
 	}
 	profile, err := a.profiles.of(b, a.blocks)
 	if err != nil {
@@ -114,7 +112,7 @@ func (a *actions) backend(b *model.Backend) (int, error) {
 	if known {
 		return n, nil
 	}
-	service, err := Value(Message(u.Service))
+	service, err := Value(answers.Encode(u.Service))
 	if err != nil {
 		return 0, err
 	}
@@ -131,7 +129,7 @@ func (a *actions) statusAction(s *model.Status) (int, error) {
 	if known {
 		return n, nil
 	}
-	token, err := a.blocks.pieces(": " + Message(s.Message))
+	token, err := a.blocks.pieces(": " + answers.Encode(s.Message))
 	if err != nil {
 		return 0, fmt.Errorf("the message %.60q: %w", s.Message, err)
 	}
@@ -213,8 +211,9 @@ func sharesOf(backends []model.Backend) []int {
 // Upstream is an upstream{} block.
 type Upstream struct {
 	Name string
-	// Service is for people: "Service ns/name port 80".
+	// Service is for people: "Service ns/name port 80". Empty answers where it has no endpoints.
 	Service string
+	Empty   model.Status
 	// Servers are "address:port".
 	Servers []string
 	// Resolve is the name that a resolver is asked for instead; "" when Servers are all.
@@ -232,7 +231,7 @@ func upstreams(clusters []model.Cluster, resolve bool) (map[string]*Upstream, []
 	for i := range clusters {
 		c := &clusters[i]
 		base := "gw_" + strings.Map(upstreamRune, c.Name)
-		u := &Upstream{Name: base, Service: fmt.Sprintf("Service %s/%s port %d", c.Namespace, c.Service, c.Port)}
+		u := &Upstream{Name: base, Service: answers.Service(c), Empty: answers.NoEndpoints(c)}
 		if used[u.Name] {
 			// By the hash and not by a number: an upstream that is renamed loses what it knows.
 			u.Name = base + "_" + hashOf(c.Name)

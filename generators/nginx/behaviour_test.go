@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/gatewright/gatewright/generators/answers"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/generators/pattern"
 	"github.com/gatewright/gatewright/test/harness"
@@ -159,7 +160,7 @@ func testCalls(t *testing.T, b binary) {
 		{call: w.call("/f.F/Half"), want: "ns/one"},
 		{call: w.call("/f.F/None"), want: "Unimplemented", says: "GRPCRoute ns/route rule 15: the rule has no backendRefs"},
 		{call: w.call("/f.F/Invalid"), want: "Unavailable", says: "GRPCRoute ns/route rule 16: Service ns/é $x 100% is \"gone\""},
-		{call: w.call("/p.P/a%2Fb//../%"), want: "Internal", says: "nginx can't read the request"},
+		{call: w.call("/p.P/a%2Fb//../%"), want: "Internal", says: answers.Unreadable.Message},
 		{call: w.call("/c.C/Changes", "x-add", "old", "x-remove", "gone", "x-set", "old", "my_own.key", "kept",
 			harness.AskHeader, "r-add=old", harness.AskHeader, "r-remove=gone", harness.AskHeader, "r-set=old"), want: "ns/one",
 			extras: func(t *testing.T, r harness.Reply) {

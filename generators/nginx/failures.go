@@ -1,27 +1,63 @@
 package nginx
 
+import (
+	"strconv"
+
+	"github.com/gatewright/gatewright/generators/answers"
+)
+
 // Failure is what nginx answers a call with when it fails by itself (R18): the HTTP statuses that end in one
-// gRPC status. Its message may hold variables.
+// gRPC status.
 type Failure struct {
 	// Statuses are HTTP statuses, and nginx's own codes from 494 to 497.
 	Statuses string
 	// Name is the location's.
-	Name    string
-	Code    int
-	Message string
+	Name string
+	// Code and Message are tokens, which may hold variables.
+	Code, Message string
 }
 
-// failures are all that nginx answers by itself. Only 421 stays as it is: it says that the connection was the
-// wrong one (R7). The codes of the first group are those that gRPC gives to these HTTP statuses.
-var failures = []Failure{
-	{"400 411 412 416 495 496 497", "internal", 13, "nginx can't read the request"},
-	{"401", "unauthenticated", 16, "nginx asks for authentication"},
-	{"403", "denied", 7, "nginx denies the request"},
-	{"404 405 501", "unimplemented", 12, "nginx doesn't serve this path or method"},
-	{"408", "slow", 4, "the request came too slowly"},
-	{"413 414 431 494", "large", 8, "the request is too large"},
-	{"429", "limited", 8, "too many requests"},
-	{"500 505 507", "failed", 13, "$gw_route: nginx failed; see its error log"},
-	{"502 503", "unavailable", 14, "$gw_route: no endpoint of $gw_backend took the call"},
-	{"504", "timeout", 4, "$gw_route: $gw_backend took too long"},
+// ownStatuses are those that only nginx has, by the name of the failure that they are.
+var ownStatuses = map[string][]int{"unreadable": {495, 496, 497}, "large": {494}}
+
+// A timeout is nginx's 504, whether an endpoint was connected to or not: these variables tell them apart.
+const lateStatus, lateMessage = "$gw_late_status", "$gw_late_message"
+
+// failures are all that nginx answers by itself.
+func failures() []Failure {
+	list := make([]Failure, 0, len(answers.Failures))
+	for _, a := range answers.Failures {
+		f := Failure{Name: a.Name, Code: strconv.Itoa(int(a.Answer.Code)), Message: `"` + a.Answer.Message + `"`}
+		for _, status := range append(append([]int{}, a.Statuses...), ownStatuses[a.Name]...) {
+			if f.Statuses != "" {
+				f.Statuses += " "
+			}
+			f.Statuses += strconv.Itoa(status)
+		}
+		switch {
+		case a.Name == "late":
+			f.Code, f.Message = lateStatus, lateMessage
+		case a.Message != nil:
+			f.Message = failureMessage(a.Message)
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+// failureMessage writes a message about the rule and service of a call.
+func failureMessage(message func(rule, service string) string) string {
+	return `"` + message("$gw_route", "$gw_backend") + `"`
+}
+
+// lateMaps tell by the time that nginx took to connect, "-" when it didn't, what a timeout was. Of several
+// endpoints the last one counts.
+func (b *blocks) lateMaps() {
+	const unconnected = `"~-\\z"`
+	status := b.add(Map{Comment: "A timeout: of an endpoint that has the call, or of a connection,", Source: "$upstream_connect_time",
+		Name: lateStatus[1:], Default: strconv.Itoa(int(answers.TimedOut.Code))})
+	status.entry(unconnected, strconv.Itoa(int(answers.Unreached.Code)), "")
+	message := b.add(Map{Comment: "with its message.", Source: "$upstream_connect_time",
+		Name: lateMessage[1:], Default: failureMessage(answers.TooLong)})
+	message.entry(unconnected, failureMessage(answers.NotTaken), "")
 }

@@ -149,6 +149,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		return nil, err
 	}
 	as := newActions(bs, clusters)
+	bs.lateMaps()
 	for i, rule := range t.Rules {
 		if err := as.rule(i, rule, sources[i]); err != nil {
 			return nil, fmt.Errorf("%s: %w", sources[i], err)
@@ -168,7 +169,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		Resolver: resolver, ResolverTimeout: fmt.Sprintf("%ds", ResolverTimeout/time.Second), Zone: zoneSize(m.Clusters),
 		Generation: generationMark, Version: c.Version, Folder: folder, Marker: marker,
 		Prefixes: r.prefixes(), Warm: r.warm, Sizes: bs.sizes(ss.names, ss.longName), Literals: bs.ordered, Maps: bs.maps(), Splits: as.splits,
-		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list, Failures: failures,
+		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list, Failures: failures(),
 	}, nil
 }
 

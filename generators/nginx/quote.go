@@ -98,26 +98,6 @@ func Comment(text string) string {
 	return b.String()
 }
 
-// Message writes text as the value of grpc-message: percent-encoded as gRPC's protocol says.
-func Message(text string) string {
-	clean := true
-	for i := range len(text) {
-		clean = clean && text[i] >= ' ' && text[i] <= '~' && text[i] != '%'
-	}
-	if clean {
-		return text
-	}
-	var b strings.Builder
-	for i := range len(text) {
-		if c := text[i]; c < ' ' || c > '~' || c == '%' {
-			fmt.Fprintf(&b, "%%%02X", c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
-}
-
 // variable makes the part of a variable's name of a text: letters and digits stay, all others become "_".
 func variable(text string) string {
 	return strings.Map(func(r rune) rune {

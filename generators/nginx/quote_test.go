@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/gatewright/gatewright/generators/answers"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/generators/nginx"
 	run "github.com/gatewright/gatewright/runtime/nginx"
@@ -194,7 +195,7 @@ func FuzzComment(f *testing.F) {
 func FuzzMessage(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, text string) {
-		encoded := nginx.Message(text)
+		encoded := answers.Encode(text)
 		var b strings.Builder
 		for i := 0; i < len(encoded); i++ {
 			c := encoded[i]
