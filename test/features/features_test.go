@@ -2,7 +2,9 @@ package features_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/gatewright/gatewright/test/features"
@@ -10,11 +12,13 @@ import (
 
 var update = flag.Bool("update", false, "rewrite docs/proxies.md")
 
-// TestPage: the page in docs is the one that the capabilities give.
+// TestPage: the page in docs is the one that the capabilities and the translation give, and has every
+// requirement.
 func TestPage(t *testing.T) {
 	const file = "../../docs/proxies.md"
+	page := string(features.Page(t))
 	if *update {
-		if err := os.WriteFile(file, features.Page(), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(page), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -22,7 +26,12 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(have) != string(features.Page()) {
+	if string(have) != page {
 		t.Errorf("%s is stale: run go test ./test/features -update", file)
+	}
+	for n := range 34 {
+		if !strings.Contains(page, fmt.Sprintf("\n| R%d |", n+1)) {
+			t.Errorf("the page has no row for R%d", n+1)
+		}
 	}
 }

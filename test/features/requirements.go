@@ -1,0 +1,116 @@
+package features
+
+import (
+	"fmt"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+const (
+	notYet      = "not built yet"
+	noAPIServer = "no command reads from or writes to an API server yet; `status.yaml` has the conditions"
+)
+
+// requirements are R1 to R34, those that have several parts with a row for each.
+var requirements = []row{
+	{requirement: "R1", what: "listener protocol HTTP: cleartext HTTP/2", change: func(*objects) {}},
+	{requirement: "R1", what: "HTTP/1.1 on the same port", needs: []model.Feature{model.FeatureHTTP1Shared}},
+	{requirement: "R1", what: "listener protocol HTTPS: HTTP/2 by ALPN", change: func(o *objects) { o.https() }},
+	{requirement: "R2", what: "a listener that the binary can't serve costs only itself"},
+	{requirement: "R3", what: "other protocols", change: protocol(gatewayv1.TCPProtocolType)},
+	{requirement: "R4", what: "capabilities from the binary or a stated version"},
+	{requirement: "R5", what: "wildcards over any number of labels", change: func(o *objects) {
+		o.route.Spec.Hostnames = []gatewayv1.Hostname{"*.example.com"}
+	}},
+	{requirement: "R5", what: "the authority that a backend sees", limit: only("haproxy", "the port is left out where it is the scheme's own")},
+	{requirement: "R6", what: "intersection of hostnames", change: func(o *objects) {
+		o.listener.Hostname = new(gatewayv1.Hostname("*.example.com"))
+		o.route.Spec.Hostnames = []gatewayv1.Hostname{"a.example.com"}
+	}},
+	{requirement: "R7", what: "isolation of listeners, 421", limit: only("haproxy",
+		"where a port has wildcard listeners and none for all hosts, a connection for another server name ends right behind the handshake, not in it")},
+	{requirement: "R8", what: "exact service, method or both", change: func(o *objects) { o.match.Method = exactly("acme.v1.Cart", "Add") }},
+	{requirement: "R9", what: "regular expressions for service and method", limit: valueLimit,
+		change: func(o *objects) { o.match.Method = expression(`acme\..*`, "Add") }},
+	{requirement: "R10", what: "names of headers to match", limit: func(c model.Capabilities) string {
+		return fmt.Sprintf("letters, digits and `` %s ``; others are refused by name", c.Limits.MatchHeaderName)
+	}},
+	{requirement: "R10", what: "values of headers to match", limit: valueLimit, change: header("x-env", "canary", gatewayv1.GRPCHeaderMatchExact)},
+	{requirement: "R10", what: "a header in several lines", limit: func(c model.Capabilities) string {
+		if c.Proxy == "nginx" && !c.Version.AtLeast(1, 23, 0) {
+			return "only the first line is seen"
+		}
+		return ""
+	}},
+	{requirement: "R11", what: "several matches, or none", change: func(o *objects) { o.rule.Matches = nil }},
+	{requirement: "R12", what: "precedence over all rules of all routes"},
+	{requirement: "R13", what: "UNIMPLEMENTED where no rule matches"},
+	{requirement: "R14", what: "weights", limit: weightLimit},
+	{requirement: "R15", what: "invalid backends keep their share, as UNAVAILABLE"},
+	{requirement: "R16", what: "Services without endpoints, rules without backends"},
+	{requirement: "R17", what: "cleartext HTTP/2 to backends", change: appProtocol("kubernetes.io/h2c")},
+	{requirement: "R17", what: "TLS to backends", change: func(o *objects) { o.policy() }},
+	{requirement: "R18", what: "gRPC statuses of the proxy's own"},
+	{requirement: "R18", what: "an endpoint that refuses connections", limit: func(c model.Capabilities) string {
+		if c.Proxy == "haproxy" && c.Version.AtLeast(3, 1, 0) {
+			return "two calls fail before it is left: this version can't tell a refused connection from a call that the endpoint has seen"
+		}
+		return ""
+	}},
+	{requirement: "R19", what: "header filters on rules", change: func(o *objects) {
+		o.filter(gatewayv1.GRPCRouteFilter{Type: gatewayv1.GRPCRouteFilterRequestHeaderModifier, RequestHeaderModifier: modifier("x-added")})
+	}},
+	{requirement: "R20", what: "mirrors", change: func(o *objects) {
+		o.filter(gatewayv1.GRPCRouteFilter{Type: gatewayv1.GRPCRouteFilterRequestMirror, RequestMirror: &gatewayv1.HTTPRequestMirrorFilter{
+			BackendRef: backendRef("second").BackendObjectReference,
+		}})
+	}},
+	{requirement: "R21", what: "timeouts and retries on a rule", refused: notYet},
+	{requirement: "R22", what: "an ExtensionRef that can't be resolved answers an error"},
+	{requirement: "R23", what: "quiet streams", limit: func(model.Capabilities) string { return "24 hours; 1 hour across a reload" }},
+	{requirement: "R24", what: "attachment to Gateways", change: from(gatewayv1.NamespacesFromAll, "other")},
+	{requirement: "R24", what: "attachment to ListenerSets", change: func(o *objects) { o.listenerSet() }},
+	{requirement: "R25", what: "a GRPCRoute and an HTTPRoute for one host: the older one", limit: func(model.Capabilities) string {
+		return "HTTPRoutes count here, and aren't served"
+	}},
+	{requirement: "R26", what: "statuses of other controllers stay", refused: noAPIServer},
+	{requirement: "R27", what: "status of listeners"},
+	{requirement: "R28", what: "Programmed only when the proxy has confirmed it"},
+	{requirement: "R29", what: "observedGeneration on every condition"},
+	{requirement: "R30", what: "several certificates on a listener", change: func(o *objects) { o.https() }, limit: only("haproxy",
+		"where wildcard listeners of a port have different certificates, a name with more labels under the narrower one that no route has written gets the widest one's")},
+	{requirement: "R30", what: "client certificates", change: func(o *objects) {
+		o.https()
+		o.gateway.Spec.TLS = &gatewayv1.GatewayTLSConfig{Frontend: &gatewayv1.FrontendTLSConfig{Default: validated()}}
+	}},
+	{requirement: "R31", what: "one bad thing costs only itself"},
+	{requirement: "R32", what: "hostile values are literal, or refused by name"},
+	{requirement: "R33", what: "a refused configuration leaves the last one serving"},
+	{requirement: "R34", what: "a reload loses no call", limit: func(model.Capabilities) string {
+		return "streams outlive a reload by 1 hour at most"
+	}},
+	{requirement: "R34", what: "endpoints without a reload", needs: []model.Feature{model.FeatureResolve}},
+}
+
+// only is a limit of one proxy.
+func only(proxy, limit string) func(model.Capabilities) string {
+	return func(c model.Capabilities) string {
+		if c.Proxy == proxy {
+			return limit
+		}
+		return ""
+	}
+}
+
+func valueLimit(c model.Capabilities) string {
+	return fmt.Sprintf("%d bytes, most characters but letters and digits counting four", c.Limits.MatchValue)
+}
+
+func weightLimit(c model.Capabilities) string {
+	if c.Proxy == "nginx" {
+		return "in steps of 0.01 %, drawn at random"
+	}
+	return "in steps of 2⁻³⁰, dealt out evenly"
+}
