@@ -100,7 +100,12 @@ func (s *Server) Address() string { return s.address }
 // Close ends the answers. nginx keeps the endpoints that it knows.
 func (s *Server) Close() error {
 	close(s.closed)
-	err := errors.Join(s.udp.Close(), s.tcp.Shutdown())
+	// Shutdown refuses a server that hasn't begun yet; without its listener that ends at once too.
+	_ = s.tcp.Shutdown()
+	err := s.udp.Close()
+	if closed := s.tcp.Listener.Close(); err == nil && !errors.Is(closed, net.ErrClosed) {
+		err = closed
+	}
 	s.running.Wait()
 	return err
 }
