@@ -84,7 +84,7 @@ func byHandHAProxy(address string, backends []backendAt, paths []path) map[strin
 		fmt.Fprintf(&m, "%s %s\n", p.text, backends[p.backend].name)
 	}
 	return map[string]string{
-		"haproxy.cfg": fmt.Sprintf(handHAProxy, address, "    use_backend %[path,map_str(paths.map)]\n", sections(backends)),
+		"haproxy.cfg": fmt.Sprintf(handHAProxy, address, "    http-request set-var(txn.backend) path,map_str(paths.map)\n    use_backend %[var(txn.backend)]\n", sections(backends)),
 		"paths.map":   m.String(),
 	}
 }

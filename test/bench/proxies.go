@@ -109,7 +109,7 @@ func newContest(t harness.T, p harness.Proxy, backends *harness.Backends, rules,
 	}
 	for _, at := range c.contenders {
 		// Workers answer, have touched their memory, and have a connection to every backend.
-		c.make(t, at, 2*len(c.calls))
+		c.make(t, at, len(c.calls))
 	}
 	return c
 }
