@@ -24,7 +24,8 @@ type options struct {
 	proxyBinary  string
 	proxyVersion string
 
-	// reader remembers what it has read, for a subcommand that reads again and again; nil for the others.
+	// reader remembers what it has read, for a subcommand that follows manifests while they change; nil for the
+	// others.
 	reader *resources.Reader
 
 	output    string

@@ -23,11 +23,13 @@ const statusFile = "status.yaml"
 
 // pipeline is what the manifests became: every subcommand that reads any starts from it.
 type pipeline struct {
-	caps    model.Capabilities
-	notes   []string
-	result  translate.Result
-	refused []status.Refusal
-	steps   []step
+	caps model.Capabilities
+	// problems are what is wrong with manifests that are followed; others end the command.
+	problems resources.Problems
+	notes    []string
+	result   translate.Result
+	refused  []status.Refusal
+	steps    []step
 }
 
 // step is how long a part of the work took.
@@ -51,11 +53,11 @@ func (o *options) translateFor(stdin io.Reader, capabilities func() (model.Capab
 	var snapshot *resources.Snapshot
 	var loadNotes, completeNotes []resources.Note
 	err := p.timed("load", func() (err error) {
-		reader := o.reader
-		if reader == nil {
-			reader = resources.NewReader()
+		if o.reader != nil {
+			snapshot, loadNotes, p.problems = o.reader.Follow(o.filenames)
+			return nil
 		}
-		snapshot, loadNotes, err = reader.Load(o.filenames, stdin)
+		snapshot, loadNotes, err = resources.Load(o.filenames, stdin)
 		return err
 	})
 	if err != nil {

@@ -85,7 +85,7 @@ type gateway struct {
 	render  func(model.Gateways, model.Capabilities) ([]generators.File, error)
 
 	mu sync.Mutex
-	// problems are what is wrong with the manifests since they were good the last time.
+	// problems are what is wrong with the manifests now.
 	problems string
 	// statuses are those of the last good manifests.
 	statuses []byte
@@ -223,12 +223,16 @@ func (g *gateway) shutdown(signals <-chan os.Signal) error {
 	return g.proxy.Shutdown(ctx)
 }
 
-// next reads and translates the manifests, for the applier. Manifests with errors change nothing.
+// next reads and translates the manifests, for the applier. A file with errors stays as it was when it was good; the
+// others count as they are.
 func (g *gateway) next(context.Context) (apply.Job, bool) {
 	start := time.Now()
 	p, err := g.translateFor(nil, func() (model.Capabilities, string, error) { return g.caps, "", nil })
 	if err == nil && !p.hasGateways() {
 		err = errors.New("there is no Gateway in the manifests")
+		if len(p.problems) > 0 {
+			err = errors.Join(p.problems, err)
+		}
 	}
 	if err != nil {
 		g.log.Error("the manifests have errors; what was served stays", "error", err)
@@ -236,7 +240,14 @@ func (g *gateway) next(context.Context) (apply.Job, bool) {
 		g.publish(nil, err.Error())
 		return apply.Job{}, false
 	}
-	g.service.read(nil)
+	problems := ""
+	if len(p.problems) > 0 {
+		problems = p.problems.Error()
+		g.log.Error("some manifests have errors; their files stay as they were", "error", p.problems)
+		g.service.read(p.problems)
+	} else {
+		g.service.read(nil)
+	}
 	g.log.Debug("read the manifests", "took", time.Since(start), "refused", len(p.refused))
 	return apply.Job{Model: p.result.Gateways, Capabilities: p.caps, Report: func(out apply.Outcome) {
 		g.service.applied(out)
@@ -245,7 +256,7 @@ func (g *gateway) next(context.Context) (apply.Job, bool) {
 			g.log.Error("the status can't be written", "error", err)
 			return
 		}
-		g.publish(text, "")
+		g.publish(text, problems)
 	}}, true
 }
 
@@ -272,7 +283,7 @@ func (g *gateway) text() []byte {
 	if g.problems == "" {
 		return g.statuses
 	}
-	head := "# The manifests have errors, so what they were before is served, with the statuses below:\n"
+	head := "# Some manifests have errors. Their files count as they were when they were good, with the statuses below:\n"
 	for line := range strings.Lines(g.problems) {
 		head += "#   " + strings.TrimSuffix(line, "\n") + "\n"
 	}

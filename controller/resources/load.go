@@ -22,16 +22,27 @@ func Load(filenames []string, stdin io.Reader) (*Snapshot, []Note, error) {
 
 // Load is the function Load, with what earlier calls have worked out.
 func (r *Reader) Load(filenames []string, stdin io.Reader) (*Snapshot, []Note, error) {
+	input := readFiles(filenames, stdin)
+	snapshot, notes, problems := r.load(input, false)
+	if len(problems) > 0 {
+		return nil, notes, problems
+	}
+	return snapshot, notes, nil
+}
+
+// Follow is Load for a program that goes on when something is wrong: a bad file costs only itself (R31). It counts as
+// it was when it was good the last time; one that never was counts with its documents that are. What can't be read
+// stays as it was. The snapshot is never nil.
+func (r *Reader) Follow(filenames []string) (*Snapshot, []Note, Problems) {
+	return r.load(readFiles(filenames, nil), true)
+}
+
+func readFiles(filenames []string, stdin io.Reader) *files {
 	input := &files{seen: map[string]bool{}}
 	for _, name := range filenames {
 		input.add(name, stdin)
 	}
-	snapshot, notes, problems := r.load(input.sources)
-	notes = append(input.notes, notes...)
-	if problems = append(input.problems, problems...); len(problems) > 0 {
-		return nil, notes, problems
-	}
-	return snapshot, notes, nil
+	return input
 }
 
 // result is what became of one document.
@@ -52,11 +63,10 @@ type loaded struct {
 }
 
 // load reads sources: documents in parallel, then all results in the input's order.
-func (r *Reader) load(sources []source) (*Snapshot, []Note, Problems) {
+func (r *Reader) load(input *files, follow bool) (*Snapshot, []Note, Problems) {
+	notes, problems := input.notes, input.problems
 	var docs []document
-	var notes []Note
-	var problems Problems
-	for _, s := range sources {
+	for _, s := range input.sources {
 		found, ok := split(s)
 		switch {
 		case !ok:
@@ -67,15 +77,26 @@ func (r *Reader) load(sources []source) (*Snapshot, []Note, Problems) {
 		}
 		docs = append(docs, found...)
 	}
-
 	results := r.documents(docs)
+	for _, r := range results {
+		problems = append(problems, r.problems...)
+	}
+	if follow {
+		results = r.keepGood(input.sources, docs, results, problems)
+	}
+	snapshot, more, twice := assemble(results)
+	return snapshot, append(notes, more...), append(problems, twice...)
+}
 
+// assemble puts the objects of all documents together. Of the same object in two places the first counts.
+func assemble(results []result) (*Snapshot, []Note, Problems) {
+	var notes []Note
+	var problems Problems
 	snapshot := &Snapshot{}
 	ignored := map[string]int{}
 	places := map[string]string{}
 	for _, r := range results {
 		notes = append(notes, r.notes...)
-		problems = append(problems, r.problems...)
 		for _, kind := range r.ignored {
 			ignored[kind]++
 		}

@@ -3,6 +3,8 @@ package resources
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -35,4 +37,69 @@ func TestReader(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestFollow changes files one by one and names the routes that count after each step: a bad file costs only itself
+// (R31).
+func TestFollow(t *testing.T) {
+	dir := t.TempDir()
+	route := func(names ...string) string {
+		text := ""
+		for _, name := range names {
+			text += "---\napiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: " + name + "}\nspec: {}\n"
+		}
+		return text
+	}
+	bad := "---\napiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: bad}\nspec: {nonsense: 1}\n"
+	reader := NewReader()
+	for _, step := range []struct {
+		what, file, text string
+		routes           string
+		problems         int
+	}{
+		{"a file that was never good counts with its good documents", "a.yaml", route("a1") + bad + route("a2"), "a1 a2", 1},
+		{"a good file beside it", "b.yaml", route("b1", "b2"), "a1 a2 b1 b2", 1},
+		{"the bad file is mended", "a.yaml", route("a1"), "a1 b1 b2", 0},
+		{"a good file turns bad: it stays as it was", "b.yaml", route("b1", "b3") + bad, "a1 b1 b2", 1},
+		{"another file changes meanwhile", "a.yaml", route("a1", "a3"), "a1 a3 b1 b2", 1},
+		{"half a file", "a.yaml", route("a1") + "half: [", "a1 a3 b1 b2", 2},
+		{"a file with NUL bytes can't be read", "b.yaml", "\x00", "a1 a3 b1 b2", 2},
+		{"an empty file is good, and has no object", "b.yaml", "", "a1 a3", 1},
+		{"all is well", "a.yaml", route("a4"), "a4", 0},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, step.file), []byte(step.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			snapshot, _, problems := reader.Follow([]string{dir})
+			if got := routeNames(snapshot); got != step.routes || len(problems) != step.problems {
+				t.Errorf("%s: routes %q, want %q; problems %v, want %d", step.what, got, step.routes, problems, step.problems)
+			}
+		}
+	}
+	if err := os.Rename(dir, dir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	snapshot, _, problems := reader.Follow([]string{dir})
+	if got := routeNames(snapshot); got != "a4" || len(problems) != 1 {
+		t.Errorf("the folder is gone for a moment: routes %q, problems %v", got, problems)
+	}
+	if err := os.Rename(dir+".away", dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "a.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if snapshot, _, problems := reader.Follow([]string{dir}); routeNames(snapshot) != "" || len(problems) != 0 {
+		t.Errorf("the file is removed: routes %q, problems %v", routeNames(snapshot), problems)
+	}
+}
+
+func routeNames(s *Snapshot) string {
+	var names []string
+	for _, r := range s.GRPCRoutes {
+		names = append(names, r.Name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, " ")
 }
