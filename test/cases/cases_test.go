@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ import (
 	"github.com/gatewright/gatewright/controller/status"
 	"github.com/gatewright/gatewright/controller/translate"
 	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/haproxy"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/generators/nginx"
 )
@@ -75,6 +77,24 @@ func runCase(t *testing.T, dir string) {
 	if _, err := os.Stat(filepath.Join(dir, "nginx")); err == nil {
 		goldenFolder(t, filepath.Join(dir, "nginx"), files)
 	}
+	if _, err := os.Stat(filepath.Join(dir, "haproxy")); err == nil {
+		haproxyCase(t, dir, o)
+	}
+}
+
+// haproxyVersion is the HAProxy that cases are rendered for.
+var haproxyVersion = model.Version{Major: 3, Minor: 0, Patch: 11}
+
+// haproxyCase renders a case for HAProxy too.
+func haproxyCase(t *testing.T, dir string, o options) {
+	t.Helper()
+	caps := haproxy.CapabilitiesOf(haproxyVersion)
+	result := translateCase(load(t, dir, o), caps, o)
+	files, err := haproxy.New(generators.Options{}).Render(result.Gateways, caps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	goldenFolder(t, filepath.Join(dir, "haproxy"), files)
 }
 
 // readFlags reads a case's flags.
@@ -169,7 +189,11 @@ func golden(t *testing.T, path, got string) {
 	}
 }
 
+// generationLine names the generation, a hash of all files: a change of one would show in each of them.
+var generationLine = regexp.MustCompile(`(?m)^# Generation [0-9a-f]{64}$`)
+
 // goldenFolder compares rendered files with a folder. Of private keys only the names count: none is kept twice.
+// The generation is a word.
 func goldenFolder(t *testing.T, dir string, files []generators.File) {
 	t.Helper()
 	want := []string{}
@@ -181,7 +205,7 @@ func goldenFolder(t *testing.T, dir string, files []generators.File) {
 				t.Fatal(err)
 			}
 		}
-		text := string(f.Data)
+		text := generationLine.ReplaceAllString(string(f.Data), "# Generation GENERATION")
 		if f.Secret {
 			text = "a private key\n"
 		}
