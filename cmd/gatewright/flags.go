@@ -54,8 +54,8 @@ func (o *options) inputFlags(f *pflag.FlagSet) {
 }
 
 func (o *options) proxyFlags(f *pflag.FlagSet) {
-	choice(f, &o.proxy, "proxy", "", proxies[0].name, proxyNames(), "the proxy to serve with")
-	f.StringVar(&o.proxyBinary, "proxy-binary", "", "ask this `binary` what it can do")
+	proxyFlag(f, &o.proxy)
+	binaryFlag(f, &o.proxyBinary)
 	f.StringVar(&o.proxyVersion, "proxy-version", "", "take this `version` of the proxy, with no binary at hand")
 }
 
@@ -63,8 +63,28 @@ func (o *options) renderFlags(f *pflag.FlagSet) {
 	f.StringVarP(&o.output, "output", "o", "", "`folder` to write, - for stdout")
 	choice(f, &o.layout, "layout", "", string(generators.LayoutFull), []string{string(generators.LayoutFull), string(generators.LayoutInclude)},
 		"full to start the proxy from, include for a configuration of your own to include")
-	f.StringVar(&o.templates, "templates", "", "`folder` with templates that replace built-in ones by name")
-	f.StringVar(&o.stateDir, "state-dir", "", "`folder` on the proxy's machine where it answers, on a socket, which configuration is running")
+	templatesFlag(f, &o.templates)
+	stateFlag(f, &o.stateDir)
+}
+
+func proxyFlag(f *pflag.FlagSet, value *string) {
+	choice(f, value, "proxy", "", proxies[0].name, proxyNames(), "the proxy to serve with")
+}
+
+func binaryFlag(f *pflag.FlagSet, value *string) {
+	f.StringVar(value, "proxy-binary", "", "the proxy's `binary`: it says what it can do, and checks configurations")
+}
+
+func templatesFlag(f *pflag.FlagSet, value *string) {
+	f.StringVar(value, "templates", "", "`folder` with templates that replace built-in ones by name")
+}
+
+func stateFlag(f *pflag.FlagSet, value *string) {
+	f.StringVar(value, "state-dir", "", "`folder` on the proxy's machine for what runs: configurations, and the socket that says which one it is")
+}
+
+func attachFlag(f *pflag.FlagSet, value *string) {
+	f.StringVar(value, "attach", "", "the pid `file` or master socket of a proxy that somebody else starts")
 }
 
 // formatFlag is -o of the subcommands that print.

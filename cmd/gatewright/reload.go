@@ -58,12 +58,12 @@ func newReload(log *logOptions) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.ErrOrStderr()) },
 	}
 	f := cmd.Flags()
-	choice(f, &o.proxy, "proxy", "", proxies[0].name, proxyNames(), "the proxy that runs")
-	f.StringVar(&o.binary, "proxy-binary", "", "the `binary` that checks configurations; it is found in PATH and /usr/sbin otherwise")
+	proxyFlag(f, &o.proxy)
+	binaryFlag(f, &o.binary)
 	f.StringVar(&o.from, "from", "", "`folder` to watch")
 	f.StringVar(&o.config, "config", "", "the main `file` in it (default nginx.conf or haproxy.cfg)")
-	f.StringVar(&o.state, "state-dir", "", "`folder` for the copies; the proxy is started with \"current\" in it")
-	f.StringVar(&o.attach, "attach", "", "the pid `file` or master socket of the proxy; without it the proxy is looked for")
+	stateFlag(f, &o.state)
+	attachFlag(f, &o.attach)
 	f.IntVar(&o.keep, "keep", 10, "how many versions of the configuration to keep")
 	o.serviceFlags(f)
 	return cmd

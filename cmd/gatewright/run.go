@@ -28,7 +28,7 @@ import (
 
 const runHelp = `Run a gateway without Kubernetes: manifests are watched and reach a running proxy on every change.
 
-The proxy runs as a child, from the configuration in --state-dir, and is started again when it ends. With --attach
+The proxy's binary is looked for in PATH and /usr/sbin unless --proxy-binary names it. It runs as a child, from the configuration in --state-dir, and is started again when it ends. With --attach
 one that somebody else starts is joined: it has to be started with the same prefix and files, for nginx
 "nginx -p STATE -c STATE/current/nginx.conf". A configuration that the proxy refuses, or that it doesn't come to
 serve, leaves the last good one serving; one bad object costs only itself. What is wrong with each object is in
@@ -51,11 +51,11 @@ func newRun(log *logOptions) *cobra.Command {
 	}
 	f := cmd.Flags()
 	o.inputFlags(f)
-	choice(f, &o.proxy, "proxy", "", proxies[0].name, proxyNames(), "the proxy to serve with")
-	f.StringVar(&o.proxyBinary, "proxy-binary", "", "the proxy's `binary`; it is found in PATH and /usr/sbin otherwise")
-	f.StringVar(&o.templates, "templates", "", "`folder` with templates that replace built-in ones by name")
-	f.StringVar(&o.stateDir, "state-dir", "", "`folder` for configurations, sockets and the status")
-	f.StringVar(&r.attach, "attach", "", "join the running proxy of this pid `file` or master socket instead of starting one")
+	proxyFlag(f, &o.proxy)
+	binaryFlag(f, &o.proxyBinary)
+	templatesFlag(f, &o.templates)
+	stateFlag(f, &o.stateDir)
+	attachFlag(f, &r.attach)
 	r.serviceFlags(f)
 	f.DurationVar(&r.drain, "drain", 30*time.Second, "how long calls may take to finish at the end")
 	f.IntVar(&r.keep, "keep", 10, "how many versions of the configuration to keep")
