@@ -4,7 +4,7 @@
 //	flags        flags of `generate` and `explain`, such as --proxy-version 1.22.1; may be absent
 //	model.yaml   what they become (generators/model)
 //	status.yaml  what every object's status says
-//	nginx/       the rendered files; only where the folder is there
+//	nginx/, haproxy/  the rendered files, of HAProxy 3.0 for the second; only where the folder is there
 //	explain.txt  a question a paragraph: `$ FLAGS of explain`, then the answer; only where the file is there
 //	graph.mmd, graph.dot  the picture; only where the file is there
 //
