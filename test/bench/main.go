@@ -1,6 +1,6 @@
 // Command bench measures gatewright and the configurations that it renders, and prints tables:
 //
-//	go run ./test/bench                     all of it, half an hour
+//	go run ./test/bench                     all of it, half an hour or more
 //	go run ./test/bench -only calls         one part: render, generate, calls, balance or changes
 //	go run ./test/bench -templates DIR      more configurations beside the rendered one, by other templates
 //
