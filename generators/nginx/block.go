@@ -121,9 +121,8 @@ type Sizes struct {
 
 // sizes works them out. A bucket holds a pointer, a length and a name, rounded up; nginx wants it to hold the
 // longest at least. With a maximum over 10,000 nginx begins with as many buckets, unless that is at least 100
-// times the entries: then it looks for the fewest that fit, and calls cost less, for the hash is small, and
-// what nginx frees after loading leaves room that a call's buffers are taken from without a page fault. Large
-// buckets make it find that number soon.
+// times the entries: then it looks for the fewest that fit. Measured, calls cost less with those, and make no
+// page faults (docs/benchmarks.md). Large buckets make it find that number soon.
 func (bs *blocks) sizes(serverNames, longestServerName int) Sizes {
 	most := 0
 	for _, b := range bs.list {
