@@ -26,6 +26,8 @@ type Frontend struct {
 	Blocks         []Block
 	// Weights says that targets may be drawn.
 	Weights bool
+	// Side is the converter that makes a key that of the live side, or "".
+	Side string
 	// Folder is what paths begin with.
 	Folder string
 	// NotTaken and TooLong are messages for the rule that the call found.
@@ -74,7 +76,7 @@ func (f *frontends) of(p *matching.Port) (*Frontend, error) {
 	fe := &Frontend{
 		Name:    sectionName("gateway", gateway, strconv.Itoa(int(p.Port))),
 		Comment: Comment(fmt.Sprintf("Gateway %s port %d, %s: listeners %s", gateway, p.Port, p.Protocol, strings.Join(listeners, ", "))),
-		Weights: f.weights, Folder: f.folder, NotTaken: f.notTaken, TooLong: f.tooLong,
+		Weights: f.weights, Side: f.routes.sides.converter, Folder: f.folder, NotTaken: f.notTaken, TooLong: f.tooLong,
 	}
 	h := f.hosts(p, id)
 	fe.Hosts = h.requestLines(p)
@@ -171,7 +173,7 @@ func (b *blockWriter) scope() string { return "txn.scope" + strconv.Itoa(b.posit
 // parent goes on to the next scope.
 func (b *blockWriter) parent() {
 	b.blocks = append(b.blocks, Block{"The scope that goes on when that one has nothing for the call.", []string{
-		fmt.Sprintf("http-request set-var(%s) 'var(txn.scope%d),map_str(%sparents.map)' if !decided", b.scope(), b.position-1, b.folder),
+		fmt.Sprintf("http-request set-var(%s) 'var(txn.scope%d)%s,map_str(%sparents.map)' if !decided", b.scope(), b.position-1, b.routes.sides.converter, b.folder),
 	}})
 }
 
@@ -199,7 +201,7 @@ func (b *blockWriter) step(n *needs) error {
 		return err
 	}
 	block.Lines = append(block.Lines, before...)
-	add("http-request set-var(txn.target) '%s,map_str(%sroutes.map)' if !decided", base, b.folder)
+	add("http-request set-var(txn.target) '%s%s,map_str(%sroutes.map)' if !decided", base, b.routes.sides.converter, b.folder)
 	lookups, err := b.lookups(n, base)
 	if err != nil {
 		return err
@@ -306,7 +308,7 @@ func (b *blockWriter) lookups(n *needs, base string) ([]lookup, error) {
 		for _, c := range n.tuples[name] {
 			key += ",concat(|," + b.variables.of(c, formOf(c)) + ")"
 		}
-		list = append(list, lookup{nil, key, "{ var(txn.target) -m sub -- ';" + name + ";' }"})
+		list = append(list, lookup{nil, key + b.routes.sides.converter, "{ var(txn.target) -m sub -- ';" + name + ";' }"})
 	}
 	for _, name := range slices.Sorted(maps.Keys(n.shapes)) {
 		condition := "{ var(txn.target) -m beg -- '?~" + name + "#' }"
@@ -319,7 +321,7 @@ func (b *blockWriter) lookups(n *needs, base string) ([]lookup, error) {
 				fmt.Sprintf("http-request set-var(txn.shape) 'var(txn.target),field(1,;),bytes(1)' if %s", condition),
 				fmt.Sprintf("http-request set-var(txn.index) '%s,map_reg(%sregexes.map,-)' if %s", subject, b.folder, condition),
 			},
-			base + ",concat(|,txn.shape,|),concat(,txn.index)", condition,
+			base + ",concat(|,txn.shape,|),concat(,txn.index)" + b.routes.sides.converter, condition,
 		})
 	}
 	return list, nil

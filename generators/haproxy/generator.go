@@ -39,8 +39,10 @@ type View struct {
 	Full bool
 	// Folder is "" or ends in a slash: what paths begin with.
 	Folder string
-	// Marker is the address of the unix socket where the generation is told, or "".
-	Marker string
+	// Marker is the address of the unix socket where the generation is told, or "". Live says that it is told
+	// from live.map, and CLI is the path of the socket that takes commands then.
+	Marker, CLI string
+	Live        bool
 	// Observe, Reuse and Balance are settings of all backends.
 	Observe, Reuse, Balance string
 	// Errors are the HTTP statuses that HAProxy answers by itself.
@@ -86,14 +88,19 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	if err != nil {
 		return nil, nil, err
 	}
-	ts := newTargets(m.Clusters)
+	live := g.options.Marker != "" && g.options.Layout != generators.LayoutInclude
+	var side sides
+	if live {
+		side = twoSides
+	}
+	ts := newTargets(m.Clusters, side)
 	targets := make([]string, len(t.Rules))
 	for i, rule := range t.Rules {
 		if targets[i], err = ts.of(rule); err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", rule.Source, err)
 		}
 	}
-	rs := newRoutes(t, targets)
+	rs := newRoutes(t, targets, side)
 	files, err := rs.files(ts)
 	if err != nil {
 		return nil, nil, err
@@ -120,6 +127,13 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		if view.Marker, err = Arg("unix@" + g.options.Marker); err != nil {
 			return nil, nil, fmt.Errorf("the marker's path %q: %w", g.options.Marker, err)
 		}
+	}
+	if live {
+		if view.CLI, err = Arg(CLI(g.options.Marker)); err != nil {
+			return nil, nil, fmt.Errorf("the path %q of the socket for commands: %w", CLI(g.options.Marker), err)
+		}
+		view.Live = true
+		files = append(files, liveFile())
 	}
 	return view, append(append(files, fs.files...), errorFiles()...), nil
 }
@@ -151,7 +165,7 @@ func (r *routes) files(ts *targets) ([]generators.File, error) {
 	var parents mapFile
 	for i := range r.tables.Scopes {
 		if p := r.tables.Scopes[i].Parent; p >= 0 && r.scopes[i] != "" {
-			parents.add(r.scopes[i], r.scopes[p])
+			parents.add(r.scopes[i]+r.sides.suffix, r.scopes[p])
 		}
 	}
 	var files []generators.File
@@ -220,7 +234,7 @@ func stamp(files []generators.File) []generators.File {
 	}
 	generation := []byte(hex.EncodeToString(h.Sum(nil)))
 	for i := range files {
-		if files[i].Path == "haproxy.cfg" {
+		if files[i].Path == "haproxy.cfg" || files[i].Path == LiveMap {
 			files[i].Data = bytes.ReplaceAll(files[i].Data, []byte(generationMark), generation)
 		}
 	}

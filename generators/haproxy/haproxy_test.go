@@ -89,10 +89,15 @@ func render(t testing.TB, g model.Gateways, caps model.Capabilities, o generator
 	return files
 }
 
-// start renders a model and runs HAProxy with it.
+// start renders a model, as one that can be changed while it runs, and runs HAProxy with it.
 func start(t testing.TB, b binary, g model.Gateways) *harness.Process {
 	t.Helper()
-	dir := write(t, render(t, g, b.caps, generators.Options{}))
+	return startWith(t, b, g, generators.Options{Marker: filepath.Join(harness.TempDir(t), "m")})
+}
+
+func startWith(t testing.TB, b binary, g model.Gateways, o generators.Options) *harness.Process {
+	t.Helper()
+	dir := write(t, render(t, g, b.caps, o))
 	if err := run.Validate(context.Background(), b.path, dir); err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 // labels in another, the longest first, then the class of all others. Values are "LISTENER;SCOPE".
 type hosts struct {
 	names, wildcards string
+	sides            sides
 	// depths are the numbers of labels behind "*.", the largest first.
 	depths   []int
 	hasNames bool
@@ -42,7 +43,7 @@ func portID(gateway string, port int32) string {
 
 // hosts writes the files of a port's classes.
 func (f *frontends) hosts(p *matching.Port, id string) *hosts {
-	h := &hosts{names: f.folder + "hosts." + id + ".map", wildcards: f.folder + "wildcards." + id + ".map"}
+	h := &hosts{names: f.folder + "hosts." + id + ".map", wildcards: f.folder + "wildcards." + id + ".map", sides: f.routes.sides}
 	var names, wildcards mapFile
 	for _, c := range p.Classes {
 		scope := noScope
@@ -55,13 +56,13 @@ func (f *frontends) hosts(p *matching.Port, id string) *hosts {
 		case c.Hostname == "":
 			h.other = value
 		case wildcard:
-			wildcards.add(suffix, value)
+			wildcards.add(suffix+h.sides.suffix, value)
 			if depth := strings.Count(suffix, ".") + 1; !slices.Contains(h.depths, depth) {
 				h.depths = append(h.depths, depth)
 			}
 		default:
 			h.hasNames = true
-			names.add(c.Hostname, value)
+			names.add(c.Hostname+h.sides.suffix, value)
 		}
 	}
 	slices.SortFunc(h.depths, func(a, b int) int { return cmp.Compare(b, a) })
@@ -76,6 +77,8 @@ func (f *frontends) hosts(p *matching.Port, id string) *hosts {
 
 // lines set a variable to the value of the class of a host, which an expression yields.
 func (h *hosts) lines(rules, variable, host, found string) []string {
+	level, _, _ := strings.Cut(variable, ".")
+	side := h.sides.of(level + ".side")
 	var lines []string
 	unless := ""
 	add := func(expression, condition string) {
@@ -87,10 +90,10 @@ func (h *hosts) lines(rules, variable, host, found string) []string {
 		unless = "!" + found
 	}
 	if h.hasNames {
-		add("'"+host+",map_str("+h.names+")'", "")
+		add("'"+host+side+",map_str("+h.names+")'", "")
 	}
 	for _, n := range h.depths {
-		add(fmt.Sprintf("'%s,field(-1,.,%d),map_str(%s)'", host, n, h.wildcards), fmt.Sprintf("{ '%s,field(-%d,.,0)' -m len gt 0 }", host, n+1))
+		add(fmt.Sprintf("'%s,field(-1,.,%d)%s,map_str(%s)'", host, n, side, h.wildcards), fmt.Sprintf("{ '%s,field(-%d,.,0)' -m len gt 0 }", host, n+1))
 	}
 	if h.other != "" {
 		add("'str("+h.other+")'", "")
@@ -101,15 +104,23 @@ func (h *hosts) lines(rules, variable, host, found string) []string {
 	return append([]string{fmt.Sprintf("acl %s var(%s) -m found", found, variable)}, lines...)
 }
 
+// sideLines find the side whose keys are looked up.
+func (h *hosts) sideLines(rules, variable string) []string {
+	if h.sides == (sides{}) {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s set-var(%s) 'str(%s),map_str(%s)'", rules, variable, LiveSide, LiveMap)}
+}
+
 // requestHost is the host of a request as it is compared (R5).
 const requestHost = "req.fhdr(host),host_only,rtrim(.),lower"
 
 // requestLines find the first scope of a request, and refuse one that belongs to another listener than the
 // TLS connection's server name (R7).
 func (h *hosts) requestLines(p *matching.Port) []string {
-	host, lines := requestHost, []string(nil)
+	host, lines := requestHost, h.sideLines("http-request", "txn.side")
 	if len(h.depths) > 0 {
-		host, lines = "var(txn.host)", []string{"http-request set-var(txn.host) '" + requestHost + "'"}
+		host, lines = "var(txn.host)", append(lines, "http-request set-var(txn.host) '"+requestHost+"'")
 	}
 	lines = append(lines, h.lines("http-request", "txn.class", host, "placed")...)
 	if p.Protocol == model.HTTPS && len(p.Listeners) > 1 {
@@ -122,7 +133,8 @@ func (h *hosts) requestLines(p *matching.Port) []string {
 
 // sessionLines find the listener of a TLS connection by its server name.
 func (h *hosts) sessionLines() []string {
-	lines := h.lines("tcp-request session", "sess.class", serverName, "named")
+	lines := h.sideLines("tcp-request session", "sess.side")
+	lines = append(lines, h.lines("tcp-request session", "sess.class", serverName, "named")...)
 	return append(lines, "tcp-request session set-var(sess.listener) 'var(sess.class),field(1,;)' if named")
 }
 

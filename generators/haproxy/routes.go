@@ -76,6 +76,7 @@ type needs struct {
 type routes struct {
 	tables  *matching.Tables
 	targets []string
+	sides   sides
 	// scopes are the names of the scopes.
 	scopes []string
 	// needs are by scope, in the order of its steps.
@@ -87,8 +88,8 @@ type routes struct {
 }
 
 // newRoutes works out the lines of all map files but those of the ports.
-func newRoutes(t *matching.Tables, targets []string) *routes {
-	r := &routes{tables: t, targets: targets, scopes: scopeNames(t), needs: make([][]needs, len(t.Scopes)), shapes: map[string]bool{}}
+func newRoutes(t *matching.Tables, targets []string, side sides) *routes {
+	r := &routes{tables: t, targets: targets, sides: side, scopes: scopeNames(t), needs: make([][]needs, len(t.Scopes)), shapes: map[string]bool{}}
 	entries := 0
 	for i := range t.Scopes {
 		for j := range t.Scopes[i].Stages {
@@ -160,7 +161,7 @@ func (r *routes) entry(n *needs, scope string, e *matching.Entry) {
 			name := columnsName(columns)
 			tuples[name], n.tuples[name] = true, columns
 			r.matches = append(r.matches, entry{
-				key + "|" + name + values, strconv.Itoa(i) + ";" + target, r.tables.Rules[c.Rule].Source.String(),
+				key + "|" + name + values + r.sides.suffix, strconv.Itoa(i) + ";" + target, r.tables.Rules[c.Rule].Source.String(),
 			})
 		}
 	}
@@ -181,7 +182,7 @@ func (r *routes) entry(n *needs, scope string, e *matching.Entry) {
 		value = b.String()
 	}
 	if value != "" {
-		r.routes = append(r.routes, entry{key, value, comment})
+		r.routes = append(r.routes, entry{key + r.sides.suffix, value, comment})
 	}
 }
 
@@ -229,7 +230,7 @@ func (r *routes) shape(n *needs, key string, s *shape) string {
 			r.regexes.add("^"+hash+bodies[i]+`\z`, index)
 		}
 		r.matches = append(r.matches, entry{
-			key + "|" + id + "|" + index, strconv.Itoa(m.position) + ";" + m.target, m.comment,
+			key + "|" + id + "|" + index + r.sides.suffix, strconv.Itoa(m.position) + ";" + m.target, m.comment,
 		})
 	}
 	r.shapes[id] = true

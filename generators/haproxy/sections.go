@@ -27,7 +27,8 @@ type Section struct {
 
 // Server is a server line.
 type Server struct {
-	// Name is the address and port.
+	// Name is the address and port, and ":only" behind them for one without checks that may be replaced by one
+	// with checks while HAProxy runs.
 	Name    string
 	Address string
 	// DNS says that the address is a name to resolve.
@@ -40,9 +41,13 @@ type Server struct {
 type sections struct {
 	byKey map[string]*Section
 	names map[string]int
+	// live says that servers come and go while HAProxy runs.
+	live bool
 }
 
-func newSections() *sections { return &sections{byKey: map[string]*Section{}, names: map[string]int{}} }
+func newSections(live bool) *sections {
+	return &sections{byKey: map[string]*Section{}, names: map[string]int{}, live: live}
+}
 
 // of returns the section that a share goes to. Its name depends on the cluster and the changes only.
 func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
@@ -80,7 +85,10 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cluster %s: %w", c.Name, err)
 		}
-		server.Check = len(c.Endpoints) > 1
+		if server.Check = len(c.Endpoints) > 1; !server.Check && ss.live {
+			// It is another server than the one that is checked: a running one isn't given checks.
+			server.Name += ":only"
+		}
 		s.Servers = append(s.Servers, server)
 	}
 	ss.byKey[key] = s

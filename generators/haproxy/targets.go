@@ -20,14 +20,15 @@ import (
 type targets struct {
 	clusters map[string]*model.Cluster
 	sections *sections
+	sides    sides
 	// weights are the lines of weights.map.
 	weights mapFile
 	// drawn holds the columns of each key in use.
 	drawn map[string]string
 }
 
-func newTargets(clusters []model.Cluster) *targets {
-	t := &targets{clusters: make(map[string]*model.Cluster, len(clusters)), sections: newSections(), drawn: map[string]string{}}
+func newTargets(clusters []model.Cluster, side sides) *targets {
+	t := &targets{clusters: make(map[string]*model.Cluster, len(clusters)), sections: newSections(side != (sides{})), sides: side, drawn: map[string]string{}}
 	for i := range clusters {
 		t.clusters[clusters[i].Name] = &clusters[i]
 	}
@@ -65,12 +66,16 @@ func (t *targets) backend(r *model.Rule, name string, b *model.Backend) (string,
 	if c == nil {
 		return "", fmt.Errorf("cluster %q isn't in the model", b.Cluster)
 	}
-	if len(c.Endpoints) == 0 {
+	if len(c.Endpoints) == 0 && t.sides == (sides{}) {
 		return statusTarget(answers.Of(r, answers.NoEndpoints(c))), nil
 	}
 	section, err := t.sections.of(c, b)
 	if err != nil {
 		return "", err
+	}
+	if len(c.Endpoints) == 0 {
+		// Its section is there for endpoints to come while HAProxy runs.
+		return statusTarget(answers.Of(r, answers.NoEndpoints(c))), nil
 	}
 	return section.Name + ";" + name + ";" + section.service, nil
 }
@@ -102,7 +107,7 @@ func (t *targets) draw(r *model.Rule, columns []string) string {
 		t.drawn[key] = text
 		t.weights.comment(s.String() + ": " + weightsText(weights))
 		for i, line := range lines {
-			t.weights.add(key+"|"+strconv.Itoa(i), line)
+			t.weights.add(key+"|"+strconv.Itoa(i)+t.sides.suffix, line)
 		}
 	}
 	return key
