@@ -47,7 +47,7 @@ type Options struct {
 	Lost func()
 }
 
-// Proxy runs HAProxy as a child, or joins one that runs. It is an apply.Proxy.
+// Proxy runs HAProxy as a child, or joins one that runs. It is an apply.Proxy and an apply.Updater.
 type Proxy struct {
 	Options
 	// child is nil for an HAProxy that was joined.
@@ -58,6 +58,8 @@ type Proxy struct {
 	socket string
 	// master is the process id that the socket of a joined HAProxy has told; 0 before.
 	master atomic.Int64
+	// updater is used by one goroutine at a time, that of the Applier.
+	updater updater
 }
 
 // The names in the state folder.
