@@ -19,6 +19,8 @@ import (
 type Frontend struct {
 	Name    string
 	Comment string
+	// ServerNames stands before the port's binds, or is nil.
+	ServerNames *ServerNames
 	// Binds are what stands behind "bind".
 	Binds []string
 	// Session are rules for a TLS connection, Hosts those that find a request's scope.
@@ -30,8 +32,9 @@ type Frontend struct {
 	Side string
 	// Folder is what paths begin with.
 	Folder string
-	// NotTaken and TooLong are messages for the rule that the call found.
-	NotTaken, TooLong string
+	// NotTaken and TooLong are messages for the rule that the call found; TimedOut is the one that TooLong is
+	// written over.
+	NotTaken, TooLong, TimedOut string
 }
 
 // Block is the rules of one step of a scope.
@@ -76,19 +79,14 @@ func (f *frontends) of(p *matching.Port) (*Frontend, error) {
 	fe := &Frontend{
 		Name:    sectionName("gateway", gateway, strconv.Itoa(int(p.Port))),
 		Comment: Comment(fmt.Sprintf("Gateway %s port %d, %s: listeners %s", gateway, p.Port, p.Protocol, strings.Join(listeners, ", "))),
-		Weights: f.weights, Side: f.routes.sides.converter, Folder: f.folder, NotTaken: f.notTaken, TooLong: f.tooLong,
+		Weights: f.weights, Side: f.routes.sides.converter, Folder: f.folder, NotTaken: f.notTaken, TooLong: f.tooLong, TimedOut: answers.TimedOut.Message,
 	}
 	h := f.hosts(p, id)
 	fe.Hosts = h.requestLines(p)
-	suffix := ""
 	if p.Protocol == model.HTTPS {
-		var err error
-		if suffix, fe.Session, err = f.tls(p, id, h); err != nil {
-			return nil, err
-		}
-	}
-	for _, address := range bindAddresses(p) {
-		fe.Binds = append(fe.Binds, address+suffix)
+		f.tls(fe, p, id, h)
+	} else {
+		fe.Binds = bindAddresses(p)
 	}
 	var err error
 	fe.Blocks, err = f.blocks(p)

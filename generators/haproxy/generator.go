@@ -46,9 +46,11 @@ type View struct {
 	// Observe, Reuse and Balance are settings of all backends.
 	Observe, Reuse, Balance string
 	// Errors are the HTTP statuses that HAProxy answers by itself.
-	Errors    []int
-	Frontends []Frontend
-	Sections  []Section
+	Errors []int
+	// ByServerName says that some frontend has ServerNames.
+	ByServerName bool
+	Frontends    []Frontend
+	Sections     []Section
 }
 
 // generationMark stands for the generation while it is worked out. No word and no comment has a NUL.
@@ -122,6 +124,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 			return nil, nil, fmt.Errorf("port %d of Gateway %s: %w", t.Ports[i].Port, t.Ports[i].Listeners[0].Gateway, err)
 		}
 		view.Frontends = append(view.Frontends, *f)
+		view.ByServerName = view.ByServerName || f.ServerNames != nil
 	}
 	if g.options.Marker != "" {
 		if view.Marker, err = Arg("unix@" + g.options.Marker); err != nil {

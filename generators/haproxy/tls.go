@@ -8,14 +8,19 @@ import (
 	"github.com/gatewright/gatewright/generators/matching"
 )
 
-// tls returns what stands behind the address of an HTTPS port's bind, and the rules for its connections. It
-// writes the port's crt-list.
+// tls sets a frontend's binds with their certificates, and the rules for its connections. It writes the port's
+// crt-lists.
 //
 // HAProxy's wildcards cover one label only (R5 covers any number): names that routes have written are listed
 // one by one, and for all others there is the default certificate. Which listener that belongs to is plain
-// where the listeners with wildcards share their certificates. Where they don't, a name under the others that
-// has more labels gets a certificate that doesn't fit it.
-func (f *frontends) tls(p *matching.Port, id string, h *hosts) (suffix string, session []string, err error) {
+// where the listeners with wildcards share their certificates. Where they don't, the server name chooses the
+// listener before there is TLS.
+func (f *frontends) tls(fe *Frontend, p *matching.Port, id string, h *hosts) {
+	if byServerName(p) {
+		fe.ServerNames, fe.Binds = f.serverNames(p, id)
+		fe.Session = h.sessionLines()
+		return
+	}
 	var list mapFile
 	defaults := defaultListeners(p)
 	strict := " strict-sni"
@@ -31,13 +36,15 @@ func (f *frontends) tls(p *matching.Port, id string, h *hosts) (suffix string, s
 	path := "certificates." + id + ".list"
 	f.files = append(f.files, list.file(path))
 	if len(p.Listeners) > 1 || strict == "" && h.other == "" {
-		session = h.sessionLines()
+		fe.Session = h.sessionLines()
 	}
 	if strict == "" && h.other == "" {
 		// No listener is for other names: such a connection ends before it can ask for anything.
-		session = append(session, "tcp-request session reject unless named")
+		fe.Session = append(fe.Session, "tcp-request session reject unless named")
 	}
-	return " ssl crt-list " + f.folder + path + strict + " alpn h2,http/1.1", session, nil
+	for _, address := range bindAddresses(p) {
+		fe.Binds = append(fe.Binds, address+" ssl crt-list "+f.folder+path+strict+" alpn h2,http/1.1")
+	}
 }
 
 // defaultListeners are those with names that a crt-list can't hold: wildcards, and all hosts. The one for all
