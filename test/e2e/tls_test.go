@@ -97,6 +97,19 @@ func TestTLS(t *testing.T) {
 				t.Errorf("%s: the certificate is %s's, want %s's", test.host, got, test.certificate)
 			}
 		}
+		t.Run("names with several labels", func(t *testing.T) {
+			for host, want := range map[string]string{
+				"a.b.c.example.com": "*.example.com", "b.c.w.a.example.com": "*.a.example.com", "y.x.a.example.com": "*.a.example.com", "xx.a.example.com": "*.a.example.com",
+			} {
+				h := call{listener: "gw/wide", authority: host, path: "/s.A/Get"}.at(t, s)
+				h.Unverified = true
+				if r := s.Client.Do(h); r.Backend() != "any" {
+					t.Errorf("%s: %s %s", host, r.Backend(), r.Message)
+				} else if got := r.Certificate.Subject.CommonName; got != want {
+					t.Errorf("%s: the certificate is %s's, want %s's", host, got, want)
+				}
+			}
+		})
 		t.Run("no listener for the server name", func(t *testing.T) {
 			h := call{listener: "gw/wide", authority: "unknown.test", path: "/s.A/Get"}.at(t, s)
 			h.Unverified = true
