@@ -2,13 +2,8 @@ package haproxy
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io/fs"
-	"path"
 	"strings"
-	"text/template"
 
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/matching"
@@ -53,9 +48,6 @@ type View struct {
 	Sections     []Section
 }
 
-// generationMark stands for the generation while it is worked out. No word and no comment has a NUL.
-const generationMark = "\x00generation\x00"
-
 // Render returns the files of a configuration, sorted by path.
 func (g *Generator) Render(m model.Gateways, c model.Capabilities) ([]generators.File, error) {
 	return g.render(m, matching.Compile(m), c)
@@ -66,7 +58,7 @@ func (g *Generator) render(m model.Gateways, t *matching.Tables, c model.Capabil
 	if err != nil {
 		return nil, fmt.Errorf("haproxy: %w", err)
 	}
-	parsed, err := g.parse()
+	parsed, err := templates.Parse("haproxy", g.options.Templates)
 	if err != nil {
 		return nil, fmt.Errorf("haproxy: %w", err)
 	}
@@ -81,7 +73,7 @@ func (g *Generator) render(m model.Gateways, t *matching.Tables, c model.Capabil
 		files = append(files, generators.File{Path: pairPath(p.Name), Data: append(pair, p.Key...), Secret: true})
 	}
 	generators.Sort(files)
-	return stamp(files), nil
+	return generators.Stamp(files), nil
 }
 
 // view works out all that the templates print, and makes all other files.
@@ -112,7 +104,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		return nil, nil, err
 	}
 	view := &View{
-		Generation: generationMark, Version: c.Version, Full: g.options.Layout != generators.LayoutInclude, Folder: folder,
+		Generation: generators.GenerationMark, Version: c.Version, Full: g.options.Layout != generators.LayoutInclude, Folder: folder,
 		Observe: observed(c.Version), Reuse: "safe", Balance: "leastconn", Sections: ts.sections.list(),
 	}
 	for _, f := range failures {
@@ -185,63 +177,6 @@ func (r *routes) files(ts *targets) ([]generators.File, error) {
 		files = append(files, m.file.file(m.path))
 	}
 	return files, nil
-}
-
-// parse reads the built-in templates and what overrides them.
-func (g *Generator) parse() (*template.Template, error) {
-	t := template.New("haproxy").Option("missingkey=error")
-	names, err := fs.Glob(templates.FS, "haproxy/*.tmpl")
-	if err != nil {
-		return nil, err
-	}
-	known := map[string]bool{}
-	for _, name := range names {
-		known[name] = true
-		if err := parseOne(t, templates.FS, name); err != nil {
-			return nil, err
-		}
-	}
-	if g.options.Templates == nil {
-		return t, nil
-	}
-	own, err := fs.Glob(g.options.Templates, "haproxy/*.tmpl")
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range own {
-		if !known[name] {
-			return nil, fmt.Errorf("there is no template %s to override: the names are %s", name, strings.Join(names, ", "))
-		}
-		if err := parseOne(t, g.options.Templates, name); err != nil {
-			return nil, err
-		}
-	}
-	return t, nil
-}
-
-func parseOne(t *template.Template, from fs.FS, name string) error {
-	text, err := fs.ReadFile(from, name)
-	if err != nil {
-		return fmt.Errorf("template %s: %w", name, err)
-	}
-	_, err = t.New(path.Base(name)).Parse(string(text))
-	return err
-}
-
-// stamp puts the generation in place of its mark: the hash of all paths and contents.
-func stamp(files []generators.File) []generators.File {
-	h := sha256.New()
-	for _, f := range files {
-		fmt.Fprintf(h, "%q %d\n", f.Path, len(f.Data))
-		h.Write(f.Data)
-	}
-	generation := []byte(hex.EncodeToString(h.Sum(nil)))
-	for i := range files {
-		if files[i].Path == "haproxy.cfg" || files[i].Path == LiveMap {
-			files[i].Data = bytes.ReplaceAll(files[i].Data, []byte(generationMark), generation)
-		}
-	}
-	return files
 }
 
 var _ generators.Generator = (*Generator)(nil)

@@ -50,7 +50,7 @@ var twoSides = sides{suffix: "|" + FirstSide, converter: ",concat(|,txn.side)"}
 func liveFile() generators.File {
 	var m mapFile
 	m.comment("What changes at once while HAProxy runs")
-	m.add(LiveGeneration, generationMark)
+	m.add(LiveGeneration, generators.GenerationMark)
 	m.add(LiveSide, FirstSide)
 	return m.file(LiveMap)
 }

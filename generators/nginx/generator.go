@@ -2,13 +2,8 @@ package nginx
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io/fs"
-	"path"
 	"strings"
-	"text/template"
 	"time"
 
 	"github.com/gatewright/gatewright/generators"
@@ -59,9 +54,6 @@ type View struct {
 	Failures []Failure
 }
 
-// generationMark stands for the generation while it is worked out. No token and no comment has a NUL.
-const generationMark = "\x00generation\x00"
-
 // output is a rendered file and the template that it comes from.
 type output struct {
 	file, template string
@@ -90,7 +82,7 @@ func (g *Generator) render(m model.Gateways, t *matching.Tables, c model.Capabil
 	if err != nil {
 		return nil, fmt.Errorf("nginx: %w", err)
 	}
-	parsed, err := g.parse()
+	parsed, err := templates.Parse("nginx", g.options.Templates)
 	if err != nil {
 		return nil, fmt.Errorf("nginx: %w", err)
 	}
@@ -112,7 +104,7 @@ func (g *Generator) render(m model.Gateways, t *matching.Tables, c model.Capabil
 			generators.File{Path: keyPath(p.Name), Data: p.Key, Secret: true})
 	}
 	generators.Sort(files)
-	return stamp(files), nil
+	return generators.Stamp(files), nil
 }
 
 // view works out all that the templates print.
@@ -167,67 +159,10 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	}
 	return &View{
 		Resolver: resolver, ResolverTimeout: fmt.Sprintf("%ds", ResolverTimeout/time.Second), Zone: zoneSize(m.Clusters),
-		Generation: generationMark, Version: c.Version, Folder: folder, Marker: marker,
+		Generation: generators.GenerationMark, Version: c.Version, Folder: folder, Marker: marker,
 		Prefixes: r.prefixes(), Warm: r.warm, Sizes: bs.sizes(ss.names, ss.longName), Literals: bs.ordered, Maps: bs.maps(), Splits: as.splits,
 		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list, Failures: failures(),
 	}, nil
-}
-
-// parse reads the built-in templates and what overrides them.
-func (g *Generator) parse() (*template.Template, error) {
-	t := template.New("nginx").Option("missingkey=error")
-	names, err := fs.Glob(templates.FS, "nginx/*.tmpl")
-	if err != nil {
-		return nil, err
-	}
-	known := map[string]bool{}
-	for _, name := range names {
-		known[name] = true
-		if err := parseOne(t, templates.FS, name); err != nil {
-			return nil, err
-		}
-	}
-	if g.options.Templates == nil {
-		return t, nil
-	}
-	own, err := fs.Glob(g.options.Templates, "nginx/*.tmpl")
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range own {
-		if !known[name] {
-			return nil, fmt.Errorf("there is no template %s to override: the names are %s", name, strings.Join(names, ", "))
-		}
-		if err := parseOne(t, g.options.Templates, name); err != nil {
-			return nil, err
-		}
-	}
-	return t, nil
-}
-
-func parseOne(t *template.Template, from fs.FS, name string) error {
-	text, err := fs.ReadFile(from, name)
-	if err != nil {
-		return fmt.Errorf("template %s: %w", name, err)
-	}
-	_, err = t.New(path.Base(name)).Parse(string(text))
-	return err
-}
-
-// stamp puts the generation in place of its mark: the hash of all paths and contents.
-func stamp(files []generators.File) []generators.File {
-	h := sha256.New()
-	for _, f := range files {
-		fmt.Fprintf(h, "%q %d\n", f.Path, len(f.Data))
-		h.Write(f.Data)
-	}
-	generation := []byte(hex.EncodeToString(h.Sum(nil)))
-	for i := range files {
-		if !files[i].Secret {
-			files[i].Data = bytes.ReplaceAll(files[i].Data, []byte(generationMark), generation)
-		}
-	}
-	return files
 }
 
 var _ generators.Generator = (*Generator)(nil)
