@@ -24,7 +24,7 @@ var featureTexts = map[model.Feature]struct{ is, without string }{
 	model.FeatureTLS:         {"HTTP/2 over TLS, chosen by ALPN", "listeners of protocol HTTPS get Accepted=False, UnsupportedProtocol (R1, R2)"},
 	model.FeatureGRPC:        {"gRPC to backends", "no call reaches a backend: gRPC listeners get Accepted=False, UnsupportedProtocol (R2)"},
 	model.FeatureHTTP1Shared: {"HTTP/1.1 on the port of a cleartext HTTP/2 listener", "a port with protocol HTTP answers HTTP/2 only, so plain HTTP/1.1 probes of it fail"},
-	model.FeatureResolve:     {"endpoints from DNS while it runs", "a change of endpoints needs a reload (R34)"},
+	model.FeatureResolve:     {"endpoints that change while it runs", "a change of endpoints needs a reload (R34)"},
 	model.FeatureSticky:      {"session persistence by cookie", "session persistence is refused"},
 }
 

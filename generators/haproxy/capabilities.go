@@ -108,7 +108,6 @@ func capabilities(v model.Version, b build) model.Capabilities {
 			c.Missing[f] = fmt.Sprintf("HAProxy %s is too old: it takes %s or later", v, oldest)
 		}
 	}
-	c.Missing[model.FeatureResolve] = "gatewright changes HAProxy's endpoints by a reload"
 	c.Missing[model.FeatureSticky] = "gatewright doesn't render HAProxy's cookies"
 	return c
 }

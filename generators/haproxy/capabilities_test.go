@@ -29,7 +29,7 @@ func TestParseCapabilities(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, f := range model.Features {
-				if f == model.FeatureResolve || f == model.FeatureSticky {
+				if f == model.FeatureSticky {
 					continue
 				}
 				if want := c.missing[f]; (want == "") != got.Has(f) || !strings.Contains(got.Missing[f], want) {

@@ -36,7 +36,8 @@ const (
 	FeatureGRPC Feature = "GRPC"
 	// FeatureHTTP1Shared is HTTP/1.1 on the port of an h2c listener.
 	FeatureHTTP1Shared Feature = "HTTP1Shared"
-	// FeatureResolve is endpoints from DNS without a reload.
+	// FeatureResolve is endpoints that change without a reload: nginx resolves them again while it runs, HAProxy
+	// is told over its socket.
 	FeatureResolve Feature = "Resolve"
 	// FeatureSticky is session persistence by cookie.
 	FeatureSticky Feature = "Sticky"
