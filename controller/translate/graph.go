@@ -113,14 +113,13 @@ type listenerSet struct {
 }
 
 type route struct {
-	kind       model.RouteKind
-	name       name
-	meta       *metav1.ObjectMeta
-	created    time.Time
-	apiVersion string
-	hostnames  []string
-	parents    []*parent
-	grpc       *gatewayv1.GRPCRoute // nil for an HTTPRoute
+	kind      model.RouteKind
+	name      name
+	meta      *metav1.ObjectMeta
+	created   time.Time
+	hostnames []string
+	parents   []*parent
+	grpc      *gatewayv1.GRPCRoute // nil for an HTTPRoute
 
 	rules    []*model.Rule
 	clusters []*cluster

@@ -8,10 +8,6 @@ import (
 	"github.com/gatewright/gatewright/generators/model"
 )
 
-// DefaultVersion is the version that is taken when neither a binary nor a version is named: the oldest that
-// is tested.
-const DefaultVersion = "1.22.1"
-
 // oldest is the first version that the rendered directives work with.
 var oldest = model.Version{Major: 1, Minor: 22}
 
