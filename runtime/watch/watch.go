@@ -22,6 +22,9 @@ const (
 	longest = 250 * time.Millisecond
 	// writing is how long a file that somebody has open for writing is waited for.
 	writing = 2 * time.Second
+	// look is how often the files are looked at without an event: file systems of other hosts send none, and one
+	// may be lost while folders come and go.
+	look = time.Second
 )
 
 // Watcher watches files and folders, folders with all below them. Names that don't exist are waited for.
@@ -31,6 +34,8 @@ type Watcher struct {
 	events *fsnotify.Watcher
 	// watched says for each folder which of its names matter; nil is all of them.
 	watched map[string]map[string]bool
+	// seen is what the files looked like when a change was reported last.
+	seen uint64
 }
 
 // New starts to watch. What changes from now on is reported by Run.
@@ -48,6 +53,7 @@ func New(paths []string, log *slog.Logger) (*Watcher, error) {
 		w.paths = append(w.paths, abs)
 	}
 	w.refresh()
+	w.seen = w.fingerprint()
 	return w, nil
 }
 
@@ -56,11 +62,17 @@ func (w *Watcher) Close() error { return w.events.Close() }
 
 // Run calls changed after every burst of changes, until ctx ends.
 func (w *Watcher) Run(ctx context.Context, changed func()) {
+	looks := time.NewTicker(look)
+	defer looks.Stop()
 	for {
 		var first fsnotify.Event
 		select {
 		case <-ctx.Done():
 			return
+		case <-looks.C:
+			if w.fingerprint() == w.seen {
+				continue
+			}
 		case event, ok := <-w.events.Events:
 			if !ok {
 				return
@@ -78,6 +90,8 @@ func (w *Watcher) Run(ctx context.Context, changed func()) {
 		}
 		w.settle(ctx, first.Name)
 		w.refresh()
+		// What changes from here on is a change of its own.
+		w.seen = w.fingerprint()
 		changed()
 	}
 }

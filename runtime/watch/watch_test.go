@@ -185,3 +185,28 @@ func TestBurst(t *testing.T) {
 		t.Errorf("%d files were %d changes", files, reports)
 	}
 }
+
+// TestWithoutEvents: a change that no event tells of is found by looking.
+func TestWithoutEvents(t *testing.T) {
+	dir := t.TempDir()
+	watcher, err := New([]string{dir}, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := watcher.events.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "a.yaml"), []byte("a"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	found := false
+	watcher.Run(ctx, func() { found = true; cancel() })
+	if !found {
+		t.Error("the new file was not found")
+	}
+	if err := watcher.Close(); err != nil {
+		t.Error(err)
+	}
+}
