@@ -19,9 +19,10 @@ demo: build ## Show gatewright at work with nginx and real gRPC servers, then st
 	$(GO) build -o bin/demo ./test/demo
 	bin/demo -gatewright bin/gatewright -nginx $(NGINX)
 
+# One package at a time: proxies, servers and callers of two would take each other's processors.
 .PHONY: test
 test: proxies lint build ## Install the proxies that are missing, then run every check and test
-	$(GO) test -timeout $(TIMEOUT) ./...
+	$(GO) test -p 1 -timeout $(TIMEOUT) ./...
 	@echo
 	@echo 'All passed: gofmt, go vet, every package with'
 	@sh test/proxies.sh --list | sed 's/^/  /'

@@ -54,6 +54,8 @@ type Outcome struct {
 
 	// wait is how long a reload that is needed has to wait; nothing was done then.
 	wait time.Duration
+	// behind says that Err is about the files on disk only: the proxy serves the job.
+	behind bool
 }
 
 // Options are what an Applier works with.

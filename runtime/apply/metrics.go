@@ -39,7 +39,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		generation: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "gatewright_generation_info",
 			Help: "1 for the generation that the proxy has confirmed last."}, []string{"generation"}),
 		inSync: prometheus.NewGauge(prometheus.GaugeOpts{Name: "gatewright_in_sync",
-			Help: "1 when the proxy serves the newest snapshot, 0 when the last attempt failed."}),
+			Help: "1 when the proxy serves the newest snapshot and its files are on disk, 0 when the last attempt at either failed."}),
 	}
 	r.MustRegister(m.applies, m.causes, m.duration, m.steps, m.quarantined, m.lastGood, m.generation, m.inSync)
 	return m
@@ -73,6 +73,17 @@ func (m *Metrics) observe(out Outcome) {
 	m.generation.WithLabelValues(out.Generation).Set(1)
 	if out.Cause != "" && out.Way != Unchanged {
 		m.causes.WithLabelValues(way, out.Cause).Inc()
+	}
+}
+
+// settled notes whether the files on disk are what the proxy serves.
+func (m *Metrics) settled(ok bool) {
+	switch {
+	case m == nil:
+	case ok:
+		m.inSync.Set(1)
+	default:
+		m.inSync.Set(0)
 	}
 }
 

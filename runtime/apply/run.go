@@ -58,6 +58,9 @@ func (a *Applier) Run(ctx context.Context, source func(context.Context) (Job, bo
 			timer.Reset(retry)
 			retry = min(2*retry, a.RetryMax)
 			then = attempt
+			if out.behind {
+				then = func() Outcome { return a.settled(ctx, job) }
+			}
 		case !a.unsettled.IsZero():
 			retry = a.Retry
 			timer.Reset(max(0, min(settlePause, a.Settle-time.Since(a.unsettled))))
@@ -90,7 +93,8 @@ func (a *Applier) settled(ctx context.Context, job Job) Outcome {
 	if err != nil {
 		a.Log.Error("the files on disk are behind the proxy", "error", err)
 	}
-	return Outcome{Err: err, LeftOut: a.quarantine.list()}
+	a.Metrics.settled(err == nil)
+	return Outcome{Err: err, LeftOut: a.quarantine.list(), behind: err != nil}
 }
 
 // last settles at the end, for ctx is no longer good for it.
