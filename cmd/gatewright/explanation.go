@@ -9,7 +9,6 @@ import (
 
 	"github.com/gatewright/gatewright/controller/status"
 	"github.com/gatewright/gatewright/generators/matching"
-	"github.com/gatewright/gatewright/generators/matching/reference"
 	"github.com/gatewright/gatewright/generators/model"
 )
 
@@ -145,7 +144,7 @@ func (e *explanation) addOthers(m model.Gateways, trace matching.Trace, call mod
 					continue
 				}
 				other := candidate{Rule: rule.Source.String(), Match: i, Wants: matchText(match), Hostname: scope.Hostname}
-				other.Why = whyNot(scope.Hostname, rule.Source, match, call)
+				other.Why = whyNot(scope.Hostname, match, call)
 				e.Others = append(e.Others, other)
 			}
 		}
@@ -164,19 +163,15 @@ const (
 
 var reasons = []string{comesAfter, otherCall, otherHostname}
 
-// whyNot says why a match was not looked at: alone in the world it would match the call or not.
-func whyNot(hostname string, source model.Source, match model.Match, call model.Call) string {
+// whyNot says why a match was not looked at: by itself it would match the call or not.
+func whyNot(hostname string, match model.Match, call model.Call) string {
 	if !model.HostnameCovers(hostname, call.Host()) {
-		return otherHostname
+		return "its hostname doesn't match"
 	}
-	alone := model.Gateways{Gateways: []model.Gateway{{Listeners: []model.Listener{{Port: call.Port, Protocol: model.HTTP, Scopes: []model.Scope{
-		{Rules: []*model.Rule{{Source: source, Matches: []model.Match{match}}}},
-	}}}}}}
-	call.Gateway = "/"
-	if reference.Evaluate(alone, call).Rule != nil {
-		return comesAfter
+	if why := matching.Miss(&match, call); why != "" {
+		return why
 	}
-	return otherCall
+	return "it comes after the one that serves"
 }
 
 func listenerOf(m model.Gateways, want *matching.Listener) *model.Listener {
