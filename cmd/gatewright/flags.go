@@ -49,7 +49,11 @@ func (o *logOptions) flags(f *pflag.FlagSet) {
 func (o *options) inputFlags(f *pflag.FlagSet) {
 	f.StringArrayVarP(&o.filenames, "filename", "f", nil, "YAML `file` or folder with manifests, - for stdin; repeatable")
 	f.StringVar(&o.gatewayClass, "gateway-class", "", "serve the Gateways of the class with this `name`, whatever its controllerName")
-	choice(f, &o.backends, "backends", "", "endpoints", []string{"endpoints", "dns", "clusterip"},
+	backendsFlag(f, &o.backends)
+}
+
+func backendsFlag(f *pflag.FlagSet, value *string) {
+	choice(f, value, "backends", "", "endpoints", []string{"endpoints", "dns", "clusterip"},
 		"where Services are reached: at the endpoints of their EndpointSlices, their DNS name or their cluster IP")
 }
 

@@ -3,24 +3,17 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"log/slog"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/gatewright/gatewright/controller/outcome"
 	"github.com/gatewright/gatewright/controller/resources"
 	"github.com/gatewright/gatewright/controller/status"
-	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/runtime/apply"
 	"github.com/gatewright/gatewright/runtime/watch"
@@ -55,34 +48,19 @@ func newRun(log *logOptions) *cobra.Command {
 	binaryFlag(f, &o.proxyBinary)
 	templatesFlag(f, &o.templates)
 	stateFlag(f, &o.stateDir)
-	attachFlag(f, &r.attach)
-	r.serviceFlags(f)
-	f.DurationVar(&r.drain, "drain", 30*time.Second, "how long calls may take to finish at the end")
-	f.IntVar(&r.keep, "keep", 10, "how many versions of the configuration to keep")
+	r.engineFlags(f)
 	return cmd
 }
 
 // runOptions are the flags of run.
 type runOptions struct {
 	*options
-	serviceOptions
-
-	attach string
-	drain  time.Duration
-	keep   int
+	engineOptions
 }
 
 // gateway is a running `run`.
 type gateway struct {
-	*runOptions
-	log     *slog.Logger
-	store   *apply.Store
-	proxy   runner
-	applier *apply.Applier
-	service *service
-	caps    model.Capabilities
-	lost    chan struct{}
-	render  func(model.Gateways, model.Capabilities) ([]generators.File, error)
+	*engine
 
 	mu sync.Mutex
 	// problems are what is wrong with the manifests now.
@@ -104,123 +82,23 @@ func (o *runOptions) run(ctx context.Context, stderr io.Writer) (err error) {
 		}
 	}
 	o.reader = resources.NewReader()
-	g := &gateway{runOptions: o, log: o.logger(stderr), lost: make(chan struct{}, 1)}
-	if g.store, err = apply.OpenStore(o.stateDir, o.keep); err != nil {
+	g := &gateway{}
+	if g.engine, err = newEngine(ctx, o.options, &o.engineOptions, stderr, g.statusText); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, g.store.Close()) }()
-	if err := g.prepare(ctx, stderr); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, g.proxy.Close()) }()
-	return g.serve(ctx)
-}
-
-// prepare makes everything that serve works with.
-func (g *gateway) prepare(ctx context.Context, stderr io.Writer) error {
-	proxy := proxyNamed(g.options.proxy)
-	templates, err := openTemplates(g.templates)
-	if err != nil {
-		return err
-	}
-	marker := filepath.Join(g.store.Dir(), proxy.marker)
-	if g.proxyBinary == "" {
-		g.proxyBinary = findBinary(proxy.name)
-	}
-	if g.caps, err = proxy.asked(ctx, g.proxyBinary); err != nil {
-		return fmt.Errorf("find out what the proxy can do: %w", err)
-	}
-	registry := prometheus.NewRegistry()
-	g.service = newService(&g.serviceOptions, registry, g.log, g.statusText)
-	g.proxy, err = proxy.run(runnerOptions{
-		binary: g.proxyBinary, caps: g.caps, state: g.store.Dir(), current: g.store.Current(), marker: marker,
-		attach: g.attach, timeout: g.timeout, errors: stderr, log: g.log,
-		lost: func() {
-			select {
-			case g.lost <- struct{}{}:
-			default:
-			}
-		},
-	})
-	if err != nil {
-		return err
-	}
-	options := generators.Options{Layout: generators.LayoutFull, Marker: marker, Templates: templates}
-	if r, ok := g.proxy.(resolving); ok {
-		options.Resolver = r.Resolver()
-	}
-	g.render = proxy.generator(options).Render
-	g.applier = apply.New(apply.Options{Proxy: g.proxy, Store: g.store, Render: g.render, Log: g.log, Metrics: apply.NewMetrics(registry)})
-	return nil
-}
-
-// serve runs until a signal ends it.
-func (g *gateway) serve(ctx context.Context) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
+	defer func() { err = errors.Join(err, g.close()) }()
 	watcher, err := watch.New(g.filenames, g.log)
 	if err != nil {
 		return err
 	}
-	var tasks sync.WaitGroup
-	defer tasks.Wait()
-	defer stop()
-	if err := g.service.start(ctx, &tasks); err != nil {
-		return errors.Join(err, watcher.Close())
-	}
-	signals := make(chan os.Signal, 10)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
-	defer signal.Stop(signals)
-
-	g.log.Info("starting", "proxy", g.caps.Proxy, "version", g.caps.Version.String(), "binary", g.proxyBinary, "state", g.store.Dir())
-	tasks.Go(func() {
-		if generation := g.store.Generation(); generation != "" {
-			// The last good configuration serves until the manifests are read.
-			if err := g.proxy.Start(ctx, generation); err != nil {
-				g.log.Error("the last good configuration could not be started", "error", err)
-			}
-		}
-		g.applier.Mark()
-		g.applier.Run(ctx, g.next)
+	defer func() { err = errors.Join(err, watcher.Close()) }()
+	return g.serve(ctx, input{
+		next: g.next, reread: g.applier.Mark,
+		follow: func(ctx context.Context) error {
+			watcher.Run(ctx, g.applier.Mark)
+			return nil
+		},
 	})
-	tasks.Go(func() { watcher.Run(ctx, g.applier.Mark) })
-	for {
-		var s os.Signal
-		select {
-		case <-g.lost:
-			g.applier.Lost()
-			continue
-		case s = <-signals:
-		}
-		switch s {
-		case syscall.SIGHUP:
-			g.applier.Mark()
-		case syscall.SIGUSR1:
-			if err := g.proxy.Signal(s); err != nil {
-				g.log.Error("a signal could not be passed on", "signal", s, "error", err)
-			}
-		default:
-			g.log.Info("ending", "signal", s.String(), "drain", g.drain)
-			g.service.drain()
-			stop()
-			tasks.Wait()
-			return errors.Join(watcher.Close(), g.shutdown(signals))
-		}
-	}
-}
-
-// shutdown lets the proxy finish; another signal to end cuts that short.
-func (g *gateway) shutdown(signals <-chan os.Signal) error {
-	ctx, cancel := context.WithTimeout(context.Background(), g.drain)
-	defer cancel()
-	go func() {
-		for s := range signals {
-			if s == syscall.SIGTERM || s == syscall.SIGINT {
-				cancel()
-			}
-		}
-	}()
-	return g.proxy.Shutdown(ctx)
 }
 
 // next reads and translates the manifests, for the applier. A file with errors stays as it was when it was good; the

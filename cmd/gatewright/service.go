@@ -57,8 +57,10 @@ type service struct {
 	// generation is what the proxy has confirmed last; nil before the first time.
 	generation atomic.Pointer[string]
 	draining   atomic.Bool
-	reads      *prometheus.CounterVec
-	readable   prometheus.Gauge
+	// waiting says why nothing was confirmed yet, where that is known; nil for nowhere.
+	waiting  func() string
+	reads    *prometheus.CounterVec
+	readable prometheus.Gauge
 }
 
 // newService returns a service that answers once it is started. status is the body of /status.
@@ -133,7 +135,11 @@ func (s *service) handler() http.Handler {
 		case s.draining.Load():
 			say(w, http.StatusServiceUnavailable, "draining")
 		case generation == nil:
-			say(w, http.StatusServiceUnavailable, "no configuration is confirmed yet")
+			text := "no configuration is confirmed yet"
+			if s.waiting != nil && s.waiting() != "" {
+				text += ": " + s.waiting()
+			}
+			say(w, http.StatusServiceUnavailable, text)
 		default:
 			say(w, http.StatusOK, "generation "+*generation)
 		}

@@ -108,7 +108,7 @@ func newClass(name, controller string) *gatewayv1.GatewayClass {
 
 // completeServices makes up the Services that routes name and the input lacks, with the ports that are named.
 func completeServices(s *Snapshot) []Note {
-	named := namedServices(s)
+	named := NamedServices(s)
 	for _, service := range s.Services {
 		delete(named, types.NamespacedName{Namespace: service.Namespace, Name: service.Name})
 	}
@@ -129,8 +129,8 @@ func completeServices(s *Snapshot) []Note {
 	return []Note{{Object: "Service", Text: "not in the input, looked up by name in DNS: " + strings.Join(names, ", ")}}
 }
 
-// namedServices are the Services that routes send or mirror calls to, with their ports.
-func namedServices(s *Snapshot) map[types.NamespacedName][]int32 {
+// NamedServices are the Services that routes send or mirror calls to, with their ports.
+func NamedServices(s *Snapshot) map[types.NamespacedName][]int32 {
 	named := map[types.NamespacedName][]int32{}
 	add := func(namespace string, ref gatewayv1.BackendObjectReference) {
 		if ref.Group != nil && *ref.Group != "" || ref.Kind != nil && *ref.Kind != "Service" || ref.Port == nil {

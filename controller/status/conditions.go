@@ -43,6 +43,12 @@ func ClassSupportedVersion(gen int64, message string) metav1.Condition {
 		gatewayv1.GatewayClassReasonSupportedVersion, gen, message)
 }
 
+// ClassUnsupportedVersion says that the version of the API's resources isn't one that is known.
+func ClassUnsupportedVersion(gen int64, message string) metav1.Condition {
+	return condition(gatewayv1.GatewayClassConditionStatusSupportedVersion, metav1.ConditionFalse,
+		gatewayv1.GatewayClassReasonUnsupportedVersion, gen, message)
+}
+
 // GatewayAccepted says that all listeners of a Gateway are accepted.
 func GatewayAccepted(gen int64, message string) metav1.Condition {
 	return condition(gatewayv1.GatewayConditionAccepted, metav1.ConditionTrue,

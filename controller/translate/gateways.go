@@ -2,7 +2,6 @@ package translate
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -23,7 +22,6 @@ func (g *graph) addGateways() {
 	slices.SortFunc(g.gateways, func(a, b *gateway) int { return older(&a.object.ObjectMeta, &b.object.ObjectMeta) })
 	for _, gw := range g.gateways {
 		gw.checkParameters()
-		gw.checkAddresses()
 		gw.checkTLS()
 		gw.noteIgnored()
 		if s := gw.object.Spec.DefaultScope; s != "" && s != gatewayv1.GatewayDefaultScopeNone {
@@ -37,6 +35,7 @@ func (g *graph) addGateways() {
 			})
 		}
 	}
+	g.assignAddresses()
 }
 
 // noteIgnored names the fields that change nothing here.
@@ -70,34 +69,6 @@ func (gw *gateway) checkParameters() {
 			fmt.Sprintf("spec.infrastructure.parametersRef: %s %q isn't supported, and this controller has no parameters; remove it",
 				in.ParametersRef.Kind, in.ParametersRef.Name))
 	}
-}
-
-// checkAddresses keeps the addresses that can be bound. A type that isn't supported refuses the Gateway, as
-// the API has it; a value that can't be used costs only itself.
-func (gw *gateway) checkAddresses() {
-	for i, a := range gw.object.Spec.Addresses {
-		field := fmt.Sprintf("spec.addresses[%d]", i)
-		if t := deref(a.Type, gatewayv1.IPAddressType); t != gatewayv1.IPAddressType {
-			gw.refuse(gatewayv1.GatewayReasonUnsupportedAddress,
-				fmt.Sprintf("%s: type %s isn't supported; use type IPAddress, or no addresses to bind all of the host", field, t))
-			continue
-		}
-		if a.Value == "" {
-			gw.unprogram(gatewayv1.GatewayReasonAddressNotAssigned,
-				field+": this controller doesn't assign addresses; give a value, or no addresses to bind all of the host")
-			continue
-		}
-		ip, err := netip.ParseAddr(a.Value)
-		if err != nil || ip.Zone() != "" {
-			gw.unprogram(gatewayv1.GatewayReasonAddressNotUsable,
-				fmt.Sprintf("%s: %q is not an IP address; write one such as 192.0.2.1 or 2001:db8::1", field, a.Value))
-			continue
-		}
-		if text := ip.Unmap().String(); !slices.Contains(gw.addresses, text) {
-			gw.addresses = append(gw.addresses, text)
-		}
-	}
-	gw.unserved = len(gw.object.Spec.Addresses) > 0 && len(gw.addresses) == 0
 }
 
 // checkTLS refuses the client certificate for backends. It costs nothing else: backends with TLS are refused
@@ -148,21 +119,4 @@ func join(p *problem, reason, message string) *problem {
 		return &problem{reason, message}
 	}
 	return &problem{p.reason, p.message + "; " + message}
-}
-
-// bindsLike says whether two Gateways bind an address in common.
-func (gw *gateway) bindsLike(other *gateway) bool {
-	if gw.bindsAll() || other.bindsAll() {
-		return true
-	}
-	for _, a := range gw.addresses {
-		if slices.Contains(other.addresses, a) {
-			return true
-		}
-	}
-	return false
-}
-
-func (gw *gateway) bindsAll() bool {
-	return len(gw.addresses) == 0 || slices.Contains(gw.addresses, "0.0.0.0") || slices.Contains(gw.addresses, "::")
 }

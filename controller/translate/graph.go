@@ -70,6 +70,8 @@ type gateway struct {
 	object    *gatewayv1.Gateway
 	class     *class
 	addresses []string // IP addresses to bind; none is all
+	// published are what status tells of, where it isn't the addresses to bind.
+	published []gatewayv1.GatewayStatusAddress
 	// refused is why nothing of the Gateway is served; unprogrammed why some address of it isn't.
 	refused, unprogrammed *problem
 	// unserved says that the Gateway has no address to bind.

@@ -11,14 +11,11 @@ import (
 	"github.com/gatewright/gatewright/controller/status"
 )
 
-// supportedVersion is what SupportedVersion says where the version of the API's resources isn't known.
-const supportedVersion = "written for Gateway API v1.6; the version in use wasn't looked up"
-
 // reports writes the status of everything of ours.
 func (g *graph) reports() []status.Report {
 	out := make([]status.Report, 0, len(g.classes)+len(g.gateways)+len(g.sets)+len(g.routes)+len(g.policies))
 	for _, c := range g.classes {
-		out = append(out, c.report())
+		out = append(out, c.report(g.options))
 	}
 	for _, gw := range g.gateways {
 		out = append(out, gw.report())
@@ -57,15 +54,16 @@ func newReport(kind string, o metav1.Object) status.Report {
 	}
 }
 
-func (c *class) report() status.Report {
+func (c *class) report(o Options) status.Report {
 	r := newReport("GatewayClass", c.object)
 	accepted := status.ClassAccepted(r.Generation)
 	if c.refused != "" {
 		accepted = status.ClassInvalidParameters(r.Generation, c.refused)
 	}
-	r.GatewayClass = &gatewayv1.GatewayClassStatus{Conditions: []metav1.Condition{
-		accepted, status.ClassSupportedVersion(r.Generation, supportedVersion),
-	}}
+	r.GatewayClass = &gatewayv1.GatewayClassStatus{
+		Conditions:        []metav1.Condition{accepted, supportedVersion(r.Generation, o.BundleVersion)},
+		SupportedFeatures: features(o),
+	}
 	return r
 }
 
@@ -85,9 +83,9 @@ func (gw *gateway) report() status.Report {
 	}}
 	r.Gateway = s
 	if gw.refused == nil {
-		ip := gatewayv1.IPAddressType
+		s.Addresses = append(s.Addresses, gw.published...)
 		for _, a := range gw.addresses {
-			s.Addresses = append(s.Addresses, gatewayv1.GatewayStatusAddress{Type: &ip, Value: a})
+			s.Addresses = append(s.Addresses, ipAddress(a))
 		}
 	}
 	for _, l := range gw.listeners {

@@ -30,6 +30,10 @@ type Options struct {
 	Backends Backends
 	// ClusterDomain is the end of the Services' DNS names; "" is "cluster.local".
 	ClusterDomain string
+	// Addresses say what Gateways bind and tell of.
+	Addresses Addresses
+	// BundleVersion is that of the Gateway API's resources in the cluster, such as "v1.6.3"; "" where it isn't known.
+	BundleVersion string
 }
 
 // Result is what a snapshot comes to.

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/pflag"
+
+	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/runtime/apply"
+)
+
+// engineOptions are the flags of the subcommands that bring one configuration after the other to a proxy of theirs.
+type engineOptions struct {
+	serviceOptions
+
+	attach string
+	drain  time.Duration
+	keep   int
+}
+
+func (o *engineOptions) engineFlags(f *pflag.FlagSet) {
+	attachFlag(f, &o.attach)
+	o.serviceFlags(f)
+	f.DurationVar(&o.drain, "drain", 30*time.Second, "how long calls may take to finish at the end")
+	f.IntVar(&o.keep, "keep", 10, "how many versions of the configuration to keep")
+}
+
+// engine is a proxy that is run or joined, with what brings configurations to it.
+type engine struct {
+	*options
+	*engineOptions
+	log      *slog.Logger
+	store    *apply.Store
+	proxy    runner
+	applier  *apply.Applier
+	service  *service
+	registry *prometheus.Registry
+	caps     model.Capabilities
+	lost     chan struct{}
+	render   func(model.Gateways, model.Capabilities) ([]generators.File, error)
+}
+
+// input is where an engine's configurations come from.
+type input struct {
+	// next is what to apply when something has changed; false when nothing new can be had.
+	next func(context.Context) (apply.Job, bool)
+	// follow marks the applier on every change, until ctx ends.
+	follow func(context.Context) error
+	// reread is what SIGHUP asks for.
+	reread func()
+}
+
+// newEngine takes the state folder and makes everything that serve works with. status is the body of /status.
+func newEngine(ctx context.Context, o *options, eo *engineOptions, stderr io.Writer, status func() []byte) (*engine, error) {
+	eagerGC()
+	e := &engine{options: o, engineOptions: eo, log: o.logger(stderr), registry: prometheus.NewRegistry(), lost: make(chan struct{}, 1)}
+	var err error
+	if e.store, err = apply.OpenStore(o.stateDir, eo.keep); err != nil {
+		return nil, err
+	}
+	if err := e.prepare(ctx, stderr, status); err != nil {
+		return nil, errors.Join(err, e.store.Close())
+	}
+	return e, nil
+}
+
+// close lets go of the proxy and the state folder.
+func (e *engine) close() error { return errors.Join(e.proxy.Close(), e.store.Close()) }
+
+func (e *engine) prepare(ctx context.Context, stderr io.Writer, status func() []byte) error {
+	proxy := proxyNamed(e.options.proxy)
+	templates, err := openTemplates(e.templates)
+	if err != nil {
+		return err
+	}
+	marker := filepath.Join(e.store.Dir(), proxy.marker)
+	if e.proxyBinary == "" {
+		e.proxyBinary = findBinary(proxy.name)
+	}
+	if e.caps, err = proxy.asked(ctx, e.proxyBinary); err != nil {
+		return fmt.Errorf("find out what the proxy can do: %w", err)
+	}
+	e.service = newService(&e.serviceOptions, e.registry, e.log, status)
+	e.proxy, err = proxy.run(runnerOptions{
+		binary: e.proxyBinary, caps: e.caps, state: e.store.Dir(), current: e.store.Current(), marker: marker,
+		attach: e.attach, timeout: e.timeout, errors: stderr, log: e.log,
+		lost: func() {
+			select {
+			case e.lost <- struct{}{}:
+			default:
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	options := generators.Options{Layout: generators.LayoutFull, Marker: marker, Templates: templates}
+	if r, ok := e.proxy.(resolving); ok {
+		options.Resolver = r.Resolver()
+	}
+	e.render = proxy.generator(options).Render
+	e.applier = apply.New(apply.Options{Proxy: e.proxy, Store: e.store, Render: e.render, Log: e.log, Metrics: apply.NewMetrics(e.registry)})
+	return nil
+}
+
+// serve runs until a signal ends it.
+func (e *engine) serve(ctx context.Context, in input) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var tasks sync.WaitGroup
+	defer tasks.Wait()
+	defer stop()
+	if err := e.service.start(ctx, &tasks); err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 10)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
+	defer signal.Stop(signals)
+
+	e.log.Info("starting", "proxy", e.caps.Proxy, "version", e.caps.Version.String(), "binary", e.proxyBinary, "state", e.store.Dir())
+	tasks.Go(func() {
+		if generation := e.store.Generation(); generation != "" {
+			// The last good configuration serves until the manifests are read.
+			if err := e.proxy.Start(ctx, generation); err != nil {
+				e.log.Error("the last good configuration could not be started", "error", err)
+			}
+		}
+		e.applier.Mark()
+		e.applier.Run(ctx, in.next)
+	})
+	failed := make(chan error, 1)
+	tasks.Go(func() {
+		if err := in.follow(ctx); err != nil && ctx.Err() == nil {
+			failed <- err
+		}
+	})
+	for {
+		var s os.Signal
+		select {
+		case err := <-failed:
+			stop()
+			tasks.Wait()
+			return errors.Join(err, e.shutdown(signals))
+		case <-e.lost:
+			e.applier.Lost()
+			continue
+		case s = <-signals:
+		}
+		switch s {
+		case syscall.SIGHUP:
+			in.reread()
+		case syscall.SIGUSR1:
+			if err := e.proxy.Signal(s); err != nil {
+				e.log.Error("a signal could not be passed on", "signal", s, "error", err)
+			}
+		default:
+			e.log.Info("ending", "signal", s.String(), "drain", e.drain)
+			e.service.drain()
+			stop()
+			tasks.Wait()
+			return e.shutdown(signals)
+		}
+	}
+}
+
+// shutdown lets the proxy finish; another signal to end cuts that short.
+func (e *engine) shutdown(signals <-chan os.Signal) error {
+	ctx, cancel := context.WithTimeout(context.Background(), e.drain)
+	defer cancel()
+	go func() {
+		for s := range signals {
+			if s == syscall.SIGTERM || s == syscall.SIGINT {
+				cancel()
+			}
+		}
+	}()
+	return e.proxy.Shutdown(ctx)
+}

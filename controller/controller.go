@@ -1,0 +1,174 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
+
+	"github.com/gatewright/gatewright/controller/status"
+	"github.com/gatewright/gatewright/controller/translate"
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// Controller follows a cluster.
+type Controller struct {
+	Options
+	world   *world
+	manager manager.Manager
+	watches *watches
+	secrets secrets
+	guard   guard
+	writer  *writer
+	// hold is why Next gave nothing the last time, so that it is logged once.
+	hold atomic.Pointer[string]
+	// asked says that another try is on its way.
+	asked atomic.Bool
+}
+
+// New prepares a controller. It asks the API server nothing yet, which may be down. Its metrics go to the registry.
+func New(o Options, registry prometheus.Registerer) (*Controller, error) {
+	if o.ControllerName == "" {
+		o.ControllerName = translate.DefaultController
+	}
+	log := logr.FromSlogHandler(o.Log.Handler())
+	ctrl.SetLogger(log)
+	klog.SetLogger(log)
+
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), gatewayv1.Install(scheme), gatewayv1beta1.Install(scheme)); err != nil {
+		return nil, err
+	}
+	config := rest.CopyConfig(o.Config)
+	// The API server shares its time out by itself.
+	config.QPS = -1
+	c := &Controller{Options: o, secrets: newSecrets()}
+	c.world = newWorld(&c.Options)
+	list := kinds()
+	byObject := map[client.Object]cache.ByObject{}
+	for _, k := range list {
+		for _, v := range k.versions {
+			byObject[v.empty()] = cache.ByObject{Transform: stripper(k)}
+		}
+	}
+	var namespaces map[string]cache.Config
+	for _, n := range o.Namespaces {
+		if namespaces == nil {
+			namespaces = map[string]cache.Config{}
+		}
+		namespaces[n] = cache.Config{}
+	}
+	noCopies := true
+	var err error
+	c.manager, err = ctrl.NewManager(config, manager.Options{
+		Scheme: scheme, Logger: log,
+		Cache:   cache.Options{ByObject: byObject, DefaultNamespaces: namespaces, DefaultUnsafeDisableDeepCopy: &noCopies},
+		Metrics: server.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the cluster's client: %w", err)
+	}
+	c.watches = newWatches(c, list)
+	c.writer = newWriter(c, registry)
+	return c, nil
+}
+
+// Run watches the cluster and writes statuses until ctx ends.
+func (c *Controller) Run(ctx context.Context) error {
+	var tasks sync.WaitGroup
+	defer tasks.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	tasks.Go(func() { c.watches.run(ctx) })
+	tasks.Go(func() { c.elect(ctx) })
+	return c.manager.Start(ctx)
+}
+
+// again is when Next is worth another try although nothing has changed.
+const again = time.Second
+
+// Next takes a snapshot and works out what to serve. The error says why it is too early to say, in which case
+// what is served should stay; Changed is called when it is worth another try.
+func (c *Controller) Next(ctx context.Context, caps model.Capabilities) (translate.Result, error) {
+	result, err := c.next(ctx, caps)
+	if err == nil {
+		c.hold.Store(nil)
+		return result, nil
+	}
+	text := err.Error()
+	if before := c.hold.Swap(&text); before == nil || *before != text {
+		c.Log.Warn("nothing new is served yet; what was served stays", "reason", text)
+	}
+	if c.asked.CompareAndSwap(false, true) {
+		time.AfterFunc(again, func() {
+			c.asked.Store(false)
+			c.Changed()
+		})
+	}
+	return result, err
+}
+
+func (c *Controller) next(ctx context.Context, caps model.Capabilities) (translate.Result, error) {
+	if err := c.watches.ready(); err != nil {
+		return translate.Result{}, err
+	}
+	snapshot, secrets := c.world.snapshot()
+	var err error
+	if snapshot.Secrets, err = c.secrets.read(ctx, c.manager.GetAPIReader(), secrets); err != nil {
+		return translate.Result{}, err
+	}
+	result := translate.Translate(snapshot, caps, translate.Options{
+		Controller: c.ControllerName, Backends: c.Backends,
+		Addresses: c.addresses(), BundleVersion: c.world.bundleVersion(),
+	})
+	return result, c.guard.admit(ctx, c.manager.GetAPIReader(), result.Gateways)
+}
+
+// Publish gives the statuses to write. It doesn't wait; the newest ones count.
+func (c *Controller) Publish(reports []status.Report) { c.writer.publish(reports) }
+
+// Accept takes what the cluster has for what is meant, even if it was replaced by another one.
+func (c *Controller) Accept() { c.guard.forget() }
+
+// Waiting says why nothing new is served; "" when nothing is in the way.
+func (c *Controller) Waiting() string {
+	if text := c.hold.Load(); text != nil {
+		return *text
+	}
+	return ""
+}
+
+func (c *Controller) addresses() translate.Addresses {
+	switch {
+	case c.PublishService != nil:
+		return translate.Addresses{Published: &translate.Published{From: "Service " + c.PublishService.String(), Addresses: c.world.published(*c.PublishService)}}
+	case len(c.PublishAddresses) > 0:
+		return translate.Addresses{Published: &translate.Published{From: "the published addresses", Addresses: c.PublishAddresses}}
+	}
+	return translate.Addresses{Pool: c.Pool}
+}
+
+// logger is the log with an object.
+func (c *Controller) logger(kind string, key name) *slog.Logger {
+	if key.Namespace == "" {
+		return c.Log.With("object", kind+" "+key.Name)
+	}
+	return c.Log.With("object", kind+" "+key.String())
+}

@@ -1,0 +1,334 @@
+package controller
+
+import (
+	"reflect"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/controller/resources"
+)
+
+// name is the namespace and name of an object.
+type name = types.NamespacedName
+
+func nameOf(o metav1.Object) name { return name{Namespace: o.GetNamespace(), Name: o.GetName()} }
+
+// world is what is known of the cluster's objects. They are shared with the cache and never changed.
+type world struct {
+	options *Options
+
+	mu         sync.Mutex
+	crds       map[name]*metav1.PartialObjectMetadata
+	classes    map[name]*gatewayv1.GatewayClass
+	gateways   map[name]*gatewayv1.Gateway
+	sets       map[name]*gatewayv1.ListenerSet
+	grpcRoutes map[name]*gatewayv1.GRPCRoute
+	httpRoutes map[name]*gatewayv1.HTTPRoute
+	grants     map[name]*gatewayv1.ReferenceGrant
+	policies   map[name]*gatewayv1.BackendTLSPolicy
+	namespaces map[name]*corev1.Namespace
+	services   map[name]*corev1.Service
+	slices     map[name]map[string]*discoveryv1.EndpointSlice // by Service, then by name
+	sliceOwner map[name]name                                  // the Service of a slice
+	secrets    map[name]*metav1.PartialObjectMetadata
+
+	// refs are what the last snapshot referred to: changes of anything else of these kinds don't matter.
+	refs references
+}
+
+// references are the objects that ours refer to, whether they exist or not.
+type references struct {
+	services map[name]bool
+	secrets  map[name]bool
+	// selectors says that a listener looks at the labels of namespaces.
+	selectors bool
+}
+
+func newWorld(o *Options) *world {
+	return &world{
+		options: o, crds: map[name]*metav1.PartialObjectMetadata{}, classes: map[name]*gatewayv1.GatewayClass{},
+		gateways: map[name]*gatewayv1.Gateway{}, sets: map[name]*gatewayv1.ListenerSet{},
+		grpcRoutes: map[name]*gatewayv1.GRPCRoute{}, httpRoutes: map[name]*gatewayv1.HTTPRoute{},
+		grants: map[name]*gatewayv1.ReferenceGrant{}, policies: map[name]*gatewayv1.BackendTLSPolicy{},
+		namespaces: map[name]*corev1.Namespace{}, services: map[name]*corev1.Service{},
+		slices: map[name]map[string]*discoveryv1.EndpointSlice{}, sliceOwner: map[name]name{},
+		secrets: map[name]*metav1.PartialObjectMetadata{},
+	}
+}
+
+func (w *world) putSlice(key name, o metav1.Object) {
+	if service, ok := w.sliceOwner[key]; ok {
+		delete(w.sliceOwner, key)
+		if delete(w.slices[service], key.Name); len(w.slices[service]) == 0 {
+			delete(w.slices, service)
+		}
+	}
+	slice, ok := o.(*discoveryv1.EndpointSlice)
+	if !ok {
+		return
+	}
+	service := serviceOf(slice)
+	if w.slices[service] == nil {
+		w.slices[service] = map[string]*discoveryv1.EndpointSlice{}
+	}
+	w.slices[service][key.Name] = slice
+	w.sliceOwner[key] = service
+}
+
+func serviceOf(s *discoveryv1.EndpointSlice) name {
+	return name{Namespace: s.Namespace, Name: s.Labels[discoveryv1.LabelServiceName]}
+}
+
+func (w *world) ourClass(c *gatewayv1.GatewayClass) bool {
+	return string(c.Spec.ControllerName) == w.options.ControllerName && (w.options.GatewayClass == "" || w.options.GatewayClass == c.Name)
+}
+
+// ourGateway says whether a Gateway is of a class of ours, and one of those that are to be served.
+func (w *world) ourGateway(g *gatewayv1.Gateway) bool {
+	class := w.classes[name{Name: string(g.Spec.GatewayClassName)}]
+	return class != nil && w.ourClass(class) && w.options.serves(nameOf(g))
+}
+
+// serves says whether a Gateway of this name is to be served, when its class is ours.
+func (o *Options) serves(gateway name) bool {
+	if len(o.Gateways) == 0 {
+		return true
+	}
+	for _, g := range o.Gateways {
+		if g == gateway {
+			return true
+		}
+	}
+	return false
+}
+
+// parent is what a parentRef names, with what may be left out filled in.
+func parent(ref gatewayv1.ParentReference, namespace string) (kind string, key name) {
+	if ref.Group != nil && *ref.Group != gatewayGroup {
+		return "", name{}
+	}
+	kind = "Gateway"
+	if ref.Kind != nil {
+		kind = string(*ref.Kind)
+	}
+	if ref.Namespace != nil {
+		namespace = string(*ref.Namespace)
+	}
+	return kind, name{Namespace: namespace, Name: string(ref.Name)}
+}
+
+// ourParent says whether a reference names a Gateway of ours, or a ListenerSet of one.
+func (w *world) ourParent(ref gatewayv1.ParentReference, namespace string) bool {
+	switch kind, key := parent(ref, namespace); kind {
+	case "Gateway":
+		g := w.gateways[key]
+		return g != nil && w.ourGateway(g)
+	case "ListenerSet":
+		s := w.sets[key]
+		return s != nil && w.ourSet(s)
+	}
+	return false
+}
+
+func (w *world) ourSet(s *gatewayv1.ListenerSet) bool {
+	ref := s.Spec.ParentRef
+	return w.ourParent(gatewayv1.ParentReference{Group: ref.Group, Kind: ref.Kind, Namespace: ref.Namespace, Name: ref.Name}, s.Namespace)
+}
+
+// ourRoute says whether a route names a Gateway of ours, or has in its status that it did.
+func (w *world) ourRoute(o metav1.Object) bool {
+	refs, status := routeParts(o)
+	for _, ref := range refs {
+		if w.ourParent(ref, o.GetNamespace()) {
+			return true
+		}
+	}
+	for _, p := range status {
+		if string(p.ControllerName) == w.options.ControllerName && w.owned(o.GetNamespace())(p.ParentRef) {
+			return true
+		}
+	}
+	return false
+}
+
+func routeParts(o metav1.Object) ([]gatewayv1.ParentReference, []gatewayv1.RouteParentStatus) {
+	switch r := o.(type) {
+	case *gatewayv1.GRPCRoute:
+		return r.Spec.ParentRefs, r.Status.Parents
+	case *gatewayv1.HTTPRoute:
+		return r.Spec.ParentRefs, r.Status.Parents
+	}
+	return nil, nil
+}
+
+// owned says which entries of our controllerName in the status of an object are this program's to remove: where
+// only some Gateways are served, another program may serve the others by the same name.
+func (w *world) owned(namespace string) func(gatewayv1.ParentReference) bool {
+	return func(ref gatewayv1.ParentReference) bool {
+		kind, key := parent(ref, namespace)
+		if len(w.options.Gateways) > 0 {
+			if set := w.sets[key]; kind == "ListenerSet" && set != nil {
+				ref := set.Spec.ParentRef
+				kind, key = parent(gatewayv1.ParentReference{Group: ref.Group, Kind: ref.Kind, Namespace: ref.Namespace, Name: ref.Name}, set.Namespace)
+			}
+			return kind == "Gateway" && w.options.serves(key)
+		}
+		if w.options.GatewayClass == "" {
+			return true
+		}
+		g := w.gateways[key]
+		return g == nil || string(g.Spec.GatewayClassName) == w.options.GatewayClass
+	}
+}
+
+func (w *world) ourPolicy(p *gatewayv1.BackendTLSPolicy) bool {
+	for _, t := range p.Spec.TargetRefs {
+		if w.refs.services[name{Namespace: p.Namespace, Name: string(t.Name)}] {
+			return true
+		}
+	}
+	for _, a := range p.Status.Ancestors {
+		if string(a.ControllerName) == w.options.ControllerName && w.owned(p.Namespace)(a.AncestorRef) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *world) ourService(s *corev1.Service) bool {
+	return w.refs.services[nameOf(s)] || w.options.PublishService != nil && *w.options.PublishService == nameOf(s)
+}
+
+func (w *world) ourSlice(s *discoveryv1.EndpointSlice) bool { return w.refs.services[serviceOf(s)] }
+
+func (w *world) ourSecret(s *metav1.PartialObjectMetadata) bool { return w.refs.secrets[nameOf(s)] }
+
+// crdMatters says whether another version of the Gateway API is installed.
+func (w *world) crdMatters(old, new metav1.Object) bool {
+	if old == nil || new == nil {
+		return w.ourCRD(old) || w.ourCRD(new)
+	}
+	return w.ourCRD(new) && bundleVersion(old) != bundleVersion(new)
+}
+
+func (w *world) ourCRD(o metav1.Object) bool { return o != nil && isGatewayCRD(o.GetName()) }
+
+// respecified says whether anything but the status of an object of the Gateway API has changed.
+func respecified(old, new metav1.Object) bool {
+	return old == nil || new == nil || old.GetUID() != new.GetUID() || old.GetGeneration() != new.GetGeneration()
+}
+
+func relabeled(old, new metav1.Object) bool {
+	return old == nil || new == nil || !labels.Equals(old.GetLabels(), new.GetLabels())
+}
+
+// changed says whether anything has changed of what is kept of an object.
+func changed(old, new metav1.Object) bool {
+	switch a := old.(type) {
+	case *corev1.Service:
+		if b, ok := new.(*corev1.Service); ok {
+			return !equality.Semantic.DeepEqual(a.Spec, b.Spec) || !equality.Semantic.DeepEqual(a.Status, b.Status)
+		}
+	case *discoveryv1.EndpointSlice:
+		if b, ok := new.(*discoveryv1.EndpointSlice); ok {
+			return serviceOf(a) != serviceOf(b) || !reflect.DeepEqual(a.Ports, b.Ports) || !reflect.DeepEqual(a.Endpoints, b.Endpoints)
+		}
+	}
+	return true
+}
+
+// snapshot collects what concerns our Gateways, and notes what it refers to before looking for it, so that a
+// change of it that comes later is noticed. The data of Secrets isn't in it: secrets are those to read.
+func (w *world) snapshot() (s *resources.Snapshot, secrets []*metav1.PartialObjectMetadata) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s = &resources.Snapshot{}
+	for _, c := range w.classes {
+		if w.ourClass(c) {
+			s.GatewayClasses = append(s.GatewayClasses, c)
+		}
+	}
+	refs := references{secrets: map[name]bool{}, services: map[name]bool{}}
+	for _, g := range w.gateways {
+		if w.ourGateway(g) {
+			s.Gateways = append(s.Gateways, g)
+			refs.addGateway(g)
+		}
+	}
+	for _, set := range w.sets {
+		if w.ourSet(set) {
+			s.ListenerSets = append(s.ListenerSets, set)
+		}
+	}
+	for _, r := range w.grpcRoutes {
+		if w.ourRoute(r) {
+			s.GRPCRoutes = append(s.GRPCRoutes, r)
+		}
+	}
+	for _, r := range w.httpRoutes {
+		if w.ourRoute(r) {
+			s.HTTPRoutes = append(s.HTTPRoutes, r)
+		}
+	}
+	for service := range resources.NamedServices(s) {
+		refs.services[service] = true
+	}
+	w.refs = refs
+	for _, g := range w.grants {
+		s.ReferenceGrants = append(s.ReferenceGrants, g)
+	}
+	for _, p := range w.policies {
+		if w.ourPolicy(p) {
+			s.BackendTLSPolicies = append(s.BackendTLSPolicies, p)
+		}
+	}
+	if refs.selectors {
+		for _, n := range w.namespaces {
+			s.Namespaces = append(s.Namespaces, n)
+		}
+	}
+	for key := range refs.services {
+		if service := w.services[key]; service != nil {
+			s.Services = append(s.Services, service)
+		}
+		for _, slice := range w.slices[key] {
+			s.EndpointSlices = append(s.EndpointSlices, slice)
+		}
+	}
+	for key := range refs.secrets {
+		if secret := w.secrets[key]; secret != nil {
+			secrets = append(secrets, secret)
+		}
+	}
+	return s, secrets
+}
+
+// addGateway notes what a Gateway refers to.
+func (r *references) addGateway(g *gatewayv1.Gateway) {
+	for i := range g.Spec.Listeners {
+		l := &g.Spec.Listeners[i]
+		if l.AllowedRoutes != nil && l.AllowedRoutes.Namespaces != nil && l.AllowedRoutes.Namespaces.Selector != nil {
+			r.selectors = true
+		}
+		if l.TLS == nil {
+			continue
+		}
+		for _, ref := range l.TLS.CertificateRefs {
+			if ref.Kind != nil && *ref.Kind != "Secret" || ref.Group != nil && *ref.Group != "" {
+				continue
+			}
+			namespace := g.Namespace
+			if ref.Namespace != nil {
+				namespace = string(*ref.Namespace)
+			}
+			r.secrets[name{Namespace: namespace, Name: string(ref.Name)}] = true
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package controller
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/gatewright/gatewright/controller/status"
+)
+
+// writeTimeout is how long one write may take.
+const writeTimeout = 10 * time.Second
+
+// write sends a patch. A conflict means that the object has changed meanwhile: it is worked out anew.
+func (w *writer) write(ctx context.Context, queue workqueue.TypedRateLimitingInterface[object], o object, d change) {
+	log := w.controller.logger(o.kind, o.name)
+	// With the resourceVersion in it the API server takes the patch for this version only.
+	operations := append([]status.Operation{{Op: "replace", Path: "/metadata/resourceVersion", Value: d.have.GetResourceVersion()}}, d.Operations...)
+	data, err := json.Marshal(operations)
+	if err != nil {
+		log.Error("the status can't be written", "error", err)
+		return
+	}
+	after := statusKinds[o.kind].empty()
+	after.SetNamespace(o.Namespace)
+	after.SetName(o.Name)
+	var options []client.SubResourcePatchOption
+	if w.controller.DryRun {
+		options = append(options, client.DryRunAll)
+	}
+	timed, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	err = w.controller.manager.GetClient().Status().Patch(timed, after, client.RawPatch(types.JSONPatchType, data), options...)
+	switch {
+	case err == nil:
+	case apierrors.IsNotFound(err):
+		queue.Forget(o)
+		return
+	case apierrors.IsConflict(err):
+		w.metrics.writes.WithLabelValues(o.kind, "conflict").Inc()
+		queue.AddRateLimited(o)
+		return
+	case ctx.Err() != nil:
+		return
+	default:
+		w.metrics.writes.WithLabelValues(o.kind, "error").Inc()
+		log.Error("the status can't be written; it is tried again", "error", err, "patch", string(data))
+		queue.AddRateLimited(o)
+		return
+	}
+	queue.Forget(o)
+	w.metrics.writes.WithLabelValues(o.kind, "ok").Inc()
+	if w.controller.DryRun {
+		log.Info("the status would change", "patch", string(data))
+	} else {
+		log.Debug("wrote the status", "operations", len(d.Operations))
+		w.tell(o, after, d.Turned)
+	}
+	w.mu.Lock()
+	w.written[o] = written{d.have.GetResourceVersion(), after}
+	w.mu.Unlock()
+}
+
+// tell makes an Event and a line in the log of everything that is refused now and wasn't before.
+func (w *writer) tell(o object, about client.Object, refusals []status.Refusal) {
+	log := w.controller.logger(o.kind, o.name)
+	for _, r := range refusals {
+		log.Info("refused", "where", r.Where, "condition", r.Condition, "reason", r.Reason, "message", r.Message)
+		note := r.Condition + ": " + r.Message
+		if r.Where != "" {
+			note = r.Where + ": " + note
+		}
+		w.recorder.Eventf(about, nil, corev1.EventTypeWarning, r.Reason, "UpdateStatus", "%s", shorten(note))
+	}
+}
+
+// maxNote is the API's limit for the note of an Event, in bytes.
+const maxNote = 1024
+
+func shorten(text string) string {
+	if len(text) <= maxNote {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxNote-3], "") + "..."
+}
