@@ -31,9 +31,14 @@ esac
 if [ ! -e "$dir/.complete" ]; then
 	echo "test/cluster/build.sh: building etcd, kube-apiserver and kube-controller-manager (once; several minutes)" >&2
 	mkdir -p "$dir"
+	# A build from a module doesn't know its version by itself.
+	kubernetes=$("$go" list -m -f '{{.Version}}' k8s.io/kubernetes)
+	minor=${kubernetes#v1.}
+	x=k8s.io/component-base/version
+	version="-X $x.gitVersion=$kubernetes -X $x.gitMajor=1 -X $x.gitMinor=${minor%%.*}"
 	# Static, and without what only a debugger reads: that is a good part of the time to compile and link.
 	build() {
-		CGO_ENABLED=0 "$go" build -trimpath -gcflags=all=-dwarf=false -ldflags='-s -w' -o "$dir/$1.$$" "$2"
+		CGO_ENABLED=0 "$go" build -trimpath -gcflags=all=-dwarf=false -ldflags="-s -w $version" -o "$dir/$1.$$" "$2"
 		mv "$dir/$1.$$" "$dir/$1"
 	}
 	build etcd go.etcd.io/etcd/server/v3

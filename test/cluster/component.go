@@ -88,7 +88,7 @@ func (c *Cluster) newAPIServer(programs string) *component {
 		"--tls-cert-file=" + c.path(certificateFile), "--tls-private-key-file=" + c.path(keyFile),
 		"--client-ca-file=" + c.path(authorityFile), "--token-auth-file=" + c.path(tokensFile), "--authorization-mode=RBAC",
 		"--service-account-issuer=https://kubernetes.default.svc",
-		"--service-account-key-file=" + c.path(keyFile), "--service-account-signing-key-file=" + c.path(keyFile),
+		"--service-account-key-file=" + c.path(certificateFile), "--service-account-signing-key-file=" + c.path(keyFile),
 		// Nodes and volumes play no part.
 		"--disable-admission-plugins=DefaultStorageClass,RuntimeClass,PersistentVolumeClaimResize,StorageObjectInUseProtection",
 		"--profiling=false",
