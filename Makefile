@@ -3,6 +3,13 @@
 GO ?= go
 # The nginx of the demo; test/proxies.sh installs Debian's own where it is missing.
 NGINX ?= $(shell sh test/proxies.sh --host | grep '/nginx$$')
+# The proxy that the conformance suite runs on, by its name in test/proxies.sh or as a file, one test of the suite
+# unless empty, more flags of the suite, and what its report says was tested.
+PROXY ?= nginx
+PROXY_BINARY ?=
+RUN ?=
+ARGS ?=
+VERSION ?= $(shell git describe --tags --always --dirty)
 # How long the tests of one package may take.
 TIMEOUT ?= 40m
 
@@ -35,11 +42,24 @@ test-run: proxies ## Test run and reload as programs: changes under load, kills.
 proxies: ## Install the proxies that the tests run (as root; once)
 	@sh test/proxies.sh
 
+.PHONY: cluster
+cluster: ## Build the control plane that the tests run: etcd, kube-apiserver, kube-controller-manager (once)
+	@sh test/cluster/build.sh
+
+.PHONY: conformance
+conformance: build proxies cluster ## Run the Gateway API's conformance suite: PROXY=nginx|haproxy|nginx-1.26, RUN=Test for one test
+	$(GO) build -o bin/conformance ./test/conformance
+	cd test/conformance/suite && CGO_ENABLED=0 $(GO) test -c -o $(CURDIR)/bin/conformance-suite . && \
+	CGO_ENABLED=0 $(GO) build -o $(CURDIR)/bin/echo-basic sigs.k8s.io/gateway-api/conformance/echo-basic
+	bin/conformance -proxy '$(PROXY)' -proxy-binary '$(PROXY_BINARY)' -run '$(RUN)' -version '$(VERSION)' -- $(ARGS)
+
 .PHONY: lint
 lint: ## Check formatting, run go vet, and hold every package to what it may import
 	@unformatted=$$(gofmt -l $$($(GO) list -f '{{.Dir}}' ./...)) && \
 	if [ -n "$$unformatted" ]; then echo "gofmt would change:" && echo "$$unformatted" && exit 1; fi
 	$(GO) vet ./...
+	@unformatted=$$(gofmt -l test/conformance/suite) && \
+	if [ -n "$$unformatted" ]; then echo "gofmt would change:" && echo "$$unformatted" && exit 1; fi
 	$(GO) test ./test
 
 .PHONY: golden

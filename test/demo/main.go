@@ -46,12 +46,15 @@ var scenes = []scene{
 	{"a call to the reviews: their Service doesn't exist", 1, "shop.example.com", "/shop.v1.Reviews/List", nil, []string{"Unavailable"}},
 }
 
+// stage is what the demo plays on.
+type stage struct{ *harness.Stage }
+
 func main() {
 	gatewright := flag.String("gatewright", "bin/gatewright", "the gatewright `binary`")
 	nginx := flag.String("nginx", "/usr/sbin/nginx", "the nginx `binary`")
 	flag.Parse()
-	stage := &stage{}
-	defer stage.end()
+	stage := &stage{harness.NewStage("demo")}
+	defer stage.End()
 	stage.play(*gatewright, *nginx)
 }
 

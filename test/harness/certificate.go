@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"net"
 	"sync"
 	"time"
 )
@@ -43,7 +44,17 @@ var testAuthority = sync.OnceValue(func() authority {
 	return authority{certificate: certificate, key: key, err: err}
 })
 
-// Certificate makes a certificate for the hostnames. Its common name is the first of them.
+// Authority is the certificate, PEM, of the authority that signs all of this process.
+func Authority(t T) []byte {
+	t.Helper()
+	ca := testAuthority()
+	if ca.err != nil {
+		t.Fatalf("the authority of the tests: %v", ca.err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.certificate.Raw})
+}
+
+// Certificate makes a certificate for the hostnames or IP addresses. Its common name is the first of them.
 func Certificate(t T, hostnames ...string) KeyPair {
 	t.Helper()
 	ca := testAuthority()
@@ -55,7 +66,13 @@ func Certificate(t T, hostnames ...string) KeyPair {
 		t.Fatalf("a key for %v: %v", hostnames, err)
 	}
 	template := certificateTemplate(hostnames[0])
-	template.DNSNames = hostnames
+	for _, h := range hostnames {
+		if ip := net.ParseIP(h); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, h)
+		}
+	}
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
 	der, err := x509.CreateCertificate(rand.Reader, template, ca.certificate, &key.PublicKey, ca.key)

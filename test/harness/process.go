@@ -157,10 +157,15 @@ func (p *Process) WaitAnswer(socket, path, want string) {
 	})
 }
 
-// poll tries until there is no error, the process has ended or patience is at its end.
 func (p *Process) poll(what string, try func() error) {
 	p.t.Helper()
-	deadline := time.Now().Add(patience)
+	p.Await(what, patience, try)
+}
+
+// Await tries until there is no error. The test fails when the process ends first or it takes too long.
+func (p *Process) Await(what string, limit time.Duration, try func() error) {
+	p.t.Helper()
+	deadline := time.Now().Add(limit)
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -50,21 +50,39 @@ func Proxies(t T) []Proxy {
 	}
 	var proxies []Proxy
 	for _, binary := range strings.Fields(string(out)) {
-		for _, kind := range kinds {
-			if filepath.Base(binary) != kind.Name {
-				continue
-			}
-			caps, err := kind.Capabilities(context.Background(), binary)
-			if err != nil {
-				t.Fatalf("capabilities of %s: %v", binary, err)
-			}
-			proxies = append(proxies, Proxy{Kind: kind, Binary: binary, Capabilities: caps})
+		if proxy, known := proxyAt(t, binary); known {
+			proxies = append(proxies, proxy)
 		}
 	}
 	if len(proxies) == 0 {
 		t.Fatalf("test/proxies.sh --list names no proxy that the tests know")
 	}
 	return proxies
+}
+
+// ProxyAt is the proxy of a binary, which has the name of its kind.
+func ProxyAt(t T, binary string) Proxy {
+	t.Helper()
+	proxy, known := proxyAt(t, binary)
+	if !known {
+		t.Fatalf("%s is no proxy that the tests know by its name", binary)
+	}
+	return proxy
+}
+
+func proxyAt(t T, binary string) (proxy Proxy, known bool) {
+	t.Helper()
+	for _, kind := range kinds {
+		if filepath.Base(binary) != kind.Name {
+			continue
+		}
+		caps, err := kind.Capabilities(context.Background(), binary)
+		if err != nil {
+			t.Fatalf("capabilities of %s: %v", binary, err)
+		}
+		return Proxy{Kind: kind, Binary: binary, Capabilities: caps}, true
+	}
+	return Proxy{}, false
 }
 
 // Root is the folder of the module.

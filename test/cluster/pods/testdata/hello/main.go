@@ -1,0 +1,21 @@
+// Hello answers every connection at port 3000 with who it is and what it mounts.
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+)
+
+func main() {
+	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		word, err := os.ReadFile("/etc/words/word")
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		fmt.Fprintf(w, "%s/%s says %s", os.Getenv("NAMESPACE"), os.Getenv("POD_NAME"), word)
+	})
+	fmt.Fprintln(os.Stderr, http.ListenAndServe(":3000", nil))
+	os.Exit(1)
+}
