@@ -173,7 +173,7 @@ func (a *Applier) apply(ctx context.Context, job Job) Outcome {
 
 // replace stages, validates, switches and reloads, and returns the model that is served then.
 func (a *Applier) replace(ctx context.Context, job Job, next Configuration) (model.Gateways, error) {
-	dir, err := a.Store.Stage(next.Generation, next.Files)
+	dir, err := a.stage(next)
 	if err == nil {
 		err = a.validate(ctx, dir)
 	}
@@ -189,7 +189,7 @@ func (a *Applier) replace(ctx context.Context, job Job, next Configuration) (mod
 		if a.same(next) {
 			return next.Model, nil
 		}
-		_, err = a.Store.Stage(next.Generation, next.Files)
+		_, err = a.stage(next)
 	}
 	if err == nil {
 		err = a.step(ctx, job, next)
@@ -214,17 +214,33 @@ func (a *Applier) step(ctx context.Context, job Job, next Configuration) error {
 	if err != nil {
 		return err
 	}
-	if _, err = a.Store.Stage(between.Generation, between.Files); err == nil {
+	if _, err = a.stage(between); err == nil {
 		err = a.reload(ctx, between)
 	}
 	if err == nil {
 		// It may have been pruned meanwhile.
-		_, err = a.Store.Stage(next.Generation, next.Files)
+		_, err = a.stage(next)
 	}
 	return err
 }
 
+// stage writes a version, and returns its folder.
+func (a *Applier) stage(c Configuration) (dir string, err error) {
+	start := time.Now()
+	dir, err = a.Store.Stage(c.Generation, c.Files)
+	a.took("stage", start)
+	return dir, err
+}
+
+// took notes how long a step took.
+func (a *Applier) took(step string, start time.Time) {
+	took := time.Since(start)
+	a.Metrics.step(step, took)
+	a.Log.Debug("step", "name", step, "took", took)
+}
+
 func (a *Applier) render(job Job, m model.Gateways) (Configuration, error) {
+	defer a.took("render", time.Now())
 	files, err := a.Render(m, job.Capabilities)
 	if err != nil {
 		return Configuration{}, fmt.Errorf("render: %w", err)
@@ -296,7 +312,7 @@ func (a *Applier) update(ctx context.Context, next Configuration) (Update, bool)
 func (a *Applier) validate(ctx context.Context, dir string) error {
 	start := time.Now()
 	err := a.Proxy.Validate(ctx, dir)
-	a.Metrics.step("validate", time.Since(start))
+	a.took("validate", start)
 	var refusal *Refusal
 	if errors.As(err, &refusal) {
 		return &Refusal{Message: strings.ReplaceAll(refusal.Message, dir+"/", "")}
@@ -326,7 +342,7 @@ func (a *Applier) isolate(ctx context.Context, job Job, refusal *Refusal) (Confi
 		return "", err
 	}}
 	err := s.run(ctx)
-	a.Metrics.step("isolate", time.Since(start))
+	a.took("isolate", start)
 	if err != nil {
 		if errors.Is(err, errNotOurs) {
 			return Configuration{}, err
@@ -349,7 +365,7 @@ func (a *Applier) reload(ctx context.Context, next Configuration) error {
 	}
 	start := time.Now()
 	err := a.Proxy.Reload(ctx, a.Store.Current(), next.Generation)
-	a.Metrics.step("reload", time.Since(start))
+	a.took("reload", start)
 	if err != nil {
 		a.live = nil
 		if before != "" {
@@ -384,7 +400,7 @@ func (a *Applier) settle(ctx context.Context) error {
 	if a.unsettled.IsZero() || a.live == nil {
 		return nil
 	}
-	dir, err := a.Store.Stage(a.live.Generation, a.live.Files)
+	dir, err := a.stage(*a.live)
 	if err == nil {
 		err = a.validate(ctx, dir)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -183,7 +184,6 @@ func build(dir string, files []generators.File) (next string, err error) {
 		return "", err
 	}
 	for _, f := range files {
-		path := filepath.Join(next, f.Path)
 		for _, sub := range parents(f.Path) {
 			switch err := os.Mkdir(filepath.Join(next, sub), dirMode); {
 			case err == nil:
@@ -192,9 +192,9 @@ func build(dir string, files []generators.File) (next string, err error) {
 				return "", err
 			}
 		}
-		if err := writeFile(path, f.Data, modeOf(f)); err != nil {
-			return "", err
-		}
+	}
+	if err := writeAll(next, files); err != nil {
+		return "", err
 	}
 	for _, d := range made {
 		// The mode of Mkdir is cut by the umask.
@@ -214,6 +214,32 @@ func parents(path string) []string {
 		}
 	}
 	return out
+}
+
+// writers is how many files are written at a time.
+const writers = 16
+
+// writeAll writes files below a folder, the first one before the others. Many at a time wait for the disk together.
+func writeAll(dir string, files []generators.File) error {
+	write := func(f generators.File) error { return writeFile(filepath.Join(dir, f.Path), f.Data, modeOf(f)) }
+	if len(files) == 0 {
+		return nil
+	}
+	if err := write(files[0]); err != nil {
+		return err
+	}
+	errs := make([]error, len(files))
+	slots := make(chan struct{}, writers)
+	var all sync.WaitGroup
+	for i, f := range files[1:] {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = write(f)
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 func writeFile(path string, data []byte, mode fs.FileMode) error {
