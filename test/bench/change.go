@@ -219,6 +219,11 @@ func (c *changing) otherBackend(i int) time.Duration {
 }
 
 func (c *changing) otherEndpoint(i int) time.Duration {
+	if i == 0 {
+		// Whatever the changes before have left.
+		c.route("base", "base.Service", "a")
+		c.until("base.Service", func(r harness.Reply) bool { return r.Backend() == "a" })
+	}
 	endpoint := c.service("a", 1+i%2)
 	return c.until("base.Service", func(r harness.Reply) bool { return r.Echo.Endpoint == endpoint })
 }
