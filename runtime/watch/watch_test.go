@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -239,5 +240,31 @@ func TestWithoutEvents(t *testing.T) {
 	}
 	if err := watcher.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestFingerprint: a file that was changed looks otherwise, also when its name, size and time of modification are what
+// they were.
+func TestFingerprint(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.yaml")
+	when := time.Now().Add(-time.Hour)
+	write := func(text string) {
+		if err := errors.Join(os.WriteFile(path, []byte(text), 0o600), os.Chtimes(path, when, when)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("a")
+	w := &Watcher{paths: []string{dir}}
+	before := w.fingerprint()
+	if w.fingerprint() != before {
+		t.Error("a file that wasn't changed looks otherwise")
+	}
+	// The system's clock for files advances in steps.
+	for deadline := time.Now().Add(patience); w.fingerprint() == before; {
+		write("b")
+		if time.Now().After(deadline) {
+			t.Fatal("a file that was changed looks as before")
+		}
 	}
 }
