@@ -29,14 +29,10 @@ demo: build ## Show gatewright at work with nginx and real gRPC servers, then st
 # One package at a time: proxies, servers and callers of two would take each other's processors.
 .PHONY: test
 test: proxies lint build ## Install the proxies that are missing, then run every check and test
-	$(GO) test -p 1 -timeout $(TIMEOUT) $$($(GO) list ./... | grep -v /test/run$$)
+	$(GO) test -p 1 -timeout $(TIMEOUT) ./...
 	@echo
 	@echo 'All passed: gofmt, go vet, every package with'
 	@sh test/proxies.sh --list | sed 's/^/  /'
-
-.PHONY: test-run
-test-run: proxies ## Test run and reload as programs: changes under load, kills. A change goes unnoticed now and then
-	$(GO) test -timeout $(TIMEOUT) ./test/run
 
 .PHONY: proxies
 proxies: ## Install the proxies that the tests run (as root; once)

@@ -38,6 +38,8 @@ type step struct {
 	took time.Duration
 }
 
+func (s step) String() string { return s.name + " " + s.took.Round(100*time.Microsecond).String() }
+
 // translate goes load → complete → capabilities → translate.
 func (o *options) translate(ctx context.Context, stdin io.Reader) (*pipeline, error) {
 	return o.translateFor(stdin, func() (model.Capabilities, string, error) { return o.capabilities(ctx) })

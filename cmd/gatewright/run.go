@@ -126,7 +126,7 @@ func (g *gateway) next(context.Context) (apply.Job, bool) {
 	} else {
 		g.service.read(nil)
 	}
-	g.log.Debug("read the manifests", "took", time.Since(start), "refused", len(p.refused))
+	g.log.Debug("read the manifests", "took", time.Since(start), "steps", p.steps, "refused", len(p.refused))
 	return apply.Job{Model: p.result.Gateways, Capabilities: p.caps, Report: func(out apply.Outcome) {
 		g.service.applied(out)
 		text, err := status.Marshal(outcome.Complete(p.result.Reports, p.result.Gateways, out))

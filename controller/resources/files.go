@@ -33,6 +33,9 @@ type files struct {
 	problems Problems
 	seen     map[string]bool
 	found    int // files named or found, read before or not
+	chunk    []byte
+	// before holds what an earlier reading has read, now what this one found unchanged or read.
+	before, now readings
 }
 
 func (f *files) problem(name, text string) {
@@ -64,8 +67,20 @@ func (f *files) add(name string, stdin io.Reader) {
 	case info.IsDir():
 		f.addFolder(name)
 	default:
-		f.addFile(name, info)
+		f.addFile(name, realPath(name), info)
 	}
+}
+
+// realPath is the absolute path without symlinks; "" when it can't be told.
+func realPath(name string) string {
+	real, err := filepath.EvalSymlinks(name)
+	if err == nil {
+		real, err = filepath.Abs(real)
+	}
+	if err != nil {
+		return ""
+	}
+	return real
 }
 
 // addFolder reads a folder's manifests and its folders, sorted by name. What is hidden is skipped, which leaves out the
@@ -73,33 +88,37 @@ func (f *files) add(name string, stdin io.Reader) {
 // so a walk always ends.
 func (f *files) addFolder(dir string) {
 	before := f.found + len(f.problems)
-	f.walk(dir)
+	f.walk(dir, realPath(dir))
 	if f.found+len(f.problems) == before {
 		f.note(dir, "no *.yaml, *.yml or *.json file in this folder")
 	}
 }
 
-func (f *files) walk(dir string) {
+// walk reads a folder whose real path is known, so that not every file's has to be looked for.
+func (f *files) walk(dir, realDir string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		f.problem(dir, "the folder can't be read: "+reason(err)+": check its permissions")
 		return
 	}
 	for _, entry := range entries {
-		path := filepath.Join(dir, entry.Name())
+		path, real := filepath.Join(dir, entry.Name()), filepath.Join(realDir, entry.Name())
+		if realDir == "" || entry.Type()&fs.ModeSymlink != 0 {
+			real = ""
+		}
 		manifest := manifestExtensions[strings.ToLower(filepath.Ext(path))]
 		switch {
 		case strings.HasPrefix(entry.Name(), "."):
 		case entry.IsDir():
-			f.walk(path)
+			f.walk(path, real)
 		case entry.Type()&fs.ModeSymlink != 0 || manifest:
-			f.addEntry(path, manifest)
+			f.addEntry(path, real, manifest)
 		}
 	}
 }
 
 // addEntry reads a folder's entry that is a manifest by its name, or a symlink.
-func (f *files) addEntry(path string, manifest bool) {
+func (f *files) addEntry(path, real string, manifest bool) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil && manifest:
@@ -111,18 +130,18 @@ func (f *files) addEntry(path string, manifest bool) {
 	case !info.Mode().IsRegular():
 		f.note(path, "skipped: it is not a regular file")
 	default:
-		f.addFile(path, info)
+		if real == "" {
+			real = realPath(path)
+		}
+		f.addFile(path, real, info)
 	}
 }
 
-func (f *files) addFile(path string, info fs.FileInfo) {
+// addFile reads a file, or takes what was read of it before; real is "" when its real path isn't known.
+func (f *files) addFile(path, real string, info fs.FileInfo) {
 	f.found++
 	if info.Mode().IsRegular() {
-		real, err := filepath.EvalSymlinks(path)
-		if err == nil {
-			real, err = filepath.Abs(real)
-		}
-		if err == nil {
+		if real != "" {
 			if f.seen[real] {
 				return
 			}
@@ -133,48 +152,61 @@ func (f *files) addFile(path string, info fs.FileInfo) {
 			return
 		}
 	}
+	looks := appearanceOf(info)
+	if data, ok := f.before.unchanged(path, looks); ok {
+		f.now.keep(path, looks, data)
+		f.sources = append(f.sources, source{name: path, data: data})
+		return
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		f.problem(path, "can't be read: "+reason(err)+": check its permissions")
 		return
 	}
 	defer file.Close()
-	f.read(path, file)
+	if f.read(path, file) {
+		f.now.keep(path, looks, f.sources[len(f.sources)-1].data)
+	}
 }
 
 func tooLarge() string {
 	return fmt.Sprintf("larger than %d MiB: split it, or check that it is the right file", maxFileSize>>20)
 }
 
-// read takes the text of one file and refuses what can't be a manifest as early as possible.
-func (f *files) read(name string, r io.Reader) {
+// read takes the text of one file and refuses what can't be a manifest as early as possible. It says whether there is
+// a source now.
+func (f *files) read(name string, r io.Reader) bool {
 	var content bytes.Buffer
-	chunk := make([]byte, 64<<10)
+	if f.chunk == nil {
+		f.chunk = make([]byte, 64<<10)
+	}
+	chunk := f.chunk
 	for {
 		n, err := r.Read(chunk)
 		if i := bytes.IndexByte(chunk[:n], 0); i >= 0 {
 			f.problem(name, fmt.Sprintf("a NUL byte at offset %d: this is no text; save manifests as UTF-8", content.Len()+i))
-			return
+			return false
 		}
 		content.Write(chunk[:n])
 		if content.Len() > maxFileSize {
 			f.problem(name, tooLarge())
-			return
+			return false
 		}
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
 			f.problem(name, "can't be read: "+reason(err))
-			return
+			return false
 		}
 	}
 	data := bytes.TrimPrefix(content.Bytes(), []byte("\xef\xbb\xbf"))
 	if !utf8.Valid(data) {
 		f.problems = append(f.problems, Problem{Source: name, Line: invalidLine(data), Text: "not valid UTF-8: save the file as UTF-8"})
-		return
+		return false
 	}
 	f.sources = append(f.sources, source{name: name, data: data})
+	return true
 }
 
 // invalidLine is the line of the first byte that isn't UTF-8.

@@ -22,8 +22,7 @@ func Load(filenames []string, stdin io.Reader) (*Snapshot, []Note, error) {
 
 // Load is the function Load, with what earlier calls have worked out.
 func (r *Reader) Load(filenames []string, stdin io.Reader) (*Snapshot, []Note, error) {
-	input := readFiles(filenames, stdin)
-	snapshot, notes, problems := r.load(input, false)
+	snapshot, notes, problems := r.load(r.readFiles(filenames, stdin), false)
 	if len(problems) > 0 {
 		return nil, notes, problems
 	}
@@ -34,14 +33,15 @@ func (r *Reader) Load(filenames []string, stdin io.Reader) (*Snapshot, []Note, e
 // it was when it was good the last time; one that never was counts with its documents that are. What can't be read
 // stays as it was. The snapshot is never nil.
 func (r *Reader) Follow(filenames []string) (*Snapshot, []Note, Problems) {
-	return r.load(readFiles(filenames, nil), true)
+	return r.load(r.readFiles(filenames, nil), true)
 }
 
-func readFiles(filenames []string, stdin io.Reader) *files {
-	input := &files{seen: map[string]bool{}}
+func (r *Reader) readFiles(filenames []string, stdin io.Reader) *files {
+	input := &files{seen: map[string]bool{}, before: r.read, now: readings{}}
 	for _, name := range filenames {
 		input.add(name, stdin)
 	}
+	r.read = input.now
 	return input
 }
 

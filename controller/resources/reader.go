@@ -9,10 +9,12 @@ import (
 )
 
 // Reader loads the same files again and again, as a program does that follows their changes: the schemas are built
-// once, and a document that hasn't changed since the last time isn't decoded and checked again. One goroutine at a
+// once, a file that hasn't changed isn't read again, and a document that hasn't changed isn't decoded and checked again. One goroutine at a
 // time may use it.
 type Reader struct {
 	table kindTable
+	// read holds the texts of files that haven't changed for a while.
+	read readings
 	// last holds the documents of the last Load.
 	last map[documentKey]result
 	// good holds what each file was when it was good the last time, for Follow.

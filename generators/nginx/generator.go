@@ -30,6 +30,8 @@ type View struct {
 	// other content can hold.
 	Generation string
 	Version    model.Version
+	// ConnectionTime is how old a client's connection gets before it is asked for another one.
+	ConnectionTime string
 	// Folder is "" or ends in a slash: what paths of other files begin with.
 	Folder string
 	// Marker is the token of the address where the generation is told, or "".
@@ -159,10 +161,20 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	}
 	return &View{
 		Resolver: resolver, ResolverTimeout: fmt.Sprintf("%ds", ResolverTimeout/time.Second), Zone: zoneSize(m.Clusters),
-		Generation: generators.GenerationMark, Version: c.Version, Folder: folder, Marker: marker,
+		Generation: generators.GenerationMark, Version: c.Version, ConnectionTime: connectionTime(c.Version), Folder: folder, Marker: marker,
 		Prefixes: r.prefixes(), Warm: r.warm, Sizes: bs.sizes(ss.names, ss.longName), Literals: bs.ordered, Maps: bs.maps(), Splits: as.splits,
 		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list, Failures: failures(),
 	}, nil
+}
+
+// connectionTime is a day, for nothing is won by a new connection, but in versions before 1.27.1. There a connection
+// that is accepted before a reload and begins to speak HTTP/2 after it isn't told to go away: for as long as it lives,
+// its calls are answered by the configuration of before.
+func connectionTime(v model.Version) string {
+	if v.AtLeast(1, 27, 1) {
+		return "24h"
+	}
+	return "1m"
 }
 
 var _ generators.Generator = (*Generator)(nil)

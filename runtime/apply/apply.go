@@ -2,11 +2,9 @@ package apply
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
-	"strings"
 	"time"
 
 	"github.com/gatewright/gatewright/generators"
@@ -171,60 +169,8 @@ func (a *Applier) apply(ctx context.Context, job Job) Outcome {
 	return out
 }
 
-// replace stages, validates, switches and reloads, and returns the model that is served then.
-func (a *Applier) replace(ctx context.Context, job Job, next Configuration) (model.Gateways, error) {
-	dir, err := a.Store.Stage(next.Generation, next.Files)
-	if err == nil {
-		err = a.validate(ctx, dir)
-	}
-	var refusal *Refusal
-	if errors.As(err, &refusal) {
-		a.discard(next.Generation)
-		if a.Whole {
-			return model.Gateways{}, fmt.Errorf("the proxy refuses the configuration: %w", err)
-		}
-		if next, err = a.isolate(ctx, job, refusal); err != nil {
-			return model.Gateways{}, err
-		}
-		if a.same(next) {
-			return next.Model, nil
-		}
-		_, err = a.Store.Stage(next.Generation, next.Files)
-	}
-	if err == nil {
-		err = a.step(ctx, job, next)
-	}
-	if err == nil {
-		err = a.reload(ctx, next)
-	}
-	return next.Model, err
-}
-
-// step lets the proxy learn first what it has to know before it can serve next.
-func (a *Applier) step(ctx context.Context, job Job, next Configuration) error {
-	s, ok := a.Proxy.(Stepper)
-	if !ok || a.live == nil {
-		return nil
-	}
-	m, needed := s.Step(a.live.Model, next.Model)
-	if !needed {
-		return nil
-	}
-	between, err := a.render(job, m)
-	if err != nil {
-		return err
-	}
-	if _, err = a.Store.Stage(between.Generation, between.Files); err == nil {
-		err = a.reload(ctx, between)
-	}
-	if err == nil {
-		// It may have been pruned meanwhile.
-		_, err = a.Store.Stage(next.Generation, next.Files)
-	}
-	return err
-}
-
 func (a *Applier) render(job Job, m model.Gateways) (Configuration, error) {
+	defer a.took("render", time.Now())
 	files, err := a.Render(m, job.Capabilities)
 	if err != nil {
 		return Configuration{}, fmt.Errorf("render: %w", err)
@@ -292,110 +238,10 @@ func (a *Applier) update(ctx context.Context, next Configuration) (Update, bool)
 	return done, true
 }
 
-// validate asks the proxy about a folder. Its message names files as they are called in the configuration.
-func (a *Applier) validate(ctx context.Context, dir string) error {
-	start := time.Now()
-	err := a.Proxy.Validate(ctx, dir)
-	a.Metrics.step("validate", time.Since(start))
-	var refusal *Refusal
-	if errors.As(err, &refusal) {
-		return &Refusal{Message: strings.ReplaceAll(refusal.Message, dir+"/", "")}
-	}
-	return err
-}
-
-// isolate finds what makes a job refused, leaves it out, and returns what is left.
-func (a *Applier) isolate(ctx context.Context, job Job, refusal *Refusal) (Configuration, error) {
-	start := time.Now()
-	before := len(a.quarantine.culprits)
-	s := &search{quarantine: &a.quarantine, model: job.Model, check: func(ctx context.Context, m model.Gateways) (string, error) {
-		files, err := a.Render(m, job.Capabilities)
-		if err != nil {
-			return "", fmt.Errorf("render: %w", err)
-		}
-		dir, remove, err := a.Store.Scratch(files)
-		if err != nil {
-			return "", err
-		}
-		defer remove()
-		err = a.validate(ctx, dir)
-		var refusal *Refusal
-		if errors.As(err, &refusal) {
-			return refusal.Message, nil
-		}
-		return "", err
-	}}
-	err := s.run(ctx)
-	a.Metrics.step("isolate", time.Since(start))
-	if err != nil {
-		if errors.Is(err, errNotOurs) {
-			return Configuration{}, err
-		}
-		return Configuration{}, fmt.Errorf("the proxy refuses the configuration (%s); looking for the object to blame: %w", refusal.Message, err)
-	}
-	a.Log.Info("found what the proxy refuses", "parts", len(a.quarantine.culprits)-before, "checks", s.checks, "took", time.Since(start))
-	return a.render(job, a.quarantine.served(job.Model))
-}
-
-// reload switches to a staged configuration that passed its check and reloads. When the proxy doesn't come to
-// serve it, the one before is what a starting proxy reads again.
-func (a *Applier) reload(ctx context.Context, next Configuration) error {
-	before := a.Store.Generation()
-	if p, ok := a.Proxy.(Preparer); ok {
-		p.Prepare(next)
-	}
-	if err := a.Store.Switch(next.Generation); err != nil {
-		return err
-	}
-	start := time.Now()
-	err := a.Proxy.Reload(ctx, a.Store.Current(), next.Generation)
-	a.Metrics.step("reload", time.Since(start))
-	if err != nil {
-		a.live = nil
-		if before != "" {
-			err = errors.Join(err, a.Store.Switch(before))
-		}
-		return err
-	}
-	a.confirmed(next)
-	a.force = false
-	a.unsettled = time.Time{}
-	if err := errors.Join(a.Store.Confirm(), a.Store.Prune()); err != nil {
-		a.Log.Warn("the proxy serves the new configuration, but the state folder isn't tidy", "error", err)
-	}
-	return nil
-}
-
 func (a *Applier) confirmed(c Configuration) {
 	a.live = &c
 	a.generation = c.Generation
 	a.places = placesOf(c.Model)
-}
-
-// discard removes what was staged and isn't wanted. What stays is pruned later.
-func (a *Applier) discard(generation string) {
-	if err := a.Store.Discard(generation); err != nil {
-		a.Log.Warn("a refused version could not be removed", "generation", generation, "error", err)
-	}
-}
-
-// settle brings the files on disk to what the proxy serves since it was changed without a reload.
-func (a *Applier) settle(ctx context.Context) error {
-	if a.unsettled.IsZero() || a.live == nil {
-		return nil
-	}
-	dir, err := a.Store.Stage(a.live.Generation, a.live.Files)
-	if err == nil {
-		err = a.validate(ctx, dir)
-	}
-	if err == nil {
-		err = a.Store.Switch(a.live.Generation)
-	}
-	if err == nil {
-		a.unsettled = time.Time{}
-		err = errors.Join(a.Store.Confirm(), a.Store.Prune())
-	}
-	return err
 }
 
 func (a *Applier) log(out Outcome) {

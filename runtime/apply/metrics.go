@@ -31,7 +31,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "gatewright_apply_duration_seconds", Buckets: durations,
 			Help: "From the model to the proof that the proxy serves it."}, []string{"way"}),
 		steps: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "gatewright_step_duration_seconds", Buckets: durations,
-			Help: "The parts of an apply: validate, reload, isolate."}, []string{"step"}),
+			Help: "The parts of an apply: render, stage, validate, reload, isolate."}, []string{"step"}),
 		quarantined: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "gatewright_quarantined",
 			Help: "Parts that are left out because the proxy refuses them."}, []string{"kind"}),
 		lastGood: prometheus.NewGauge(prometheus.GaugeOpts{Name: "gatewright_last_good_timestamp_seconds",

@@ -26,8 +26,8 @@ const (
 )
 
 // Store is a state folder: whole configurations under versions, each named by its generation, and current, a
-// symbolic link to the one that a starting proxy is to read. A version is on disk before its name is, and its
-// name before current points to it, so that whatever is killed whenever, current names a whole configuration.
+// symbolic link to the one that a starting proxy is to read. A version is on disk before current points to it, so
+// that whatever is killed whenever, current names a whole configuration.
 type Store struct {
 	dir  string
 	keep int
@@ -87,12 +87,21 @@ func (s *Store) linked(name string) string {
 // Stage writes a version so that a crash can't lose it, and returns its folder. Nothing points to it yet. One
 // that is there already is used again.
 func (s *Store) Stage(generation string, files []generators.File) (dir string, err error) {
+	dir, finish, err := s.Begin(generation, files)
+	if err == nil {
+		err = finish()
+	}
+	return dir, err
+}
+
+// Begin is Stage that doesn't wait for the disk: finish does, and must have returned before Switch.
+func (s *Store) Begin(generation string, files []generators.File) (dir string, finish func() error, err error) {
 	dir, err = s.version(generation)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	_, err = folder.Write(dir, files)
-	return dir, err
+	finish, err = folder.Put(dir, files)
+	return dir, finish, err
 }
 
 // Discard removes a staged version that nothing points to.

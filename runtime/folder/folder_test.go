@@ -347,3 +347,26 @@ func TestCompare(t *testing.T) {
 		}
 	}
 }
+
+// TestPut: what a crash has lost of a folder that was put there is mended by the next time.
+func TestPut(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	files := []generators.File{{Path: "a.conf", Data: []byte("a")}, {Path: "sub/key.pem", Data: []byte("k"), Secret: true}}
+	for range 2 {
+		finish, err := Put(dir, files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := finish(); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if data, err := os.ReadFile(filepath.Join(dir, f.Path)); err != nil || string(data) != string(f.Data) {
+				t.Errorf("%s holds %q, %v", f.Path, data, err)
+			}
+		}
+		if err := os.Truncate(filepath.Join(dir, "a.conf"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

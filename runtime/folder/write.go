@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -32,6 +33,20 @@ func modeOf(f generators.File) fs.FileMode {
 // two are exchanged in one step. What somebody else put into dir is carried over, never removed; a dir that has
 // files and was not written by Write is refused.
 func Write(dir string, files []generators.File) (changed bool, err error) {
+	return put(dir, files, true)
+}
+
+// Put is Write for a folder that nothing leads to yet: a crash may lose what is in it until finish has returned, which
+// waits for the disk. Another Write or Put mends what was lost.
+func Put(dir string, files []generators.File) (finish func() error, err error) {
+	changed, err := put(dir, files, false)
+	if err != nil || !changed {
+		return func() error { return nil }, err
+	}
+	return func() error { return syncAll(dir, files) }, nil
+}
+
+func put(dir string, files []generators.File, durable bool) (changed bool, err error) {
 	dir, err = resolve(dir)
 	if err != nil {
 		return false, err
@@ -57,15 +72,17 @@ func Write(dir string, files []generators.File) (changed bool, err error) {
 			return false, err
 		}
 	}
-	next, err := build(dir, files)
+	next, err := build(dir, files, durable)
 	if err != nil {
 		return false, fmt.Errorf("output folder %s: nothing was changed: %w", dir, err)
 	}
 	if err := swap(next, dir, exists); err != nil {
 		return false, errors.Join(fmt.Errorf("output folder %s: nothing was changed: %w", dir, err), remove(next))
 	}
-	if err := syncDir(parent); err != nil {
-		return true, err
+	if durable {
+		if err := syncDir(parent); err != nil {
+			return true, err
+		}
 	}
 	if exists {
 		// next is the old folder now.
@@ -166,8 +183,9 @@ func pending(dir string) string {
 }
 
 // build writes the files to a new folder beside dir and returns its path. The manifest goes first: whatever
-// happens then, the next run knows what it may clear away.
-func build(dir string, files []generators.File) (next string, err error) {
+// happens then, the next run knows what it may clear away. The others and the folders are on disk when it returns if
+// they are to be durable.
+func build(dir string, files []generators.File, durable bool) (next string, err error) {
 	next, err = os.MkdirTemp(filepath.Dir(dir), pending(dir))
 	if err != nil {
 		return "", err
@@ -183,7 +201,6 @@ func build(dir string, files []generators.File) (next string, err error) {
 		return "", err
 	}
 	for _, f := range files {
-		path := filepath.Join(next, f.Path)
 		for _, sub := range parents(f.Path) {
 			switch err := os.Mkdir(filepath.Join(next, sub), dirMode); {
 			case err == nil:
@@ -192,13 +209,22 @@ func build(dir string, files []generators.File) (next string, err error) {
 				return "", err
 			}
 		}
-		if err := writeFile(path, f.Data, modeOf(f)); err != nil {
-			return "", err
-		}
+	}
+	if err := writeFile(filepath.Join(next, files[0].Path), files[0].Data, modeOf(files[0]), true); err != nil {
+		return "", err
+	}
+	if err := together(files[1:], func(f generators.File) error {
+		return writeFile(filepath.Join(next, f.Path), f.Data, modeOf(f), durable)
+	}); err != nil {
+		return "", err
 	}
 	for _, d := range made {
 		// The mode of Mkdir is cut by the umask.
-		if err := errors.Join(os.Chmod(d, dirMode), syncDir(d)); err != nil {
+		err := os.Chmod(d, dirMode)
+		if durable {
+			err = errors.Join(err, syncDir(d))
+		}
+		if err != nil {
 			return "", err
 		}
 	}
@@ -216,15 +242,54 @@ func parents(path string) []string {
 	return out
 }
 
-func writeFile(path string, data []byte, mode fs.FileMode) error {
+// atATime is how many files are written or synced at a time: they wait for the disk together.
+const atATime = 16
+
+// together does something to all files, several at a time.
+func together(files []generators.File, do func(generators.File) error) error {
+	errs := make([]error, len(files))
+	slots := make(chan struct{}, atATime)
+	var all sync.WaitGroup
+	for i, f := range files {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = do(f)
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+func writeFile(path string, data []byte, mode fs.FileMode, durable bool) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
-	return errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	err = errors.Join(err, f.Chmod(mode))
+	if durable {
+		err = errors.Join(err, f.Sync())
+	}
+	return errors.Join(err, f.Close())
 }
 
+// syncAll waits until the files, and the folders that they are in, are on disk.
+func syncAll(dir string, files []generators.File) error {
+	dirs := map[string]bool{dir: true, filepath.Dir(dir): true}
+	for _, f := range files {
+		for _, sub := range parents(f.Path) {
+			dirs[filepath.Join(dir, sub)] = true
+		}
+	}
+	err := together(files, func(f generators.File) error { return syncDir(filepath.Join(dir, f.Path)) })
+	for d := range dirs {
+		err = errors.Join(err, syncDir(d))
+	}
+	return err
+}
+
+// syncDir waits until a folder's names, or a file's content, are on disk.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -54,6 +54,8 @@ type Proxy struct {
 	child *process.Supervisor
 	// reloads keeps the reloads of a joined HAProxy apart.
 	reloads sync.Mutex
+	// worker is the one that began with the last reload of a joined HAProxy, when only the system tells of it.
+	worker int
 	// socket is the master's; "" when a joined HAProxy is known by its process id only, or not yet.
 	socket string
 	// master is the process id that the socket of a joined HAProxy has told; 0 before.

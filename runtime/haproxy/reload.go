@@ -160,15 +160,21 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	err = p.ask(ctx, master)
 	sent := time.Now()
 	if err == nil {
+		begun := starting{before: before.serving, serving: p.worker}
 		err = process.Poll(ctx, func() (bool, error) {
 			err := p.serves(ctx, master, before.serving, generation)
+			if err == nil && p.socket == "" && generation == "" {
+				err = begun.look(process.Children(master))
+			}
 			switch {
 			case err == nil:
 				return true, nil
 			case !process.Alive(master):
 				return true, errors.New("HAProxy has ended")
-			case p.refused(said):
+			case p.refused(said), begun.ended(process.Children(master)):
 				return true, errors.New("HAProxy did not take the new configuration")
+			case begun.seen != 0:
+				// It is no lost signal.
 			case time.Since(sent) > again:
 				sent = time.Now()
 				if err := p.ask(ctx, master); err != nil {
@@ -177,6 +183,9 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 			}
 			return false, fmt.Errorf("HAProxy does not come to serve the new configuration: %w", err)
 		})
+		if err == nil {
+			p.worker = begun.seen
+		}
 	}
 	if err != nil && p.child != nil {
 		err = p.child.Explain(err, said)
@@ -217,6 +226,43 @@ func (p *Proxy) serves(ctx context.Context, master int, before []int, generation
 		return errors.New("it has no new worker")
 	}
 	return nil
+}
+
+// starting tells by a master's children alone whether a reload works. From HAProxy 3.1 on a new worker is there
+// before it has its ports, and ends when it doesn't get them within 2 s.
+type starting struct {
+	// before are the workers of before; serving is the one of them that took connections, 0 when that isn't known.
+	before  []int
+	serving int
+	// seen is the new worker, and since when.
+	seen  int
+	since time.Time
+}
+
+// stays is how long a worker has to be there until it must have its ports.
+const stays = 3 * time.Second
+
+// look returns nil when the new worker serves.
+func (s *starting) look(children []int) error {
+	isNew := func(pid int) bool { return !slices.Contains(s.before, pid) }
+	if i := slices.IndexFunc(children, isNew); i >= 0 && s.seen == 0 {
+		s.seen, s.since = children[i], time.Now()
+	}
+	serving := s.serving
+	if len(s.before) == 1 {
+		serving = s.before[0]
+	}
+	// It ends as soon as the new one serves, when it has nothing left to do.
+	replaced := serving != 0 && !slices.Contains(children, serving)
+	if s.seen == 0 || !replaced && time.Since(s.since) < stays {
+		return errors.New("its new worker is starting")
+	}
+	return nil
+}
+
+// ended says whether the new worker has gone again.
+func (s *starting) ended(children []int) bool {
+	return s.seen != 0 && !slices.Contains(children, s.seen)
 }
 
 // refused says whether HAProxy has given a reload up.

@@ -1,10 +1,12 @@
 package nginx_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
 	"golang.org/x/sys/unix"
 
 	"github.com/gatewright/gatewright/generators"
@@ -32,6 +35,8 @@ type stand struct {
 	proxy   *nginx.Proxy
 	address string
 	lost    chan struct{}
+	// edit changes files before they are put; nil for not.
+	edit func([]generators.File)
 }
 
 func each(t *testing.T, f func(s *stand)) {
@@ -82,6 +87,9 @@ func (s *stand) put(ports ...int32) string {
 	files, err := nginxfiles.New(generators.Options{Marker: s.marker()}).Render(model.Gateways{Gateways: []model.Gateway{g}}, s.binary.Capabilities)
 	if err != nil {
 		s.Fatal(err)
+	}
+	if s.edit != nil {
+		s.edit(files)
 	}
 	generation, err := s.proxy.Generation(files)
 	if err != nil {
@@ -134,6 +142,50 @@ func (s *stand) kill(pid int) {
 	if err := process.Wait(context.Background(), pid); err != nil {
 		s.Fatal(err)
 	}
+}
+
+// TestLateConnection: a connection that was accepted before a reload and speaks HTTP/2 after it only stays with the
+// worker of before for as long as the configuration lets connections live.
+func TestLateConnection(t *testing.T) {
+	each(t, func(s *stand) {
+		short := func(files []generators.File) {
+			for i := range files {
+				files[i].Data = bytes.ReplaceAll(files[i].Data, []byte("keepalive_time 1m;"), []byte("keepalive_time 1s;"))
+			}
+		}
+		s.edit = short
+		s.serve(8080)
+		conn, err := net.Dial("tcp", net.JoinHostPort(s.address, "8080"))
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.serve(8080, 8081)
+		client, err := (&http2.Transport{AllowHTTP: true}).NewClientConn(conn)
+		if err != nil {
+			s.Fatal(err)
+		}
+		defer client.Close()
+		deadline := time.Now().Add(20 * time.Second)
+		calls := 0
+		for client.CanTakeNewRequest() {
+			request, err := http.NewRequest(http.MethodPost, "http://h.test/a.Service/Method", nil)
+			if err != nil {
+				s.Fatal(err)
+			}
+			response, err := client.RoundTrip(request)
+			if err != nil {
+				break // It was told to go away.
+			}
+			calls++
+			if err := response.Body.Close(); err != nil {
+				s.Fatal(err)
+			}
+			if time.Now().After(deadline) {
+				s.Fatalf("after %d calls the connection is still with the worker of before", calls)
+			}
+		}
+		s.Logf("%d calls before the connection was told to go away", calls)
+	})
 }
 
 func TestReload(t *testing.T) {

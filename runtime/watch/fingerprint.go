@@ -1,7 +1,7 @@
 package watch
 
 import (
-	"fmt"
+	"encoding/binary"
 	"hash/fnv"
 	"io/fs"
 	"os"
@@ -13,20 +13,32 @@ import (
 // modification or identity. What can't be read is as if it weren't there.
 func (w *Watcher) fingerprint() uint64 {
 	sum := fnv.New64a()
-	add := func(name string) {
-		if info, err := os.Stat(name); err == nil {
-			fmt.Fprintf(sum, "%q %d %d %d\n", name, info.Size(), info.ModTime().UnixNano(), identity(info))
+	var line []byte
+	add := func(name string, info fs.FileInfo) {
+		line = append(append(line[:0], name...), 0)
+		for _, n := range []uint64{uint64(info.Size()), uint64(info.ModTime().UnixNano()), identity(info)} {
+			line = binary.LittleEndian.AppendUint64(line, n)
 		}
+		_, _ = sum.Write(line) // It never fails.
 	}
 	for _, path := range w.paths {
 		real, err := filepath.EvalSymlinks(path)
 		if err != nil {
 			continue
 		}
-		fmt.Fprintf(sum, "%q\n", real)
-		_ = filepath.WalkDir(real, func(name string, _ fs.DirEntry, err error) error {
+		_, _ = sum.Write(append([]byte(real), 0)) // It never fails.
+		_ = filepath.WalkDir(real, func(name string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return nil
+			}
+			var info fs.FileInfo
+			if entry.Type()&fs.ModeSymlink != 0 {
+				info, err = os.Stat(name)
+			} else {
+				info, err = entry.Info()
+			}
 			if err == nil {
-				add(name)
+				add(name, info)
 			}
 			return nil
 		})
@@ -34,10 +46,11 @@ func (w *Watcher) fingerprint() uint64 {
 	return sum.Sum64()
 }
 
-// identity tells two files of one name, size and time apart.
+// identity tells two files of one name, size and time apart: by the inode, and by when that was changed, for a number
+// that is free again is soon in use again.
 func identity(info fs.FileInfo) uint64 {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		return stat.Ino
+		return stat.Ino ^ uint64(stat.Ctim.Nano())<<20
 	}
 	return 0
 }

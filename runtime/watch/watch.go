@@ -96,8 +96,9 @@ func (w *Watcher) Run(ctx context.Context, changed func()) {
 	}
 }
 
-// settle returns when a burst is over and nobody is in the middle of writing a file.
-func (w *Watcher) settle(ctx context.Context, first string) {
+// settle returns when a burst is over and nobody is in the middle of writing a file, with the names that it was
+// about.
+func (w *Watcher) settle(ctx context.Context, first string) map[string]bool {
 	names := map[string]bool{first: true}
 	start := time.Now()
 	pause := time.NewTimer(quiet)
@@ -105,8 +106,12 @@ func (w *Watcher) settle(ctx context.Context, first string) {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return names
 		case event := <-w.events.Events:
+			if !w.matters(event) {
+				// A neighbour, such as a log, may be written all the time.
+				continue
+			}
 			names[event.Name] = true
 			if event.Has(fsnotify.Create) {
 				// A folder that has just come may fill at once.
@@ -120,7 +125,7 @@ func (w *Watcher) settle(ctx context.Context, first string) {
 				pause.Reset(quiet)
 				continue
 			}
-			return
+			return names
 		}
 	}
 }

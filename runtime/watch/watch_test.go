@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -165,6 +166,37 @@ func TestHalfWritten(t *testing.T) {
 	w.quietUntil("a file that is still being written", func() { w.do(f.Close()) })
 }
 
+// TestBusyNeighbour: a log beside the folder, which somebody has open for writing for good, delays nothing.
+func TestBusyNeighbour(t *testing.T) {
+	dir := t.TempDir()
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	in := filepath.Join(dir, "in")
+	if err := os.Mkdir(in, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	watcher, err := New([]string{in}, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watcher.Close()
+	a := filepath.Join(in, "a.yaml")
+	if err := os.WriteFile(a, []byte("a"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := log.WriteString("it was written\n"); err != nil {
+		t.Fatal(err)
+	}
+	// The log's event is behind those of the file.
+	names := watcher.settle(t.Context(), a)
+	if names[log.Name()] || !names[a] {
+		t.Errorf("the burst was of %v", names)
+	}
+}
+
 func TestBurst(t *testing.T) {
 	w := watch(t, func(w *watched) { w.write("in/a.yaml", "a") }, "in")
 	const files = 300
@@ -208,5 +240,31 @@ func TestWithoutEvents(t *testing.T) {
 	}
 	if err := watcher.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestFingerprint: a file that was changed looks otherwise, also when its name, size and time of modification are what
+// they were.
+func TestFingerprint(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.yaml")
+	when := time.Now().Add(-time.Hour)
+	write := func(text string) {
+		if err := errors.Join(os.WriteFile(path, []byte(text), 0o600), os.Chtimes(path, when, when)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("a")
+	w := &Watcher{paths: []string{dir}}
+	before := w.fingerprint()
+	if w.fingerprint() != before {
+		t.Error("a file that wasn't changed looks otherwise")
+	}
+	// The system's clock for files advances in steps.
+	for deadline := time.Now().Add(patience); w.fingerprint() == before; {
+		write("b")
+		if time.Now().After(deadline) {
+			t.Fatal("a file that was changed looks as before")
+		}
 	}
 }

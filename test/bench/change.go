@@ -6,7 +6,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -14,46 +16,102 @@ import (
 	"github.com/gatewright/gatewright/test/harness"
 )
 
-// others are the numbers of other routes that changes are measured with.
-var others = []int{0, 1000, 3000}
-
-// changes is how many changes are measured of each kind.
-const changes = 40
-
 // changePort is where all backends of this part listen.
 const changePort = 50051
 
+// callerPause is how long each caller of the load rests between two calls.
+const callerPause = 5 * time.Millisecond
+
 // measureChanges measures how long it takes from writing a manifest to the first call that sees it, with
-// `gatewright run`.
-func measureChanges(t harness.T, proxies []harness.Proxy) {
+// `gatewright run`: for each number of other routes and of callers that make calls meanwhile.
+func measureChanges(t harness.T, proxies []harness.Proxy, s settings) {
 	dir := harness.TempDir(t)
 	binary := filepath.Join(dir, "gatewright")
 	if out, err := exec.Command("go", "build", "-o", binary, "github.com/gatewright/gatewright/cmd/gatewright").CombinedOutput(); err != nil {
 		t.Fatalf("build gatewright: %v\n%s", err, out)
 	}
-	rows := [][]string{{"proxy", "other routes", "change", "p50", "p99"}}
+	rows := [][]string{{"proxy", "other routes", "callers", "change", "changes", "p50", "p99"}}
 	for _, p := range proxies {
-		for _, n := range others {
-			scope := harness.NewScope(t)
-			c := newChanging(scope, binary, p, n)
-			for _, kind := range []struct {
-				name   string
-				change func(i int) time.Duration
-			}{{"a new route", c.newRoute}, {"another backend", c.otherBackend}, {"another endpoint", c.otherEndpoint}} {
-				var took []time.Duration
-				for i := range changes {
-					took = append(took, kind.change(i))
+		for _, others := range numbers(t, "-others", s.others) {
+			for _, callers := range numbers(t, "-callers", s.callers) {
+				scope := harness.NewScope(t)
+				c := newChanging(scope, binary, p, others)
+				end := c.load(callers)
+				for _, kind := range c.kinds() {
+					took := c.measure(kind.change, s)
+					row := []string{p.String(), fmt.Sprint(others), fmt.Sprint(callers), kind.name, fmt.Sprint(len(took)),
+						took[len(took)/2].Round(100 * time.Microsecond).String(), took[len(took)*99/100].Round(100 * time.Microsecond).String()}
+					t.Logf("%s", strings.Join(row, ", "))
+					rows = append(rows, row)
 				}
-				slices.Sort(took)
-				row := []string{p.String(), fmt.Sprint(n), kind.name,
-					took[len(took)/2].Round(100 * time.Microsecond).String(), took[len(took)*99/100].Round(100 * time.Microsecond).String()}
-				t.Logf("%s", strings.Join(row, ", "))
-				rows = append(rows, row)
+				end()
+				scope.End()
 			}
-			scope.End()
 		}
 	}
 	table("From the write of a manifest to the first call that sees it", rows)
+}
+
+// numbers reads a flag's list.
+func numbers(t harness.T, flag, list string) []int {
+	var out []int
+	for text := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			t.Fatalf("%s %s: write numbers with commas between", flag, list)
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+// kind is a way to change something; change returns how long call number i of it took to be seen.
+type kind struct {
+	name   string
+	change func(i int) time.Duration
+}
+
+func (c *changing) kinds() []kind {
+	return []kind{{"a new route", c.newRoute}, {"another backend", c.otherBackend}, {"another endpoint", c.otherEndpoint}}
+}
+
+// measure makes changes, until there are enough or the time for them is over, and sorts what they took.
+func (c *changing) measure(change func(i int) time.Duration, s settings) []time.Duration {
+	var took []time.Duration
+	start := time.Now()
+	for i := 0; i < s.changes && (i < fewest || time.Since(start) < s.changeTime); i++ {
+		took = append(took, change(i))
+	}
+	slices.Sort(took)
+	return took
+}
+
+// fewest is how many changes are made, however long they take.
+const fewest = 5
+
+// load makes calls until end is called.
+func (c *changing) load(callers int) (end func()) {
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	for range callers {
+		client := harness.NewClient(c.t)
+		all.Go(func() {
+			pause := time.NewTicker(callerPause)
+			defer pause.Stop()
+			for {
+				select {
+				case <-stop:
+					return
+				case <-pause.C:
+					client.Do(harness.Call{Address: c.address + ":8080", Authority: "h.test", Path: "/base.Service/Method"})
+				}
+			}
+		})
+	}
+	return func() {
+		close(stop)
+		all.Wait()
+	}
 }
 
 // changing is a running gateway whose manifests change.
@@ -161,6 +219,11 @@ func (c *changing) otherBackend(i int) time.Duration {
 }
 
 func (c *changing) otherEndpoint(i int) time.Duration {
+	if i == 0 {
+		// Whatever the changes before have left.
+		c.route("base", "base.Service", "a")
+		c.until("base.Service", func(r harness.Reply) bool { return r.Backend() == "a" })
+	}
 	endpoint := c.service("a", 1+i%2)
 	return c.until("base.Service", func(r harness.Reply) bool { return r.Echo.Endpoint == endpoint })
 }

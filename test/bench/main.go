@@ -1,6 +1,6 @@
 // Command bench measures gatewright and the configurations that it renders, and prints tables:
 //
-//	go run ./test/bench                     all of it, half an hour or more
+//	go run ./test/bench                     all of it, an hour or more
 //	go run ./test/bench -only calls         one part: render, generate, calls, balance or changes
 //	go run ./test/bench -templates DIR      more configurations beside the rendered one, by other templates
 //
@@ -14,6 +14,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/gatewright/gatewright/test/harness"
 )
@@ -27,6 +28,9 @@ type settings struct {
 	templates       string
 	rules, services int
 	proxies, parts  string
+	others, callers string
+	changes         int
+	changeTime      time.Duration
 }
 
 func main() {
@@ -36,6 +40,10 @@ func main() {
 	flag.IntVar(&s.rules, "rules", 0, "measure calls with this number of rules only; 0 for all")
 	flag.IntVar(&s.services, "services", 0, "measure calls with this number of Services only; 0 for all")
 	flag.StringVar(&s.templates, "templates", "", "folders of templates, with commas between, to render more configurations with, as --templates takes one")
+	flag.StringVar(&s.others, "others", "0,1000,3000", "the numbers of other routes that changes are measured with")
+	flag.StringVar(&s.callers, "callers", "0,50", "the numbers of callers that make calls while changes are measured")
+	flag.IntVar(&s.changes, "changes", 40, "the most changes of each kind")
+	flag.DurationVar(&s.changeTime, "change-time", 15*time.Second, "how long changes of one kind may take")
 	flag.StringVar(&s.proxies, "proxy", "", "measure only proxies whose name, such as nginx-1.26.3, has this in it")
 	flag.StringVar(&s.parts, "only", "render,generate,calls,balance,changes", "the parts to measure")
 	flag.Parse()
@@ -58,7 +66,7 @@ func main() {
 		"generate": func() { measureGenerate(scope, newest(proxies)) },
 		"calls":    func() { measureProxies(scope, proxies, s) },
 		"balance":  func() { measureBalance(scope, newest(proxies), s) },
-		"changes":  func() { measureChanges(scope, proxies) },
+		"changes":  func() { measureChanges(scope, proxies, s) },
 	}
 	for part := range strings.SplitSeq(s.parts, ",") {
 		measure := parts[part]

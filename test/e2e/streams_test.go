@@ -157,7 +157,7 @@ func TestConcurrentCalls(t *testing.T) {
 var quietSettings = map[string][]string{
 	"nginx": {
 		"client_max_body_size 0;", "client_body_timeout 24h;", "send_timeout 24h;", "grpc_read_timeout 24h;", "grpc_send_timeout 24h;",
-		"keepalive_requests 1000000000;", "keepalive_time 24h;", "worker_shutdown_timeout 1h;",
+		"keepalive_requests 1000000000;", "worker_shutdown_timeout 1h;",
 	},
 	"haproxy": {"timeout client 24h\n", "timeout server 24h\n", "hard-stop-after 1h\n"},
 }

@@ -97,9 +97,7 @@ var requirements = []row{
 	{requirement: "R31", what: "one bad thing costs only itself"},
 	{requirement: "R32", what: "hostile values are literal, or refused by name"},
 	{requirement: "R33", what: "a refused configuration leaves the last one serving"},
-	{requirement: "R34", what: "a reload loses no call", limit: func(model.Capabilities) string {
-		return "streams outlive a reload by 1 hour at most"
-	}},
+	{requirement: "R34", what: "a reload loses no call", limit: reloadLimit},
 	{requirement: "R34", what: "endpoints without a reload", needs: []model.Feature{model.FeatureResolve}},
 }
 
@@ -111,6 +109,17 @@ func only(proxy, limit string) func(model.Capabilities) string {
 		}
 		return ""
 	}
+}
+
+func reloadLimit(c model.Capabilities) string {
+	limit := "streams outlive a reload by 1 hour at most"
+	if c.Proxy == "nginx" {
+		limit += "; on a busy machine a client may be sent on by two workers in a row, and then gives up a call that nginx never took"
+		if !c.Version.AtLeast(1, 27, 1) {
+			limit += "; a connection that begins just as nginx reloads may get the answers of before, for 1 minute at most"
+		}
+	}
+	return limit
 }
 
 func valueLimit(c model.Capabilities) string {

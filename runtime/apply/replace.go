@@ -1,0 +1,192 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// replace stages, validates, switches and reloads, and returns the model that is served then.
+func (a *Applier) replace(ctx context.Context, job Job, next Configuration) (model.Gateways, error) {
+	err := a.check(ctx, next)
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		a.discard(next.Generation)
+		if a.Whole {
+			return model.Gateways{}, fmt.Errorf("the proxy refuses the configuration: %w", err)
+		}
+		if next, err = a.isolate(ctx, job, refusal); err != nil {
+			return model.Gateways{}, err
+		}
+		if a.same(next) {
+			return next.Model, nil
+		}
+		err = a.stage(next)
+	}
+	if err == nil {
+		err = a.step(ctx, job, next)
+	}
+	if err == nil {
+		err = a.reload(ctx, next)
+	}
+	return next.Model, err
+}
+
+// step lets the proxy learn first what it has to know before it can serve next.
+func (a *Applier) step(ctx context.Context, job Job, next Configuration) error {
+	s, ok := a.Proxy.(Stepper)
+	if !ok || a.live == nil {
+		return nil
+	}
+	m, needed := s.Step(a.live.Model, next.Model)
+	if !needed {
+		return nil
+	}
+	between, err := a.render(job, m)
+	if err != nil {
+		return err
+	}
+	if err = a.stage(between); err == nil {
+		err = a.reload(ctx, between)
+	}
+	if err == nil {
+		// It may have been pruned meanwhile.
+		err = a.stage(next)
+	}
+	return err
+}
+
+// stage writes a version.
+func (a *Applier) stage(c Configuration) error {
+	defer a.took("stage", time.Now())
+	_, err := a.Store.Stage(c.Generation, c.Files)
+	return err
+}
+
+// check stages a version and asks the proxy about it while the disk is busy with it.
+func (a *Applier) check(ctx context.Context, c Configuration) error {
+	start := time.Now()
+	dir, finish, err := a.Store.Begin(c.Generation, c.Files)
+	if err != nil {
+		return err
+	}
+	finished := make(chan error, 1)
+	go func() {
+		err := finish()
+		a.took("stage", start)
+		finished <- err
+	}()
+	err = a.validate(ctx, dir)
+	if failed := <-finished; err == nil {
+		err = failed
+	}
+	return err
+}
+
+// took notes how long a step took.
+func (a *Applier) took(step string, start time.Time) {
+	took := time.Since(start)
+	a.Metrics.step(step, took)
+	a.Log.Debug("step", "name", step, "took", took)
+}
+
+// validate asks the proxy about a folder. Its message names files as they are called in the configuration.
+func (a *Applier) validate(ctx context.Context, dir string) error {
+	start := time.Now()
+	err := a.Proxy.Validate(ctx, dir)
+	a.took("validate", start)
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		return &Refusal{Message: strings.ReplaceAll(refusal.Message, dir+"/", "")}
+	}
+	return err
+}
+
+// isolate finds what makes a job refused, leaves it out, and returns what is left.
+func (a *Applier) isolate(ctx context.Context, job Job, refusal *Refusal) (Configuration, error) {
+	start := time.Now()
+	before := len(a.quarantine.culprits)
+	s := &search{quarantine: &a.quarantine, model: job.Model, check: func(ctx context.Context, m model.Gateways) (string, error) {
+		files, err := a.Render(m, job.Capabilities)
+		if err != nil {
+			return "", fmt.Errorf("render: %w", err)
+		}
+		dir, remove, err := a.Store.Scratch(files)
+		if err != nil {
+			return "", err
+		}
+		defer remove()
+		err = a.validate(ctx, dir)
+		var refusal *Refusal
+		if errors.As(err, &refusal) {
+			return refusal.Message, nil
+		}
+		return "", err
+	}}
+	err := s.run(ctx)
+	a.took("isolate", start)
+	if err != nil {
+		if errors.Is(err, errNotOurs) {
+			return Configuration{}, err
+		}
+		return Configuration{}, fmt.Errorf("the proxy refuses the configuration (%s); looking for the object to blame: %w", refusal.Message, err)
+	}
+	a.Log.Info("found what the proxy refuses", "parts", len(a.quarantine.culprits)-before, "checks", s.checks, "took", time.Since(start))
+	return a.render(job, a.quarantine.served(job.Model))
+}
+
+// reload switches to a staged configuration that passed its check and reloads. When the proxy doesn't come to
+// serve it, the one before is what a starting proxy reads again.
+func (a *Applier) reload(ctx context.Context, next Configuration) error {
+	before := a.Store.Generation()
+	if p, ok := a.Proxy.(Preparer); ok {
+		p.Prepare(next)
+	}
+	if err := a.Store.Switch(next.Generation); err != nil {
+		return err
+	}
+	start := time.Now()
+	err := a.Proxy.Reload(ctx, a.Store.Current(), next.Generation)
+	a.took("reload", start)
+	if err != nil {
+		a.live = nil
+		if before != "" {
+			err = errors.Join(err, a.Store.Switch(before))
+		}
+		return err
+	}
+	a.confirmed(next)
+	a.force = false
+	a.unsettled = time.Time{}
+	if err := errors.Join(a.Store.Confirm(), a.Store.Prune()); err != nil {
+		a.Log.Warn("the proxy serves the new configuration, but the state folder isn't tidy", "error", err)
+	}
+	return nil
+}
+
+// discard removes what was staged and isn't wanted. What stays is pruned later.
+func (a *Applier) discard(generation string) {
+	if err := a.Store.Discard(generation); err != nil {
+		a.Log.Warn("a refused version could not be removed", "generation", generation, "error", err)
+	}
+}
+
+// settle brings the files on disk to what the proxy serves since it was changed without a reload.
+func (a *Applier) settle(ctx context.Context) error {
+	if a.unsettled.IsZero() || a.live == nil {
+		return nil
+	}
+	err := a.check(ctx, *a.live)
+	if err == nil {
+		err = a.Store.Switch(a.live.Generation)
+	}
+	if err == nil {
+		a.unsettled = time.Time{}
+		err = errors.Join(a.Store.Confirm(), a.Store.Prune())
+	}
+	return err
+}
