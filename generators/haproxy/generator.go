@@ -46,6 +46,8 @@ type View struct {
 	ByServerName bool
 	Frontends    []Frontend
 	Sections     []Section
+	// Spares are sections for Services that come while HAProxy runs.
+	Spares []Section
 }
 
 // Render returns the files of a configuration, sorted by path.
@@ -69,8 +71,7 @@ func (g *Generator) render(m model.Gateways, t *matching.Tables, c model.Capabil
 	files = append(files, generators.File{Path: "haproxy.cfg", Data: b.Bytes()})
 	for i := range m.KeyPairs {
 		p := &m.KeyPairs[i]
-		pair := append(bytes.TrimRight(p.Certificate, "\n"), '\n')
-		files = append(files, generators.File{Path: pairPath(p.Name), Data: append(pair, p.Key...), Secret: true})
+		files = append(files, generators.File{Path: pairPath(p.Name), Data: pairData(p), Secret: true})
 	}
 	generators.Sort(files)
 	return generators.Stamp(files), nil
@@ -127,7 +128,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		if view.CLI, err = Arg(CLI(g.options.Marker)); err != nil {
 			return nil, nil, fmt.Errorf("the path %q of the socket for commands: %w", CLI(g.options.Marker), err)
 		}
-		view.Live = true
+		view.Live, view.Spares = true, spareSections()
 		files = append(files, liveFile())
 	}
 	return view, append(append(files, fs.files...), errorFiles()...), nil
