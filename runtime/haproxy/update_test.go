@@ -3,6 +3,7 @@ package haproxy_test
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net"
@@ -29,6 +30,9 @@ type changing struct {
 
 	mu    sync.Mutex
 	model model.Gateways
+	// scopes are those of the TLS listener beside its rules, keyPairs its key pairs.
+	scopes   []model.Scope
+	keyPairs []string
 	ways  map[apply.Way]int
 }
 
@@ -44,11 +48,9 @@ func newChanging(s *stand) *changing {
 		Proxy: s.proxy, Store: s.store, Log: slog.New(slog.DiscardHandler),
 		Render: haproxyfiles.New(generators.Options{Marker: s.marker()}).Render,
 	})
-	pair := harness.Certificate(s, "h.test")
-	c.model = model.Gateways{
-		KeyPairs: []model.KeyPair{{Name: "pair", Certificate: pair.Certificate, Key: pair.Key, Hostnames: []string{"h.test"}}},
-		Gateways: []model.Gateway{{Namespace: "ns", Name: "gw", Addresses: []string{s.address}}},
-	}
+	c.model.Gateways = []model.Gateway{{Namespace: "ns", Name: "gw", Addresses: []string{s.address}}}
+	c.certificate("pair", harness.Certificate(s, "*.test"), "*.test")
+	c.keyPairs = []string{"pair"}
 	c.endpoints("first", 0)
 	c.endpoints("second", 0, 1)
 	c.endpoints("third", 0, 1)
@@ -85,15 +87,31 @@ func rule(n int, service string, backends ...model.Backend) *model.Rule {
 }
 
 func (c *changing) rules(rules ...*model.Rule) {
-	scopes := []model.Scope{{Rules: rules}}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	scopes := []model.Scope{{Rules: rules}}
 	gateway := c.model.Gateways[0]
 	gateway.Listeners = []model.Listener{
 		{Name: "plain", Port: plainPort, Protocol: model.HTTP, Scopes: scopes},
-		{Name: "tls", Port: tlsPort, Protocol: model.HTTPS, Hostname: "h.test", KeyPairs: []string{"pair"}, Scopes: scopes},
+		{Name: "tls", Port: tlsPort, Protocol: model.HTTPS, Hostname: "*.test", KeyPairs: slices.Clone(c.keyPairs), Scopes: slices.Concat(scopes, c.scopes)},
 	}
 	c.model.Gateways = []model.Gateway{gateway}
+}
+
+// certificate makes a key pair have this content.
+func (c *changing) certificate(name string, pair harness.KeyPair, hostnames ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	pairs := slices.DeleteFunc(slices.Clone(c.model.KeyPairs), func(p model.KeyPair) bool { return p.Name == name })
+	c.model.KeyPairs = append(pairs, model.KeyPair{Name: name, Certificate: pair.Certificate, Key: pair.Key, Hostnames: hostnames})
+}
+
+// forget takes Services and key pairs away.
+func (c *changing) forget(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.model.Clusters = slices.DeleteFunc(slices.Clone(c.model.Clusters), func(other model.Cluster) bool { return other.Service == name })
+	c.model.KeyPairs = slices.DeleteFunc(slices.Clone(c.model.KeyPairs), func(p model.KeyPair) bool { return p.Name == name })
 }
 
 // endpoints makes a service have these of its endpoints.
@@ -268,24 +286,20 @@ func TestUpdate(t *testing.T) {
 			c.apply()
 			c.sees(c.call(service), from("second"), "Unimplemented")
 		})
-		pairs := []harness.KeyPair{harness.Certificate(t, "h.test"), harness.Certificate(t, "h.test")}
+		rules = append(rules, rule(2, fmt.Sprintf("new%d.Service", updates-1), backendOf("second", 1)))
+		c.services(rules)
+		pairs := []harness.KeyPair{harness.Certificate(t, "*.test"), harness.Certificate(t, "*.test")}
 		var last []byte
-		c.changes("certificates", func(i int) {
-			pair := pairs[i%2]
-			c.mu.Lock()
-			c.model.KeyPairs = []model.KeyPair{{Name: "pair", Certificate: pair.Certificate, Key: pair.Key, Hostnames: []string{"h.test"}}}
-			c.mu.Unlock()
+		c.changes("content of certificates", func(i int) {
+			c.certificate("pair", pairs[i%2], "*.test")
 			c.apply()
-			client := harness.NewClient(c)
-			call := c.call("third.Service")
-			call.Address, call.TLS = net.JoinHostPort(c.address, fmt.Sprint(tlsPort)), true
-			r := client.Do(call)
-			client.Close()
-			if r.Backend() != "third" || bytes.Equal(r.Certificate.Raw, last) {
-				c.Fatalf("certificate %d: %s (%s), the same certificate: %t", i, r.Backend(), r.Message, bytes.Equal(r.Certificate.Raw, last))
+			if got := c.handshake("h.test", "third.Service", "third"); bytes.Equal(got.Raw, last) {
+				c.Fatalf("certificate %d is the one before", i)
+			} else {
+				last = got.Raw
 			}
-			last = r.Certificate.Raw
 		})
+		c.names(rules)
 		end()
 		// A Service without endpoints, and with some again.
 		c.endpoints("second")
@@ -303,6 +317,72 @@ func TestUpdate(t *testing.T) {
 		c.sees(c.call("third.Service"), from("third"))
 		c.sees(c.call("base.Service"), from("first"), "second")
 	})
+}
+
+// services changes which Services there are: one comes with its route, and the one before the last goes.
+func (c *changing) services(rules []*model.Rule) {
+	c.Helper()
+	var before []*model.Rule
+	c.changes("Services", func(i int) {
+		name := fmt.Sprintf("fresh%d", i)
+		c.sees(c.call(name+".Service"), from("Unimplemented"))
+		c.endpoints(name, 0)
+		now := rule(10+i, name+".Service", backendOf(name, 1))
+		if i%3 == 0 {
+			now.Backends = append(now.Backends, backendOf("second", 0))
+		}
+		c.rules(slices.Concat(rules, before, []*model.Rule{now})...)
+		c.apply()
+		c.sees(c.call(name+".Service"), from(name), "Unimplemented")
+		if before = []*model.Rule{now}; i > 0 {
+			c.forget(fmt.Sprintf("fresh%d", i-1))
+		}
+	})
+	c.forget(fmt.Sprintf("fresh%d", updates-1))
+	c.rules(rules...)
+	c.apply()
+}
+
+// names changes which server names there are, with certificates of their own that come and go.
+func (c *changing) names(rules []*model.Rule) {
+	c.Helper()
+	c.changes("server names and their certificates", func(i int) {
+		name, pair := fmt.Sprintf("new%d.test", i), fmt.Sprintf("pair%d", i)
+		c.handshake(name, "named.Service", "Unimplemented")
+		c.certificate(pair, harness.Certificate(c, name), name)
+		if i > 0 {
+			c.forget(fmt.Sprintf("pair%d", i-1))
+		}
+		// Every other time the one for all names is another one too.
+		c.keyPairs = []string{"pair", pair}
+		if i%2 == 1 {
+			c.certificate("other", harness.Certificate(c, "*.test"), "*.test")
+			c.keyPairs = []string{"other", pair}
+		}
+		c.scopes = []model.Scope{{Hostname: name, Rules: []*model.Rule{rule(100+i, "named.Service", backendOf("third", 1))}}}
+		c.rules(rules...)
+		c.apply()
+		if got := c.handshake(name, "named.Service", "third"); !slices.Equal(got.DNSNames, []string{name}) {
+			c.Fatalf("the certificate for %s is that of %s", name, got.DNSNames)
+		}
+		if got := c.handshake("h.test", "third.Service", "third"); !slices.Equal(got.DNSNames, []string{"*.test"}) {
+			c.Fatalf("the certificate for h.test is that of %s", got.DNSNames)
+		}
+	})
+}
+
+// handshake calls on a connection of its own, and returns the certificate.
+func (c *changing) handshake(host, service, want string) *x509.Certificate {
+	c.Helper()
+	client := harness.NewClient(c)
+	defer client.Close()
+	call := c.call(service)
+	call.Address, call.TLS, call.Authority = net.JoinHostPort(c.address, fmt.Sprint(tlsPort)), true, host
+	r := client.Do(call)
+	if r.Backend() != want {
+		c.Fatalf("%s of %s: %s (%s), want %s", service, host, r.Backend(), r.Message, want)
+	}
+	return r.Certificate
 }
 
 // restart kills HAProxy once the files on disk are what it serves, and waits until it serves them again.
