@@ -31,7 +31,7 @@ const (
 	// liveDepth is the most labels behind "*." of a hostname.
 	liveDepth = 4
 	// liveScopes is how many scopes a call may go through: its hostname's, and wider ones.
-	liveScopes = 3
+	liveScopes = 4
 	// spares is how many Services can come.
 	spares = 128
 )

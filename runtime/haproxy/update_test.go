@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,7 +29,7 @@ type changing struct {
 
 	mu    sync.Mutex
 	model model.Gateways
-	// scopes are those of the TLS listener beside its rules, keyPairs its key pairs.
+	// scopes are those of both listeners beside the rules for all hosts, keyPairs are the TLS listener's.
 	scopes   []model.Scope
 	keyPairs []string
 	ways  map[apply.Way]int
@@ -89,11 +88,11 @@ func rule(n int, service string, backends ...model.Backend) *model.Rule {
 func (c *changing) rules(rules ...*model.Rule) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	scopes := []model.Scope{{Rules: rules}}
+	scopes := append([]model.Scope{{Rules: rules}}, c.scopes...)
 	gateway := c.model.Gateways[0]
 	gateway.Listeners = []model.Listener{
 		{Name: "plain", Port: plainPort, Protocol: model.HTTP, Scopes: scopes},
-		{Name: "tls", Port: tlsPort, Protocol: model.HTTPS, Hostname: "*.test", KeyPairs: slices.Clone(c.keyPairs), Scopes: slices.Concat(scopes, c.scopes)},
+		{Name: "tls", Port: tlsPort, Protocol: model.HTTPS, Hostname: "*.test", KeyPairs: slices.Clone(c.keyPairs), Scopes: scopes},
 	}
 	c.model.Gateways = []model.Gateway{gateway}
 }
@@ -401,21 +400,4 @@ func (c *changing) restart(generation string) {
 		c.Fatal("HAProxy was not started again")
 	}
 	c.answers(generation)
-}
-
-// TestReloads: what can't change while HAProxy runs is reloaded, with the reason.
-func TestReloads(t *testing.T) {
-	each(t, func(s *stand) {
-		c := newChanging(s)
-		c.apply()
-		header := rule(2, "base.Service", backendOf("first", 1))
-		header.Matches[0].Headers = []model.ValueMatch{{Name: "x-new", Value: "1"}}
-		c.rules(rule(0, "base.Service", backendOf("first", 1)), rule(1, "third.Service", backendOf("third", 1)), header)
-		c.applier.Mark()
-		out := <-c.outcomes
-		if out.Err != nil || out.Way != apply.Reloaded || out.Cause != "configuration" || !strings.Contains(out.Reason, "haproxy.cfg has changed at") {
-			c.Errorf("a new header name: %+v", out)
-		}
-		c.answers(out.Generation)
-	})
 }
