@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"sync"
+	"text/template"
 
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/matching"
@@ -14,12 +16,16 @@ import (
 // Generator renders HAProxy configurations.
 type Generator struct {
 	options generators.Options
+	// templates parses them, once.
+	templates func() (*template.Template, error)
 }
 
 // New returns a generator with options. With generators.LayoutInclude, haproxy.cfg of Options.Folder is a
 // second -f file; paths in it begin with the folder's name, so they are relative to where a team's own
 // default-path points.
-func New(o generators.Options) *Generator { return &Generator{o} }
+func New(o generators.Options) *Generator {
+	return &Generator{o, sync.OnceValues(func() (*template.Template, error) { return templates.Parse("haproxy", o.Templates) })}
+}
 
 // Name is "haproxy".
 func (g *Generator) Name() string { return "haproxy" }
@@ -60,7 +66,7 @@ func (g *Generator) render(m model.Gateways, t *matching.Tables, c model.Capabil
 	if err != nil {
 		return nil, fmt.Errorf("haproxy: %w", err)
 	}
-	parsed, err := templates.Parse("haproxy", g.options.Templates)
+	parsed, err := g.templates()
 	if err != nil {
 		return nil, fmt.Errorf("haproxy: %w", err)
 	}

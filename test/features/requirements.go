@@ -100,7 +100,17 @@ var requirements = []row{
 	{requirement: "R34", what: "a reload loses no call", limit: func(model.Capabilities) string {
 		return "streams outlive a reload by 1 hour at most"
 	}},
-	{requirement: "R34", what: "endpoints without a reload", needs: []model.Feature{model.FeatureResolve}},
+	{requirement: "R34", what: "endpoints without a reload", needs: []model.Feature{model.FeatureResolve}, limit: only("haproxy",
+		"until the next reload an endpoint that came without one has no TCP user timeout: where it goes without a word, "+
+			"a call that is under way there ends by its own deadline only, and more calls may go there until the endpoint is taken away")},
+	{requirement: "R34", what: "routes, weights, Services, server names and certificates without a reload", limit: func(c model.Capabilities) string {
+		if c.Proxy == "nginx" {
+			return "by a reload, which loses no call"
+		}
+		return "up to 128 Services at a time are served that came since the last reload, in sections that HAProxy's statistics and logs call spare:1 to spare:128; " +
+			"regular expressions, names of headers, other changes of headers, listeners, names to resolve, the first wildcard over five labels or more, " +
+			"and key pairs over 65,000 bytes are reloaded"
+	}},
 }
 
 // only is a limit of one proxy.
