@@ -44,6 +44,13 @@ const (
 	SparePrefix = "spare:"
 )
 
+// What tells that a configuration is made for spare sections: every frontend of a Gateway, a line that begins with
+// FrontendPrefix, has the line SpareLine.
+const (
+	FrontendPrefix = "frontend gateway:"
+	SpareLine      = "http-request set-var(txn.section) var(txn.section),map_str(" + LiveMap + ")"
+)
+
 // CLI is the path of the socket that takes commands, for a marker's path.
 func CLI(marker string) string { return path.Join(path.Dir(marker), "cli.sock") }
 

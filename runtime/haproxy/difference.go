@@ -27,6 +27,8 @@ type rendered struct {
 	// spares are the names of the spare sections, spare is what stands in all of them.
 	spares []string
 	spare  string
+	// spared says that all frontends look for spare sections.
+	spared bool
 	// defaults are the settings of all servers, which one that is added doesn't get by itself.
 	defaults string
 	maps     map[string]entries
@@ -95,6 +97,7 @@ func (r *rendered) mapOf(path string) (entries, bool) {
 func (r *rendered) readConfig(text string) string {
 	name, settings := "", []string(nil)
 	var current *section
+	missing := 0
 	end := func() string {
 		all := strings.Join(settings, "\n")
 		switch {
@@ -138,9 +141,16 @@ func (r *rendered) readConfig(text string) string {
 			if rest, ok := strings.CutPrefix(setting, "default-server "); ok {
 				r.defaults = rest
 			}
+			switch {
+			case setting == haproxy.SpareLine:
+				missing--
+			case strings.HasPrefix(line, haproxy.FrontendPrefix):
+				missing++
+			}
 			r.config = append(r.config, line)
 		}
 	}
+	r.spared = missing == 0
 	return end()
 }
 

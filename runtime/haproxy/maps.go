@@ -22,6 +22,32 @@ func otherSide(side string) string {
 	return haproxy.FirstSide
 }
 
+// readSide asks what a side of the maps holds. Nothing has to be asked of a worker that has just one side.
+func (c *change) readSide(side string) (map[string]entries, error) {
+	held := map[string]entries{}
+	if c.worker.count(c.old.maps, nil) == nil {
+		return held, nil
+	}
+	for file := range c.worker.entries {
+		if !haproxy.Sided(file) {
+			continue
+		}
+		out, err := askWorker(c.ctx, c.socket, "show map "+word.Replace(file))
+		if err != nil {
+			return nil, err
+		}
+		held[file] = entries{}
+		for line := range strings.Lines(out) {
+			// "ADDRESS KEY VALUE"
+			words := strings.SplitN(strings.TrimSpace(line), " ", 3)
+			if key, ok := strings.CutSuffix(words[min(1, len(words)-1)], "|"+side); ok && len(words) == 3 {
+				held[file][key] = words[2]
+			}
+		}
+	}
+	return held, nil
+}
+
 // few is how many lines go into a map each by a command, with other commands in one connection. More take a
 // payload.
 const few = 50

@@ -162,3 +162,39 @@ func TestLargeCertificates(t *testing.T) {
 		}
 	})
 }
+
+// TestAdopt: who takes over an HAProxy that was changed while it ran goes on without a reload.
+func TestAdopt(t *testing.T) {
+	each(t, func(s *stand) {
+		c := newChanging(s)
+		c.apply()
+		rules := []*model.Rule{rule(0, "base.Service", backendOf("first", 1)), rule(1, "third.Service", backendOf("third", 1)), rule(2, "fresh.Service", backendOf("fresh", 1))}
+		c.endpoints("fresh", 0)
+		c.rules(rules...)
+		c.apply()
+		c.rules(rules[1:]...)
+		c.apply()
+		// What is left is settled before the end.
+		c.stop()
+		if err := c.proxy.Close(); err != nil {
+			t.Fatal(err)
+		}
+		c.open()
+		c.start()
+		if out := c.apply(); out.Way != apply.Unchanged {
+			t.Errorf("the same again: %s, %s", out.Way, out.Reason)
+		}
+		c.endpoints("fresh", 1)
+		c.rules(rules...)
+		if out := c.apply(); out.Way != apply.Updated {
+			t.Errorf("a change afterwards: %s, %s", out.Way, out.Reason)
+		}
+		address := net.JoinHostPort(c.backends.Address("fresh", 1), "8080")
+		if r := c.client.Do(c.call("fresh.Service")); r.Echo.Endpoint != address {
+			t.Errorf("the Service in a spare section: %s (%s) from %s, want %s", r.Backend(), r.Message, r.Echo.Endpoint, address)
+		}
+		if r := c.client.Do(c.call("base.Service")); r.Backend() != "first" {
+			t.Errorf("the route that came back: %s (%s)", r.Backend(), r.Message)
+		}
+	})
+}

@@ -15,6 +15,8 @@ import (
 // updater is what a Proxy remembers between changes.
 type updater struct {
 	idle idle
+	// pid is the worker that has the leftovers.
+	pid int
 	// leftovers are servers that still have streams, by section.
 	leftovers map[string][]string
 	// rendered is what was read last, of a generation.
@@ -96,6 +98,9 @@ func (c *change) prepare(old, next apply.Configuration) (apply.Update, error) {
 	if c.worker, err = look(c.ctx, c.socket, nil, questions); err != nil {
 		return apply.Update{Reason: err.Error(), Cause: "no-socket"}, nil
 	}
+	if c.updater.pid != c.worker.pid {
+		c.updater.pid, c.updater.leftovers = c.worker.pid, nil
+	}
 	if c.worker.generation != old.Generation {
 		return apply.Update{Reason: fmt.Sprintf("HAProxy serves generation %s, not %s", c.worker.generation, old.Generation), Cause: "restart"}, nil
 	}
@@ -131,6 +136,8 @@ func (c *change) planSpares() apply.Update {
 		case c.worker.spares[name] != "" || c.worker.sections[name]:
 		case c.next.sections[name].settings != c.next.spare:
 			return apply.Update{Reason: fmt.Sprintf("section %s has settings of its own", name), Cause: "filters"}
+		case !c.next.spared:
+			return apply.Update{Reason: fmt.Sprintf("section %s is new, and a template of frontends doesn't look for spare sections", name), Cause: "services"}
 		case len(free) == 0:
 			return apply.Update{Reason: fmt.Sprintf("none of the %d spare sections is left for %s", len(c.next.spares), name), Cause: "services"}
 		default:
@@ -176,8 +183,11 @@ func (c *change) run() (apply.Update, error) {
 func (c *change) fill() error {
 	held := c.updater.idle.maps
 	if c.updater.idle.pid != c.worker.pid {
-		held = nil
-		if err := c.worker.count(c.old.maps, nil); err != nil {
+		var err error
+		if held, err = c.readSide(otherSide(c.worker.side)); err == nil {
+			err = c.worker.count(c.old.maps, held)
+		}
+		if err != nil {
 			return fmt.Errorf("what the other side of the maps holds isn't known: %w", err)
 		}
 	}

@@ -32,7 +32,9 @@ type changing struct {
 	// scopes are those of both listeners beside the rules for all hosts, keyPairs are the TLS listener's.
 	scopes   []model.Scope
 	keyPairs []string
-	ways  map[apply.Way]int
+	ways     map[apply.Way]int
+	// stop ends the applier.
+	stop func()
 }
 
 const (
@@ -43,10 +45,6 @@ const (
 func newChanging(s *stand) *changing {
 	c := &changing{stand: s, backends: harness.NewBackends(s), client: harness.NewClient(s),
 		outcomes: make(chan apply.Outcome, 100), ways: map[apply.Way]int{}}
-	c.applier = apply.New(apply.Options{
-		Proxy: s.proxy, Store: s.store, Log: slog.New(slog.DiscardHandler),
-		Render: haproxyfiles.New(generators.Options{Marker: s.marker()}).Render,
-	})
 	c.model.Gateways = []model.Gateway{{Namespace: "ns", Name: "gw", Addresses: []string{s.address}}}
 	c.certificate("pair", harness.Certificate(s, "*.test"), "*.test")
 	c.keyPairs = []string{"pair"}
@@ -57,23 +55,33 @@ func newChanging(s *stand) *changing {
 		rule(0, "base.Service", backendOf("first", 1), backendOf("second", 1)),
 		rule(1, "third.Service", backendOf("third", 1)),
 	)
+	c.start()
+	s.Cleanup(func() { c.stop() })
+	return c
+}
+
+// start starts an applier, which applies nothing yet.
+func (c *changing) start() {
+	applier := apply.New(apply.Options{
+		Proxy: c.proxy, Store: c.store, Log: slog.New(slog.DiscardHandler),
+		Render: haproxyfiles.New(generators.Options{Marker: c.marker()}).Render,
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		c.applier.Run(ctx, func(context.Context) (apply.Job, bool) {
+		applier.Run(ctx, func(context.Context) (apply.Job, bool) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			m := c.model
 			m.Clusters, m.KeyPairs = slices.Clone(m.Clusters), slices.Clone(m.KeyPairs)
-			return apply.Job{Model: m, Capabilities: s.binary.Capabilities, Report: func(o apply.Outcome) { c.outcomes <- o }}, true
+			return apply.Job{Model: m, Capabilities: c.binary.Capabilities, Report: func(o apply.Outcome) { c.outcomes <- o }}, true
 		})
 	}()
-	s.Cleanup(func() {
+	c.applier, c.stop = applier, func() {
 		cancel()
 		<-done
-	})
-	return c
+	}
 }
 
 func backendOf(service string, weight int32) model.Backend {
