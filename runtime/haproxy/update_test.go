@@ -183,7 +183,7 @@ func (c *changing) load(callers, streams int) (end func()) {
 	var open []*harness.Stream
 	for range streams {
 		call := c.call("third.Service")
-		call.Timeout = 10 * time.Minute
+		call.Timeout = time.Hour
 		s, err := c.client.Stream(call)
 		if err == nil {
 			err = s.Send(nil)
