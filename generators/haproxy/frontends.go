@@ -28,8 +28,10 @@ type Frontend struct {
 	Blocks         []Block
 	// Weights says that targets may be drawn.
 	Weights bool
-	// Side is the converter that makes a key that of the live side, or "".
+	// Side is the converter that makes a key that of the live side, or "". Live says that there are sides, and
+	// that a section may have a spare one in its place.
 	Side string
+	Live bool
 	// Folder is what paths begin with.
 	Folder string
 	// NotTaken and TooLong are messages for the rule that the call found; TimedOut is the one that TooLong is
@@ -79,7 +81,7 @@ func (f *frontends) of(p *matching.Port) (*Frontend, error) {
 	fe := &Frontend{
 		Name:    sectionName("gateway", gateway, strconv.Itoa(int(p.Port))),
 		Comment: Comment(fmt.Sprintf("Gateway %s port %d, %s: listeners %s", gateway, p.Port, p.Protocol, strings.Join(listeners, ", "))),
-		Weights: f.weights, Side: f.routes.sides.converter, Folder: f.folder, NotTaken: f.notTaken, TooLong: f.tooLong, TimedOut: answers.TimedOut.Message,
+		Weights: f.weights || f.routes.live(), Side: f.routes.sides.converter, Live: f.routes.live(), Folder: f.folder, NotTaken: f.notTaken, TooLong: f.tooLong, TimedOut: answers.TimedOut.Message,
 	}
 	h := f.hosts(p, id)
 	fe.Hosts = h.requestLines(p)
@@ -119,8 +121,8 @@ func (f *frontends) blocks(p *matching.Port) ([]Block, error) {
 			scopes[c.Scope] = true
 		}
 	}
-	b := &blockWriter{frontends: f, variables: newVariables()}
-	for ; len(scopes) > 0; b.position++ {
+	b := &blockWriter{frontends: f, variables: newVariables(), set: map[string]bool{}}
+	for ; len(scopes) > 0 || f.routes.live() && b.position < liveScopes; b.position++ {
 		if b.position > 0 {
 			b.parent()
 		}
@@ -140,9 +142,21 @@ func (f *frontends) blocks(p *matching.Port) ([]Block, error) {
 	return b.blocks, nil
 }
 
+// always are the steps that a configuration has which is changed while it runs: those without conditions or
+// regular expressions.
+var always = []step{
+	{order: pathStep, key: matching.KeyPath}, {order: serviceStep, key: matching.KeyService},
+	{order: methodStep, key: matching.KeyMethod}, {order: anyStep},
+}
+
 // union merges what several scopes need at each step.
 func (f *frontends) union(scopes map[int]bool) []*needs {
 	byOrder := map[int]*needs{}
+	if f.routes.live() {
+		for _, s := range always {
+			byOrder[s.order] = &needs{step: s, tuples: map[string][]column{}, shapes: map[string][]column{}}
+		}
+	}
 	for _, s := range slices.Sorted(maps.Keys(scopes)) {
 		for _, n := range f.routes.needs[s] {
 			u := byOrder[n.order]
@@ -163,7 +177,9 @@ type blockWriter struct {
 	variables *variables
 	// position counts the scopes before this one on a call's way.
 	position int
-	blocks   []Block
+	// set are the variables of keys that are set already wherever nothing is decided.
+	set    map[string]bool
+	blocks []Block
 }
 
 func (b *blockWriter) scope() string { return "txn.scope" + strconv.Itoa(b.position) }
@@ -239,8 +255,8 @@ func (b *blockWriter) base(n *needs) (expression string, before []string, err er
 		return "path,concat(|," + b.scope() + ")", nil, nil
 	case matching.KeyPrefix:
 		variable := "txn.prefix" + strconv.Itoa(n.depth)
-		before = []string{fmt.Sprintf("http-request set-var(%s) 'path,field(1,/,%d)' if !decided { path,field(%d,/) -m found }",
-			variable, n.depth+1, n.depth+1)}
+		before = b.once(variable, []string{fmt.Sprintf("http-request set-var(%s) 'path,field(1,/,%d)' if !decided { path,field(%d,/) -m found }",
+			variable, n.depth+1, n.depth+1)})
 		return "str(prefix:),concat(," + variable + ",|),concat(," + b.scope() + ")", before, nil
 	case matching.KeyService, matching.KeyMethod:
 		c := column{subject: matching.SubjectService}
@@ -248,9 +264,19 @@ func (b *blockWriter) base(n *needs) (expression string, before []string, err er
 			c.subject = matching.SubjectMethod
 		}
 		before, err = b.variables.set(c, plain, "if !decided")
-		return "str(" + string(n.key) + ":),concat(," + b.variables.of(c, plain) + ",|),concat(," + b.scope() + ")", before, err
+		variable := b.variables.of(c, plain)
+		return "str(" + string(n.key) + ":),concat(," + variable + ",|),concat(," + b.scope() + ")", b.once(variable, before), err
 	}
 	return "str(" + n.keyOf("") + "|),concat(," + b.scope() + ")", nil, nil
+}
+
+// once is lines that set a variable for a key, or none where they stand above already.
+func (b *blockWriter) once(variable string, lines []string) []string {
+	if b.set[variable] {
+		return nil
+	}
+	b.set[variable] = true
+	return lines
 }
 
 // columns sets the variables of all columns that a step may look at.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"sync"
+	"text/template"
 
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/matching"
@@ -14,12 +16,16 @@ import (
 // Generator renders HAProxy configurations.
 type Generator struct {
 	options generators.Options
+	// templates parses them, once.
+	templates func() (*template.Template, error)
 }
 
 // New returns a generator with options. With generators.LayoutInclude, haproxy.cfg of Options.Folder is a
 // second -f file; paths in it begin with the folder's name, so they are relative to where a team's own
 // default-path points.
-func New(o generators.Options) *Generator { return &Generator{o} }
+func New(o generators.Options) *Generator {
+	return &Generator{o, sync.OnceValues(func() (*template.Template, error) { return templates.Parse("haproxy", o.Templates) })}
+}
 
 // Name is "haproxy".
 func (g *Generator) Name() string { return "haproxy" }
@@ -46,6 +52,8 @@ type View struct {
 	ByServerName bool
 	Frontends    []Frontend
 	Sections     []Section
+	// Spares are sections for Services that come while HAProxy runs.
+	Spares []Section
 }
 
 // Render returns the files of a configuration, sorted by path.
@@ -58,7 +66,7 @@ func (g *Generator) render(m model.Gateways, t *matching.Tables, c model.Capabil
 	if err != nil {
 		return nil, fmt.Errorf("haproxy: %w", err)
 	}
-	parsed, err := templates.Parse("haproxy", g.options.Templates)
+	parsed, err := g.templates()
 	if err != nil {
 		return nil, fmt.Errorf("haproxy: %w", err)
 	}
@@ -69,8 +77,7 @@ func (g *Generator) render(m model.Gateways, t *matching.Tables, c model.Capabil
 	files = append(files, generators.File{Path: "haproxy.cfg", Data: b.Bytes()})
 	for i := range m.KeyPairs {
 		p := &m.KeyPairs[i]
-		pair := append(bytes.TrimRight(p.Certificate, "\n"), '\n')
-		files = append(files, generators.File{Path: pairPath(p.Name), Data: append(pair, p.Key...), Secret: true})
+		files = append(files, generators.File{Path: pairPath(p.Name), Data: pairData(p), Secret: true})
 	}
 	generators.Sort(files)
 	return generators.Stamp(files), nil
@@ -127,7 +134,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		if view.CLI, err = Arg(CLI(g.options.Marker)); err != nil {
 			return nil, nil, fmt.Errorf("the path %q of the socket for commands: %w", CLI(g.options.Marker), err)
 		}
-		view.Live = true
+		view.Live, view.Spares = true, spareSections()
 		files = append(files, liveFile())
 	}
 	return view, append(append(files, fs.files...), errorFiles()...), nil

@@ -14,16 +14,20 @@ import (
 )
 
 // hosts are the lookups that find the class of a host: a name in one file, then wildcards by their number of
-// labels in another, the longest first, then the class of all others. Values are "LISTENER;SCOPE".
+// labels in another, the longest first, then the class of all others. Values are "LISTENER;SCOPE". A
+// configuration that is changed while it runs has all of these lookups, for names to come.
 type hosts struct {
 	names, wildcards string
 	sides            sides
 	// depths are the numbers of labels behind "*.", the largest first.
 	depths   []int
 	hasNames bool
-	// other is the value for all other hosts, or "".
+	// other is the value for all other hosts, or "". It stands in the file of names when that can change.
 	other string
 }
+
+// otherHosts is the key of the value for all other hosts: no host is called so.
+const otherHosts = "*"
 
 // noScope is the scope of a class without rules: nothing is found under it.
 const noScope = "-"
@@ -55,6 +59,9 @@ func (f *frontends) hosts(p *matching.Port, id string) *hosts {
 		switch {
 		case c.Hostname == "":
 			h.other = value
+			if f.routes.live() {
+				names.add(otherHosts+h.sides.suffix, value)
+			}
 		case wildcard:
 			wildcards.add(suffix+h.sides.suffix, value)
 			if depth := strings.Count(suffix, ".") + 1; !slices.Contains(h.depths, depth) {
@@ -63,6 +70,14 @@ func (f *frontends) hosts(p *matching.Port, id string) *hosts {
 		default:
 			h.hasNames = true
 			names.add(c.Hostname+h.sides.suffix, value)
+		}
+	}
+	if f.routes.live() {
+		h.hasNames = true
+		for n := 1; n <= liveDepth; n++ {
+			if !slices.Contains(h.depths, n) {
+				h.depths = append(h.depths, n)
+			}
 		}
 	}
 	slices.SortFunc(h.depths, func(a, b int) int { return cmp.Compare(b, a) })
@@ -95,7 +110,10 @@ func (h *hosts) lines(rules, variable, host, found string) []string {
 	for _, n := range h.depths {
 		add(fmt.Sprintf("'%s,field(-1,.,%d)%s,map_str(%s)'", host, n, side, h.wildcards), fmt.Sprintf("{ '%s,field(-%d,.,0)' -m len gt 0 }", host, n+1))
 	}
-	if h.other != "" {
+	switch {
+	case h.other != "" && side != "":
+		add("'str("+otherHosts+")"+side+",map_str("+h.names+")'", "")
+	case h.other != "":
 		add("'str("+h.other+")'", "")
 	}
 	if unless == "" {

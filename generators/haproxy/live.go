@@ -3,6 +3,7 @@ package haproxy
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gatewright/gatewright/generators"
@@ -13,7 +14,8 @@ import (
 // live.map named when it began. Rendered files have side a only; whoever changes routes fills the other side,
 // which no call reads, and then names it in live.map.
 const (
-	// LiveMap is the map file with what changes at once: LiveSide and LiveGeneration.
+	// LiveMap is the map file with what changes at once: LiveSide and LiveGeneration. While HAProxy runs it also
+	// names the spare section of each section that isn't in the running configuration.
 	LiveMap = "live.map"
 	// LiveSide is the key of the side that calls read.
 	LiveSide = "side"
@@ -21,6 +23,32 @@ const (
 	LiveGeneration = "generation"
 	// FirstSide and SecondSide are what keys end in, behind a "|".
 	FirstSide, SecondSide = "a", "b"
+)
+
+// What a configuration that is changed while it runs has room for, so that the first route of a kind needs no
+// reload. More than this is served too, after a reload.
+const (
+	// liveDepth is the most labels behind "*." of a hostname.
+	liveDepth = 4
+	// liveScopes is how many scopes a call may go through: its hostname's, and wider ones.
+	liveScopes = 4
+	// spares is how many Services can come.
+	spares = 128
+)
+
+// The names of backend sections begin with one of these.
+const (
+	// ServicePrefix is that of a Service, with one set of header changes.
+	ServicePrefix = "service:"
+	// SparePrefix is that of a section without servers, for a Service that comes while HAProxy runs.
+	SparePrefix = "spare:"
+)
+
+// What tells that a configuration is made for spare sections: every frontend of a Gateway, a line that begins with
+// FrontendPrefix, has the line SpareLine.
+const (
+	FrontendPrefix = "frontend gateway:"
+	SpareLine      = "http-request set-var(txn.section) var(txn.section),map_str(" + LiveMap + ")"
 )
 
 // CLI is the path of the socket that takes commands, for a marker's path.
@@ -46,6 +74,15 @@ func (s sides) of(variable string) string {
 }
 
 var twoSides = sides{suffix: "|" + FirstSide, converter: ",concat(|,txn.side)"}
+
+// spareSections are there for Services to come.
+func spareSections() []Section {
+	list := make([]Section, spares)
+	for i := range list {
+		list[i] = Section{Name: sectionName("spare", strconv.Itoa(i+1)), Comment: "For a Service that comes while HAProxy runs."}
+	}
+	return list
+}
 
 func liveFile() generators.File {
 	var m mapFile

@@ -110,6 +110,9 @@ func newRoutes(t *matching.Tables, targets []string, side sides) *routes {
 	return r
 }
 
+// live says that the configuration is changed while it runs.
+func (r *routes) live() bool { return r.sides != (sides{}) }
+
 // scopeNames names scopes by their hostname, and where several have it by the first listener that leads to
 // them too.
 func scopeNames(t *matching.Tables) []string {
@@ -138,7 +141,7 @@ func scopeNames(t *matching.Tables) []string {
 // be no shape and no tuple, and "|TARGET" may be missing.
 func (r *routes) entry(n *needs, scope string, e *matching.Entry) {
 	key := n.keyOf(e.Value) + "|" + scope
-	if !MapKey(key) {
+	if scope == "" || !MapKey(key) {
 		return
 	}
 	tuples, fallback := map[string]bool{}, ""

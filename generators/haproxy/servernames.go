@@ -62,9 +62,7 @@ func (f *frontends) serverNames(p *matching.Port, id string) (*ServerNames, []st
 		}
 
 		var list mapFile
-		for _, k := range l.KeyPairs {
-			list.add(f.folder+pairPath(k), "!*")
-		}
+		f.standard(&list, id+"."+n, l.KeyPairs)
 		f.certificates(&list, p, i)
 		path := "certificates." + id + "." + n + ".list"
 		f.files = append(f.files, list.file(path))

@@ -1,11 +1,14 @@
 package haproxy
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/matching"
+	"github.com/gatewright/gatewright/generators/model"
 )
 
 // tls sets a frontend's binds with their certificates, and the rules for its connections. It writes the port's
@@ -26,9 +29,9 @@ func (f *frontends) tls(fe *Frontend, p *matching.Port, id string, h *hosts) {
 	strict := " strict-sni"
 	if len(defaults) > 0 {
 		strict = ""
-		for _, k := range p.Listeners[defaults[0]].KeyPairs {
-			list.add(f.folder+pairPath(k), "!*")
-		}
+		f.standard(&list, id, p.Listeners[defaults[0]].KeyPairs)
+	} else if f.routes.live() {
+		f.standard(&list, id, p.Listeners[0].KeyPairs)
 	}
 	for i := range p.Listeners {
 		f.certificates(&list, p, i)
@@ -45,6 +48,25 @@ func (f *frontends) tls(fe *Frontend, p *matching.Port, id string, h *hosts) {
 	for _, address := range bindAddresses(p) {
 		fe.Binds = append(fe.Binds, address+" ssl crt-list "+f.folder+path+strict+" alpn h2,http/1.1")
 	}
+}
+
+// standard lists first what HAProxy takes for server names that nothing in the list covers. It never lets go of
+// the file that stands there, so a list that changes while HAProxy runs begins with a copy, whose content can.
+func (f *frontends) standard(list *mapFile, id string, keyPairs []string) {
+	if f.routes.live() && len(keyPairs) > 0 {
+		path := "defaults/" + id + ".pem"
+		f.files = append(f.files, generators.File{Path: path, Data: pairData(f.keyPairs[keyPairs[0]]), Secret: true})
+		list.add(f.folder+path, "!*")
+		return
+	}
+	for _, k := range keyPairs {
+		list.add(f.folder+pairPath(k), "!*")
+	}
+}
+
+// pairData is a key pair in one file.
+func pairData(p *model.KeyPair) []byte {
+	return slices.Concat(bytes.TrimRight(p.Certificate, "\n"), []byte{'\n'}, p.Key)
 }
 
 // defaultListeners are those with names that a crt-list can't hold: wildcards, and all hosts. The one for all
@@ -73,15 +95,33 @@ func (f *frontends) certificates(list *mapFile, p *matching.Port, listener int) 
 					own = append(own, h)
 				}
 			}
-			if len(own) > 0 {
-				list.add(f.folder+pairPath(k), strings.Join(own, " "))
-			}
+			list.names(f.folder+pairPath(k), own)
 		}
 	}
-	if names := ownedNames(p, listener); len(names) > 0 {
-		for _, k := range l.KeyPairs {
-			list.add(f.folder+pairPath(k), strings.Join(names, " "))
+	names := ownedNames(p, listener)
+	for _, k := range l.KeyPairs {
+		list.names(f.folder+pairPath(k), names)
+	}
+}
+
+// The most of one line of a crt-list: HAProxy takes 2,047 names and 64 kB.
+const (
+	lineNames = 1000
+	lineBytes = 12000
+)
+
+// names adds as many lines of a crt-list as the names of a certificate take.
+func (m *mapFile) names(path string, names []string) {
+	start, size := 0, 0
+	for i, name := range names {
+		if i > start && (i-start == lineNames || size+len(name) > lineBytes) {
+			m.add(path, strings.Join(names[start:i], " "))
+			start, size = i, 0
 		}
+		size += len(name) + 1
+	}
+	if len(names) > 0 {
+		m.add(path, strings.Join(names[start:], " "))
 	}
 }
 

@@ -9,6 +9,21 @@ import (
 
 func TestTLS(t *testing.T) { eachHAProxy(t, testTLS) }
 
+// TestManyNames: HAProxy takes at most 2,047 names in a line of a crt-list.
+func TestManyNames(t *testing.T) {
+	eachHAProxy(t, func(t *testing.T, b binary) {
+		w := newWorld(t)
+		w.cluster("one", 1)
+		w.pair("wide", "*.example.com")
+		var scopes []model.Scope
+		for i := range 3000 {
+			scopes = append(scopes, model.Scope{Hostname: "a" + itoa(i) + ".deep.example.com", Rules: []*model.Rule{w.rule(model.Match{}, to("one"))}})
+		}
+		w.listener(model.Listener{Name: "wide", Port: 8443, Protocol: model.HTTPS, Hostname: "*.example.com", KeyPairs: []string{"wide"}, Scopes: scopes})
+		start(t, b, w.model)
+	})
+}
+
 // pair adds a certificate for hostnames to the model.
 func (w *world) pair(name string, hostnames ...string) {
 	w.t.Helper()

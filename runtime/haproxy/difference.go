@@ -3,6 +3,7 @@ package haproxy
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,38 +12,71 @@ import (
 	"github.com/gatewright/gatewright/runtime/apply"
 )
 
+// liveMap is short for the map of what changes at once.
+const liveMap = haproxy.LiveMap
+
 // entries are a map file's values by key, without the keys' side.
 type entries map[string]string
 
 // rendered is what of a configuration can change while HAProxy runs, and the rest.
 type rendered struct {
-	// config is haproxy.cfg without its generation and its servers.
+	// config is haproxy.cfg without comments and without the sections below.
 	config []string
-	// servers are the servers of each backend section: what stands behind the name, by name.
-	servers map[string]map[string]string
+	// sections are the backend sections of Services.
+	sections map[string]*section
+	// spares are the names of the spare sections, spare is what stands in all of them.
+	spares []string
+	spare  string
+	// spared says that all frontends look for spare sections.
+	spared bool
 	// defaults are the settings of all servers, which one that is added doesn't get by itself.
 	defaults string
 	maps     map[string]entries
+	lists    map[string][]listEntry
 	pairs    map[string][]byte
 	others   map[string][]byte
+	// files are all files as they are.
+	files map[string][]byte
 }
 
-// read takes rendered files apart. The text says why they can't be told apart.
-func read(files []generators.File) (*rendered, string) {
-	r := &rendered{servers: map[string]map[string]string{}, maps: map[string]entries{}, pairs: map[string][]byte{}, others: map[string][]byte{}}
+// section is a backend section.
+type section struct {
+	// settings are its lines but for its name, comments and servers.
+	settings string
+	// servers are what stands behind a server's name, by name.
+	servers map[string]string
+}
+
+// read takes rendered files apart; before is what was read last, or nil. The text says why they can't be told
+// apart.
+func read(files []generators.File, before *rendered) (*rendered, string) {
+	r := &rendered{
+		sections: map[string]*section{}, maps: map[string]entries{}, lists: map[string][]listEntry{},
+		pairs: map[string][]byte{}, others: map[string][]byte{}, files: make(map[string][]byte, len(files)),
+	}
 	for _, f := range files {
+		r.files[f.Path] = f.Data
+		same := before != nil && bytes.Equal(before.files[f.Path], f.Data)
 		switch {
 		case f.Path == "haproxy.cfg":
-			r.readConfig(string(f.Data))
-		case f.Path == haproxy.LiveMap:
+			if why := r.readConfig(string(f.Data)); why != "" {
+				return nil, why
+			}
+		case f.Path == liveMap:
 		case haproxy.Sided(f.Path):
+			if list, ok := before.mapOf(f.Path); ok && same {
+				r.maps[f.Path] = list
+				continue
+			}
 			list, ok := readMap(string(f.Data))
 			if !ok {
 				return nil, f.Path + " has a key twice"
 			}
 			r.maps[f.Path] = list
-		case strings.HasPrefix(f.Path, "certificates/"):
+		case isPair(f.Path):
 			r.pairs[f.Path] = f.Data
+		case strings.HasPrefix(f.Path, "certificates.") && strings.HasSuffix(f.Path, ".list"):
+			r.lists[f.Path] = readList(string(f.Data))
 		default:
 			r.others[f.Path] = f.Data
 		}
@@ -50,34 +84,79 @@ func read(files []generators.File) (*rendered, string) {
 	return r, ""
 }
 
-func (r *rendered) readConfig(text string) {
-	section := ""
+// mapOf is a map that was read; there is none in nil.
+func (r *rendered) mapOf(path string) (entries, bool) {
+	if r == nil {
+		return nil, false
+	}
+	list, ok := r.maps[path]
+	return list, ok
+}
+
+// readConfig says why it can't read the text, or "".
+func (r *rendered) readConfig(text string) string {
+	name, settings := "", []string(nil)
+	var current *section
+	missing := 0
+	end := func() string {
+		all := strings.Join(settings, "\n")
+		switch {
+		case current == nil:
+		case strings.HasPrefix(name, haproxy.ServicePrefix):
+			current.settings = all
+			r.sections[name] = current
+		case len(r.spares) > 0 && (all != r.spare || len(current.servers) > 0):
+			return "the spare sections of haproxy.cfg differ"
+		default:
+			r.spares, r.spare = append(r.spares, name), all
+		}
+		name, settings, current = "", nil, nil
+		return ""
+	}
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
 		setting := strings.TrimSpace(line)
-		switch {
-		case strings.HasPrefix(line, "# Generation "):
+		if setting == "" || setting[0] == '#' {
 			continue
-		case strings.HasPrefix(line, "backend "):
-			section = strings.Fields(line)[1]
-			r.servers[section] = map[string]string{}
-		case line != "" && line[0] != ' ' && line[0] != '#':
-			section = ""
-		case strings.HasPrefix(setting, "default-server "):
-			r.defaults = strings.TrimPrefix(setting, "default-server ")
-		case section != "" && strings.HasPrefix(setting, "server "):
-			if words := strings.SplitN(setting, " ", 3); len(words) == 3 {
-				r.servers[section][words[1]] = words[2]
-				continue
+		}
+		if line[0] != ' ' && line[0] != '\t' {
+			if why := end(); why != "" {
+				return why
+			}
+			if rest, ok := strings.CutPrefix(line, "backend "); ok {
+				first, more, _ := strings.Cut(rest, " ")
+				if strings.HasPrefix(first, haproxy.ServicePrefix) || strings.HasPrefix(first, haproxy.SparePrefix) {
+					name, settings, current = first, []string{more}, &section{servers: map[string]string{}}
+					continue
+				}
 			}
 		}
-		r.config = append(r.config, line)
+		switch rest, ok := strings.CutPrefix(setting, "server "); {
+		case current != nil && ok:
+			server, more, _ := strings.Cut(rest, " ")
+			current.servers[server] = more
+		case current != nil:
+			settings = append(settings, setting)
+		default:
+			if rest, ok := strings.CutPrefix(setting, "default-server "); ok {
+				r.defaults = rest
+			}
+			switch {
+			case setting == haproxy.SpareLine:
+				missing--
+			case strings.HasPrefix(line, haproxy.FrontendPrefix):
+				missing++
+			}
+			r.config = append(r.config, line)
+		}
 	}
+	r.spared = missing == 0
+	return end()
 }
 
 // readMap returns false when a key is there twice.
 func readMap(text string) (entries, bool) {
-	list := entries{}
+	list := make(entries, strings.Count(text, "\n"))
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
 		if line == "" || line[0] == '#' {
@@ -93,7 +172,7 @@ func readMap(text string) (entries, bool) {
 	return list, true
 }
 
-// obstacle says what of a change needs a reload; the zero Update when nothing does.
+// obstacle says what of a change needs a reload whatever the worker says; the zero Update when nothing does.
 func obstacle(old, next *rendered) apply.Update {
 	if i := firstDifference(old.config, next.config); i >= 0 {
 		line := "its end"
@@ -102,32 +181,49 @@ func obstacle(old, next *rendered) apply.Update {
 		}
 		return apply.Update{Reason: "haproxy.cfg has changed at " + line, Cause: "configuration"}
 	}
-	for section, servers := range next.servers {
-		before := old.servers[section]
-		for name, line := range servers {
-			had, ok := before[name]
-			switch {
-			case ok && had != line:
-				return apply.Update{Reason: fmt.Sprintf("server %s/%s has other settings", section, name), Cause: "configuration"}
-			case !ok && strings.Contains(line, " init-addr "):
-				return apply.Update{Reason: fmt.Sprintf("server %s/%s has a name to resolve", section, name), Cause: "names"}
-			}
+	if old.spare != next.spare || !slices.Equal(old.spares, next.spares) {
+		return apply.Update{Reason: "haproxy.cfg has other spare sections", Cause: "configuration"}
+	}
+	for name, s := range next.sections {
+		if why := sectionObstacle(name, old.sections[name], s); why.Reason != "" {
+			return why
 		}
 	}
 	if path := differingPath(old.others, next.others); path != "" {
 		return apply.Update{Reason: path + " has changed", Cause: causeOf(path)}
 	}
-	if !sameKeys(old.pairs, next.pairs) {
-		return apply.Update{Reason: "other certificates are used", Cause: "certificates"}
-	}
 	if !sameKeys(old.maps, next.maps) {
-		return apply.Update{Reason: "other map files are used", Cause: "hosts"}
+		return apply.Update{Reason: "other map files are used", Cause: "listeners"}
+	}
+	if !sameKeys(old.lists, next.lists) {
+		return apply.Update{Reason: "other lists of certificates are used", Cause: "listeners"}
+	}
+	return apply.Update{}
+}
+
+// sectionObstacle is obstacle for one section; had is nil for a new one.
+func sectionObstacle(name string, had, s *section) apply.Update {
+	if had != nil && had.settings != s.settings {
+		return apply.Update{Reason: fmt.Sprintf("section %s has other settings", name), Cause: "configuration"}
+	}
+	for server, line := range s.servers {
+		var before string
+		ok := false
+		if had != nil {
+			before, ok = had.servers[server]
+		}
+		switch {
+		case ok && before != line:
+			return apply.Update{Reason: fmt.Sprintf("server %s/%s has other settings", name, server), Cause: "configuration"}
+		case !ok && strings.Contains(line, " init-addr "):
+			return apply.Update{Reason: fmt.Sprintf("server %s/%s has a name to resolve", name, server), Cause: "names"}
+		}
 	}
 	return apply.Update{}
 }
 
 // causes are the kinds of changes of files that need a reload.
-var causes = []struct{ prefix, cause string }{{"regexes.", "regexes"}, {"certificates.", "certificates"}}
+var causes = []struct{ prefix, cause string }{{"regexes.", "regexes"}, {"listeners.", "listeners"}}
 
 func causeOf(path string) string {
 	for _, c := range causes {
@@ -152,8 +248,8 @@ func firstDifference(a, b []string) int {
 
 // differingPath is a file that only one has or that differs; "" when there is none.
 func differingPath(a, b map[string][]byte) string {
-	for path, data := range b {
-		if had, ok := a[path]; !ok || !bytes.Equal(had, data) {
+	for _, path := range slices.Sorted(maps.Keys(b)) {
+		if had, ok := a[path]; !ok || !bytes.Equal(had, b[path]) {
 			return path
 		}
 	}

@@ -1,11 +1,8 @@
 package haproxy
 
 import (
-	"context"
-	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gatewright/gatewright/generators/haproxy"
@@ -18,28 +15,6 @@ type idle struct {
 	maps map[string]entries
 }
 
-// live is what live.map says.
-type live struct{ side, generation string }
-
-func readLive(ctx context.Context, socket string) (live, error) {
-	out, err := askWorker(ctx, socket, "show map "+haproxy.LiveMap)
-	var l live
-	for line := range strings.Lines(out) {
-		// "ADDRESS KEY VALUE"
-		words := strings.Fields(line)
-		switch {
-		case len(words) == 3 && words[1] == haproxy.LiveSide:
-			l.side = words[2]
-		case len(words) == 3 && words[1] == haproxy.LiveGeneration:
-			l.generation = words[2]
-		}
-	}
-	if err == nil && (l.generation == "" || l.side != haproxy.FirstSide && l.side != haproxy.SecondSide) {
-		err = fmt.Errorf("%s doesn't hold a side and a generation: %.200q", haproxy.LiveMap, out)
-	}
-	return l, err
-}
-
 func otherSide(side string) string {
 	if side == haproxy.FirstSide {
 		return haproxy.SecondSide
@@ -47,91 +22,94 @@ func otherSide(side string) string {
 	return haproxy.FirstSide
 }
 
-// fill brings the idle side of all maps from what it holds to what is wanted, and counts what is there then.
-func fill(ctx context.Context, socket, side string, old, held, want map[string]entries) (changed int, err error) {
-	used, err := counts(ctx, socket)
-	if err != nil {
-		return 0, err
+// readSide asks what a side of the maps holds. Nothing has to be asked of a worker that has just one side.
+func (c *change) readSide(side string) (map[string]entries, error) {
+	held := map[string]entries{}
+	if c.worker.count(c.old.maps, nil) == nil {
+		return held, nil
 	}
-	for _, file := range slices.Sorted(maps.Keys(want)) {
-		if _, ok := used[file]; !ok {
+	for file := range c.worker.entries {
+		if !haproxy.Sided(file) {
 			continue
 		}
-		n, err := fillMap(ctx, socket, file, side, held[file], want[file])
+		out, err := askWorker(c.ctx, c.socket, "show map "+word.Replace(file))
 		if err != nil {
-			return changed, err
+			return nil, err
 		}
-		changed += n
+		held[file] = entries{}
+		for line := range strings.Lines(out) {
+			// "ADDRESS KEY VALUE"
+			words := strings.SplitN(strings.TrimSpace(line), " ", 3)
+			if key, ok := strings.CutSuffix(words[min(1, len(words)-1)], "|"+side); ok && len(words) == 3 {
+				held[file][key] = words[2]
+			}
+		}
 	}
-	return changed, count(ctx, socket, old, want)
+	return held, nil
 }
 
-func fillMap(ctx context.Context, socket, file, side string, held, want entries) (changed int, err error) {
-	name := word.Replace(file)
-	var commands, lines []string
-	for _, key := range slices.Sorted(maps.Keys(held)) {
-		if value, ok := want[key]; !ok || value != held[key] {
-			commands = append(commands, "del map "+name+" "+word.Replace(key+"|"+side))
+// few is how many lines go into a map each by a command, with other commands in one connection. More take a
+// payload.
+const few = 50
+
+// fillMaps brings the idle side of all maps from what it holds to what is wanted, and looks at what is there then.
+func (c *change) fillMaps(held map[string]entries) (*worker, int, error) {
+	changed, side := 0, otherSide(c.worker.side)
+	var commands batch
+	for _, file := range slices.Sorted(maps.Keys(c.next.maps)) {
+		if _, used := c.worker.entries[file]; !used {
+			// No lookup reads it: HAProxy doesn't know it.
+			continue
+		}
+		gone, lines := mapDifference(held[file], c.next.maps[file], "|"+side)
+		changed += len(gone) + len(lines)
+		name := word.Replace(file)
+		for _, key := range gone {
+			commands.add("del map %s %s", name, word.Replace(key))
+		}
+		if len(lines) <= few {
+			for _, line := range lines {
+				key, value, _ := strings.Cut(line, " ")
+				commands.add("add map %s %s %s", name, word.Replace(key), word.Replace(value))
+			}
+			continue
+		}
+		if err := c.tell(commands); err != nil {
+			return nil, changed, err
+		}
+		commands = nil
+		for _, part := range chunks(lines) {
+			if err := tell(c.ctx, c.socket, "add map "+name+" <<\n"+strings.Join(part, "\n")+"\n"); err != nil {
+				return nil, changed, err
+			}
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(want)) {
-		if value, ok := held[key]; !ok || value != want[key] {
-			lines = append(lines, key+"|"+side+" "+want[key])
-		}
-	}
-	for _, part := range chunks(commands) {
-		if err := tell(ctx, socket, strings.Join(part, ";")); err != nil {
-			return 0, err
-		}
-	}
-	for _, part := range chunks(lines) {
-		if err := tell(ctx, socket, "add map "+name+" <<\n"+strings.Join(part, "\n")+"\n"); err != nil {
-			return 0, err
-		}
-	}
-	return len(commands) + len(lines), nil
+	w, err := look(c.ctx, c.socket, commands, nil)
+	return w, changed, err
 }
 
-// chunks divides texts into groups that HAProxy takes at once.
-func chunks(texts []string) [][]string {
-	var out [][]string
-	size := 0
-	for _, t := range texts {
-		if len(out) == 0 || size+len(t)+1 > chunk {
-			out, size = append(out, nil), 0
-		}
-		out[len(out)-1] = append(out[len(out)-1], t)
-		size += len(t) + 1
+// tell sends what HAProxy has nothing to say about when it does it.
+func (c *change) tell(commands batch) error {
+	lines, err := commands.run(c.ctx, c.socket)
+	if err != nil {
+		return err
 	}
-	return out
+	return refusals(lines)
 }
 
-// counts are the numbers of entries of the maps that the configuration looks at: there may be files of others.
-func counts(ctx context.Context, socket string) (map[string]int, error) {
-	out, err := askWorker(ctx, socket, "show map")
-	list := map[string]int{}
-	for line := range strings.Lines(out) {
-		// "ID (FILE) text … entry_cnt=N"
-		_, rest, _ := strings.Cut(line, " (")
-		file, rest, ok := strings.Cut(rest, ") ")
-		_, number, found := strings.Cut(rest, "entry_cnt=")
-		if n, err := strconv.Atoi(strings.TrimSpace(number)); ok && found && err == nil {
-			list[file] = n
+// mapDifference is the keys to take away first and the lines to add then.
+func mapDifference(held, want entries, suffix string) (gone, lines []string) {
+	for key, value := range held {
+		if now, ok := want[key]; !ok || now != value {
+			gone = append(gone, key+suffix)
 		}
 	}
-	if _, ok := list[haproxy.LiveMap]; err == nil && !ok {
-		err = fmt.Errorf("HAProxy doesn't list %s: %.200q", haproxy.LiveMap, out)
-	}
-	return list, err
-}
-
-// count compares how many entries both sides of each map have with how many there should be.
-func count(ctx context.Context, socket string, a, b map[string]entries) error {
-	list, err := counts(ctx, socket)
-	for file, got := range list {
-		if want := len(a[file]) + len(b[file]); err == nil && haproxy.Sided(file) && got != want {
-			err = fmt.Errorf("%s has %d entries, not %d", file, got, want)
+	for key, value := range want {
+		if had, ok := held[key]; !ok || had != value {
+			lines = append(lines, key+suffix+" "+value)
 		}
 	}
-	return err
+	slices.Sort(gone)
+	slices.Sort(lines)
+	return gone, lines
 }

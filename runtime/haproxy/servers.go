@@ -5,116 +5,154 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	native "github.com/haproxytech/client-native/v5/runtime"
-	"github.com/haproxytech/client-native/v5/runtime/options"
 )
 
-// The administrative states of a server.
-const (
-	ready = "ready"
-	maint = "maint"
-)
-
-// servers changes the servers of a running worker.
-type servers struct {
-	native.SingleRuntime
-	// defaults are settings that an added server isn't given by the configuration.
-	defaults string
-}
-
-func newServers(socket, defaults string) (*servers, error) {
-	s := &servers{defaults: defaults}
-	return s, s.Init(socket, 0, 0, options.RuntimeOptions{DoNotCheckRuntimeOnInit: true})
-}
-
-// states are the administrative states of a section's servers.
-func (s *servers) states(section string) (map[string]string, error) {
-	list, err := s.GetServersState(section)
-	if err != nil {
-		return nil, err
+// affected are the sections whose servers change, those that go, and those that have some left from before.
+func (c *change) affected() []string {
+	names := map[string]bool{}
+	for name := range c.updater.leftovers {
+		names[name] = true
 	}
-	out := map[string]string{}
-	for _, server := range list {
-		if server != nil {
-			out[server.Name] = server.AdminState
+	for name, s := range c.next.sections {
+		if had := c.old.sections[name]; had == nil || !maps.Equal(s.servers, had.servers) {
+			names[name] = true
 		}
 	}
-	return out, nil
+	for name := range c.old.sections {
+		if c.next.sections[name] == nil {
+			names[name] = true
+		}
+	}
+	for name := range c.worker.spares {
+		// One that stands for a Service that is gone.
+		if c.next.sections[name] == nil {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }
 
-// add makes a section's wanted servers take calls, and reads back that they do.
-func (s *servers) add(section string, want map[string]string) (added int, err error) {
-	states, err := s.states(section)
-	if err != nil {
-		return 0, err
+// wanted are the servers of a section that is to be.
+func (c *change) wanted(section string) map[string]string {
+	if s := c.next.sections[section]; s != nil {
+		return s.servers
 	}
-	for _, name := range slices.Sorted(maps.Keys(want)) {
-		state, there := states[name]
-		if there && state == ready {
-			continue
+	return nil
+}
+
+// states are the commands that ask for the servers of sections.
+func (c *change) states(sections []string) batch {
+	var b batch
+	for _, section := range sections {
+		b.add("show servers state %s", c.worker.section(section))
+	}
+	return b
+}
+
+// addServers makes wanted servers take calls, and reads back that they do.
+func (c *change) addServers(sections []string) error {
+	var commands batch
+	added := 0
+	for _, name := range sections {
+		section, had := c.worker.section(name), map[string]string{}
+		if s := c.old.sections[name]; s != nil && len(c.updater.leftovers[name]) == 0 {
+			had = s.servers
 		}
-		added++
-		if !there {
-			if err := s.AddServer(section, name, s.attributes(want[name])); err != nil {
-				return added, err
+		for _, server := range slices.Sorted(maps.Keys(c.wanted(name))) {
+			if _, ok := had[server]; ok {
+				continue
 			}
-		}
-		if err := s.SetServerState(section, name, ready); err != nil {
-			return added, err
-		}
-		if checked(want[name]) {
-			if err := s.EnableServerHealth(section, name); err != nil {
-				return added, err
+			added++
+			line := c.wanted(name)[server]
+			// One that is still there from before has the same settings: its name tells them.
+			commands.add("add server %s/%s %s", section, server, attributes(c.next.defaults, line))
+			commands.add("set server %s/%s state ready", section, server)
+			if checked(line) {
+				commands.add("enable health %s/%s", section, server)
 			}
 		}
 	}
 	if added == 0 {
-		return 0, nil
+		return nil
 	}
-	if states, err = s.states(section); err != nil {
-		return added, err
-	}
-	for name := range want {
-		if states[name] != ready {
-			return added, fmt.Errorf("server %s/%s is %q, not ready", section, name, states[name])
-		}
-	}
-	return added, nil
-}
-
-// remove lets a section's other servers take no more calls, and removes those that have none. It says whether all
-// are gone.
-func (s *servers) remove(section string, want map[string]string) (removed int, gone bool, err error) {
-	states, err := s.states(section)
+	w, err := look(c.ctx, c.socket, commands, c.states(sections), "New server registered.", "Already exists a server with the same name")
 	if err != nil {
-		return 0, false, err
+		return err
 	}
-	gone = true
-	for _, name := range slices.Sorted(maps.Keys(states)) {
-		if _, ok := want[name]; ok {
-			continue
-		}
-		if states[name] != maint {
-			removed++
-			if err := s.SetServerState(section, name, maint); err != nil {
-				return removed, false, err
+	for _, name := range sections {
+		have := w.servers[c.worker.section(name)]
+		for server := range c.wanted(name) {
+			if s, ok := have[server]; !ok || !s.ready {
+				return fmt.Errorf("server %s/%s isn't ready", name, server)
 			}
 		}
-		// One with streams stays until they have ended.
-		gone = s.DeleteServer(section, name) == nil && gone
 	}
-	return removed, gone, nil
+	c.did(added, "new endpoints", "endpoints")
+	return nil
+}
+
+// removals are the commands that let other servers of sections take no more calls, and remove those that have
+// none.
+func (c *change) removals(sections []string) batch {
+	var commands batch
+	fewer := 0
+	for _, name := range sections {
+		section, had := c.worker.section(name), map[string]string{}
+		if s := c.old.sections[name]; s != nil {
+			maps.Copy(had, s.servers)
+		}
+		for _, server := range c.updater.leftovers[name] {
+			had[server] = ""
+		}
+		for _, server := range slices.Sorted(maps.Keys(had)) {
+			if _, ok := c.wanted(name)[server]; ok {
+				continue
+			}
+			if len(commands) == 0 {
+				// A thread may have found its call's section before the routes changed. HAProxy looks for a server
+				// to delete while no thread is in the middle of anything.
+				commands.add("del server %s/none", section)
+			}
+			if had[server] != "" {
+				fewer++
+			}
+			commands.add("set server %s/%s state maint", section, server)
+			commands.add("del server %s/%s", section, server)
+		}
+	}
+	c.did(fewer, "endpoints fewer", "endpoints")
+	return commands
+}
+
+// removed looks at what is left of removals in a worker, and remembers it for the next time.
+func (c *change) removed(sections []string, w *worker) (gone batch, err error) {
+	c.updater.leftovers = map[string][]string{}
+	for _, name := range sections {
+		for server, state := range w.servers[c.worker.section(name)] {
+			if _, ok := c.wanted(name)[server]; ok {
+				continue
+			}
+			if state.ready {
+				return nil, fmt.Errorf("server %s/%s should take no calls, and does", name, server)
+			}
+			c.updater.leftovers[name] = append(c.updater.leftovers[name], server)
+		}
+		if _, spare := w.spares[name]; spare && c.next.sections[name] == nil && len(c.updater.leftovers[name]) == 0 {
+			gone.add("del map %s %s", liveMap, word.Replace(name))
+		}
+	}
+	return gone, nil
 }
 
 // static are settings with a value that HAProxy doesn't take for a server that is added. Until the next reload
 // such a server does without: tcp-ut finds an endpoint that has gone without a word.
 var static = []string{"tcp-ut"}
 
-// attributes are the settings of a server that is added: its address stands first.
-func (s *servers) attributes(line string) string {
+// attributes are the settings of a server that is added: its address stands first, and it gets no defaults by
+// itself.
+func attributes(defaults, line string) string {
 	address, settings, _ := strings.Cut(line, " ")
-	words := strings.Fields(s.defaults + " " + settings)
+	words := strings.Fields(defaults + " " + settings)
 	for i := 0; i < len(words); {
 		if slices.Contains(static, words[i]) {
 			words = slices.Delete(words, i, min(i+2, len(words)))

@@ -1,7 +1,6 @@
 package haproxy
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -16,12 +15,18 @@ import (
 // updater is what a Proxy remembers between changes.
 type updater struct {
 	idle idle
-	// leftovers are sections with servers that still have streams.
-	leftovers map[string]bool
+	// pid is the worker that has the leftovers.
+	pid int
+	// leftovers are servers that still have streams, by section.
+	leftovers map[string][]string
+	// rendered is what was read last, of a generation.
+	rendered   *rendered
+	generation string
 }
 
-// Update changes endpoints, routes, weights and the content of certificates without a reload, when nothing else
-// has changed. New endpoints come first, then calls see all of the new routes at once, then endpoints go.
+// Update changes endpoints, routes, weights, Services and certificates without a reload, when nothing else has
+// changed. What is new comes first, then calls see all of the new routes at once, then goes what isn't needed any
+// more.
 func (p *Proxy) Update(ctx context.Context, old, next apply.Configuration) (apply.Update, error) {
 	if old.Generation == next.Generation {
 		// All that HAProxy knows is in the files.
@@ -30,34 +35,15 @@ func (p *Proxy) Update(ctx context.Context, old, next apply.Configuration) (appl
 	if p.Marker == "" {
 		return apply.Update{Reason: "HAProxy has no socket for commands", Cause: "no-socket"}, nil
 	}
-	socket := haproxy.CLI(p.Marker)
-	before, why := read(old.Files)
-	if why != "" {
-		return apply.Update{Reason: why, Cause: "configuration"}, nil
+	c := &change{Proxy: p, ctx: ctx, socket: haproxy.CLI(p.Marker), generation: next.Generation}
+	u, err := c.prepare(old, next)
+	if u.Reason == "" && err == nil {
+		u, err = c.run()
 	}
-	after, why := read(next.Files)
-	if why != "" {
-		return apply.Update{Reason: why, Cause: "configuration"}, nil
+	if err == nil && u.Applied {
+		p.updater.rendered, p.updater.generation = c.next, next.Generation
 	}
-	if u := obstacle(before, after); u.Reason != "" {
-		return u, nil
-	}
-	pid, err := workerPID(ctx, socket)
-	if err != nil {
-		return apply.Update{Reason: err.Error(), Cause: "no-socket"}, nil
-	}
-	running, err := readLive(ctx, socket)
-	if err != nil {
-		return apply.Update{Reason: err.Error(), Cause: "no-socket"}, nil
-	}
-	if running.generation != old.Generation {
-		return apply.Update{Reason: fmt.Sprintf("HAProxy serves generation %s, not %s", running.generation, old.Generation), Cause: "restart"}, nil
-	}
-	c := &change{Proxy: p, ctx: ctx, socket: socket, pid: pid, live: running, old: before, next: after, generation: next.Generation}
-	if c.servers, err = newServers(socket, after.defaults); err != nil {
-		return apply.Update{Reason: err.Error(), Cause: "no-socket"}, nil
-	}
-	return c.run()
+	return u, err
 }
 
 // change is one change of a running worker.
@@ -65,11 +51,13 @@ type change struct {
 	*Proxy
 	ctx        context.Context
 	socket     string
-	pid        int
-	live       live
-	old, next  *rendered
 	generation string
-	servers    *servers
+	old, next  *rendered
+	// worker is what was there before; its spares grow by new ones.
+	worker *worker
+	// spares are the sections that get a spare one.
+	spares       []string
+	certificates *certificates
 
 	done  []string
 	cause string
@@ -86,16 +74,78 @@ func (c *change) did(n int, what, cause string) {
 	}
 }
 
-// sections are those whose servers change.
-func (c *change) sections() []string {
-	var out []string
-	for section, servers := range c.next.servers {
-		if !maps.Equal(servers, c.old.servers[section]) {
-			out = append(out, section)
+// prepare finds out what there is and what is to be done. It changes nothing, and says what needs a reload.
+func (c *change) prepare(old, next apply.Configuration) (apply.Update, error) {
+	c.old = c.updater.rendered
+	var why string
+	if c.old == nil || c.updater.generation != old.Generation {
+		if c.old, why = read(old.Files, nil); why != "" {
+			return apply.Update{Reason: why, Cause: "configuration"}, nil
 		}
 	}
-	slices.Sort(out)
-	return out
+	if c.next, why = read(next.Files, c.old); why != "" {
+		return apply.Update{Reason: why, Cause: "configuration"}, nil
+	}
+	if u := obstacle(c.old, c.next); u.Reason != "" {
+		return u, nil
+	}
+	questions := c.listQuestions()
+	lists := len(questions)
+	if c.newSections() != nil {
+		questions.add("show backend")
+	}
+	var err error
+	if c.worker, err = look(c.ctx, c.socket, nil, questions); err != nil {
+		return apply.Update{Reason: err.Error(), Cause: "no-socket"}, nil
+	}
+	if c.updater.pid != c.worker.pid {
+		c.updater.pid, c.updater.leftovers = c.worker.pid, nil
+	}
+	if c.worker.generation != old.Generation {
+		return apply.Update{Reason: fmt.Sprintf("HAProxy serves generation %s, not %s", c.worker.generation, old.Generation), Cause: "restart"}, nil
+	}
+	if len(c.worker.lists) != lists {
+		return apply.Update{Reason: "HAProxy doesn't tell its lists of certificates", Cause: "certificates"}, nil
+	}
+	if u := c.planSpares(); u.Reason != "" {
+		return u, nil
+	}
+	var u apply.Update
+	c.certificates, u = c.planCertificates()
+	return u, nil
+}
+
+// newSections are the sections that weren't there before.
+func (c *change) newSections() []string {
+	var names []string
+	for name := range c.next.sections {
+		if c.old.sections[name] == nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// planSpares finds a place for every new section: one of before, which is still in the running configuration, or a
+// spare one.
+func (c *change) planSpares() apply.Update {
+	free := c.worker.freeSpares(c.next.spares)
+	for _, name := range c.newSections() {
+		switch {
+		case c.worker.spares[name] != "" || c.worker.sections[name]:
+		case c.next.sections[name].settings != c.next.spare:
+			return apply.Update{Reason: fmt.Sprintf("section %s has settings of its own", name), Cause: "filters"}
+		case !c.next.spared:
+			return apply.Update{Reason: fmt.Sprintf("section %s is new, and a template of frontends doesn't look for spare sections", name), Cause: "services"}
+		case len(free) == 0:
+			return apply.Update{Reason: fmt.Sprintf("none of the %d spare sections is left for %s", len(c.next.spares), name), Cause: "services"}
+		default:
+			c.worker.spares[name] = free[0]
+			c.spares, free = append(c.spares, name), free[1:]
+		}
+	}
+	return apply.Update{}
 }
 
 func (c *change) run() (apply.Update, error) {
@@ -105,21 +155,25 @@ func (c *change) run() (apply.Update, error) {
 			return apply.Update{Reason: err.Error(), Cause: "maps"}, nil
 		}
 	}
-	if err := c.rotate(); err != nil {
+	if err := c.addCertificates(c.certificates); err != nil {
 		return apply.Update{}, err
 	}
-	sections := c.sections()
-	for _, section := range sections {
-		n, err := c.servers.add(section, c.next.servers[section])
-		if err != nil {
-			return apply.Update{}, err
-		}
-		c.did(n, "new endpoints", "endpoints")
-	}
-	if err := c.switchOver(flip); err != nil {
+	sections := c.affected()
+	if err := c.addServers(sections); err != nil {
 		return apply.Update{}, err
 	}
-	if err := c.removeServers(sections); err != nil {
+	w, err := c.switchOver(flip, sections)
+	if err != nil {
+		return apply.Update{}, err
+	}
+	unused, err := c.removed(sections, w)
+	if err == nil {
+		err = c.tell(unused)
+	}
+	if err == nil {
+		err = c.removeCertificates(c.certificates)
+	}
+	if err != nil {
 		return apply.Update{}, err
 	}
 	return apply.Update{Applied: true, Reason: strings.Join(c.done, ", "), Cause: c.cause}, nil
@@ -128,104 +182,51 @@ func (c *change) run() (apply.Update, error) {
 // fill writes the routes to the side that no call reads.
 func (c *change) fill() error {
 	held := c.updater.idle.maps
-	if c.updater.idle.pid != c.pid {
-		held = nil
-		if err := count(c.ctx, c.socket, c.old.maps, nil); err != nil {
+	if c.updater.idle.pid != c.worker.pid {
+		var err error
+		if held, err = c.readSide(otherSide(c.worker.side)); err == nil {
+			err = c.worker.count(c.old.maps, held)
+		}
+		if err != nil {
 			return fmt.Errorf("what the other side of the maps holds isn't known: %w", err)
 		}
 	}
 	// What it holds isn't known any more until all of it is written.
 	c.updater.idle = idle{}
-	n, err := fill(c.ctx, c.socket, otherSide(c.live.side), c.old.maps, held, c.next.maps)
+	w, n, err := c.fillMaps(held)
+	if err == nil {
+		err = w.count(c.old.maps, c.next.maps)
+	}
 	c.did(n, "map entries", "routes")
 	return err
 }
 
-// switchOver lets calls see the new routes, and the marker tell the new generation.
-func (c *change) switchOver(flip bool) error {
-	set := "set map " + haproxy.LiveMap + " "
-	commands := set + haproxy.LiveGeneration + " " + c.generation
-	want := live{c.live.side, c.generation}
+// switchOver lets calls see the new routes, the marker tell the new generation, and endpoints go that aren't
+// wanted. It returns what is there then.
+func (c *change) switchOver(flip bool, sections []string) (*worker, error) {
+	var commands batch
+	side := c.worker.side
+	for _, name := range c.spares {
+		commands.add("add map %s %s %s", liveMap, word.Replace(name), word.Replace(c.worker.spares[name]))
+	}
 	if flip {
-		want.side = otherSide(c.live.side)
-		commands = set + haproxy.LiveSide + " " + want.side + ";" + commands
+		side = otherSide(side)
+		commands.add("set map %s %s %s", liveMap, haproxy.LiveSide, side)
 	}
-	if err := tell(c.ctx, c.socket, commands); err != nil {
-		return err
-	}
-	pid, err := workerPID(c.ctx, c.socket)
+	commands.add("set map %s %s %s", liveMap, haproxy.LiveGeneration, c.generation)
+	removals := c.removals(sections)
+	w, err := look(c.ctx, c.socket, append(commands, removals...), c.states(sections), "Server deleted.", "No such server.", "Server still has")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if got, err := readLive(c.ctx, c.socket); err != nil || got != want || pid != c.pid {
-		return fmt.Errorf("HAProxy was started again meanwhile, or did not switch: worker %d, %+v, %w", pid, got, err)
+	if w.pid != c.worker.pid || w.side != side || w.generation != c.generation || !maps.Equal(w.spares, c.worker.spares) {
+		return nil, fmt.Errorf("HAProxy was started again meanwhile, or did not switch: worker %d, side %s, generation %s", w.pid, w.side, w.generation)
 	}
+	c.did(len(c.spares), "spare sections", "services")
 	if flip {
-		c.updater.idle = idle{c.pid, c.old.maps}
+		c.updater.idle = idle{c.worker.pid, c.old.maps}
 	}
-	return nil
-}
-
-// removeServers ends what is no longer wanted, and what was left from before.
-func (c *change) removeServers(sections []string) error {
-	for section := range c.updater.leftovers {
-		if _, ok := c.next.servers[section]; ok && !slices.Contains(sections, section) {
-			sections = append(sections, section)
-		}
-	}
-	c.updater.leftovers = map[string]bool{}
-	for _, section := range sections {
-		n, gone, err := c.servers.remove(section, c.next.servers[section])
-		if err != nil {
-			return err
-		}
-		if !gone {
-			c.updater.leftovers[section] = true
-		}
-		c.did(n, "endpoints fewer", "endpoints")
-	}
-	return nil
-}
-
-// rotate gives key pairs that are in use another content.
-func (c *change) rotate() error {
-	for _, path := range slices.Sorted(maps.Keys(c.next.pairs)) {
-		data := c.next.pairs[path]
-		if bytes.Equal(data, c.old.pairs[path]) {
-			continue
-		}
-		if err := rotate(c.ctx, c.socket, path, data); err != nil {
-			return err
-		}
-		c.did(1, "certificates", "certificates")
-	}
-	return nil
-}
-
-// rotate gives one key pair another content. HAProxy refuses a key that doesn't fit.
-func rotate(ctx context.Context, socket, path string, data []byte) error {
-	var lines []string
-	for line := range bytes.Lines(data) {
-		// An empty line would be the end of what is sent.
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			lines = append(lines, string(line))
-		}
-	}
-	text := strings.Join(lines, "\n")
-	if len(text) > chunk {
-		return fmt.Errorf("%s is too large for HAProxy's socket", path)
-	}
-	name := word.Replace(path)
-	out, err := askWorker(ctx, socket, "set ssl cert "+name+" <<\n"+text+"\n")
-	if err == nil && strings.Contains(out, "ransaction") {
-		out, err = askWorker(ctx, socket, "commit ssl cert "+name)
-	}
-	if err == nil && !strings.Contains(out, "Success!") {
-		err = fmt.Errorf("HAProxy doesn't take %s: %.200s", path, strings.TrimSpace(out))
-		// There may be nothing to abort; the error says what matters.
-		_, _ = askWorker(ctx, socket, "abort ssl cert "+name)
-	}
-	return err
+	return w, nil
 }
 
 var _ apply.Updater = (*Proxy)(nil)

@@ -98,7 +98,17 @@ var requirements = []row{
 	{requirement: "R32", what: "hostile values are literal, or refused by name"},
 	{requirement: "R33", what: "a refused configuration leaves the last one serving"},
 	{requirement: "R34", what: "a reload loses no call", limit: reloadLimit},
-	{requirement: "R34", what: "endpoints without a reload", needs: []model.Feature{model.FeatureResolve}},
+	{requirement: "R34", what: "endpoints without a reload", needs: []model.Feature{model.FeatureResolve}, limit: only("haproxy",
+		"until the next reload an endpoint that came without one has no TCP user timeout: where it goes without a word, "+
+			"a call that is under way there ends by its own deadline only, and more calls may go there until the endpoint is taken away")},
+	{requirement: "R34", what: "routes, weights, Services, server names and certificates without a reload", limit: func(c model.Capabilities) string {
+		if c.Proxy == "nginx" {
+			return "by a reload, which loses no call"
+		}
+		return "up to 128 Services at a time are served that came since the last reload, in sections that HAProxy's statistics and logs call spare:1 to spare:128; " +
+			"regular expressions, names of headers, other changes of headers, listeners, names to resolve, the first wildcard over five labels or more, " +
+			"and key pairs over 64,500 bytes are reloaded"
+	}},
 }
 
 // only is a limit of one proxy.
