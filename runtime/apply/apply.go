@@ -93,6 +93,8 @@ type Applier struct {
 	places map[string]bool
 	// unsettled is since when the files on disk are behind the proxy; zero when they aren't.
 	unsettled time.Time
+	// settling is what brings them there; nil while nothing does.
+	settling *settling
 }
 
 // New returns an Applier that does nothing until Run.

@@ -12,6 +12,7 @@ import (
 
 // replace stages, validates, switches and reloads, and returns the model that is served then.
 func (a *Applier) replace(ctx context.Context, job Job, next Configuration) (model.Gateways, error) {
+	a.stopSettling()
 	err := a.check(ctx, next)
 	var refusal *Refusal
 	if errors.As(err, &refusal) {
@@ -173,20 +174,4 @@ func (a *Applier) discard(generation string) {
 	if err := a.Store.Discard(generation); err != nil {
 		a.Log.Warn("a refused version could not be removed", "generation", generation, "error", err)
 	}
-}
-
-// settle brings the files on disk to what the proxy serves since it was changed without a reload.
-func (a *Applier) settle(ctx context.Context) error {
-	if a.unsettled.IsZero() || a.live == nil {
-		return nil
-	}
-	err := a.check(ctx, *a.live)
-	if err == nil {
-		err = a.Store.Switch(a.live.Generation)
-	}
-	if err == nil {
-		a.unsettled = time.Time{}
-		err = errors.Join(a.Store.Confirm(), a.Store.Prune())
-	}
-	return err
 }

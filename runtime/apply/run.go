@@ -2,12 +2,8 @@ package apply
 
 import (
 	"context"
-	"errors"
 	"time"
 )
-
-// settlePause is how long no change must come before the files on disk follow a proxy that is ahead of them.
-const settlePause = 20 * time.Millisecond
 
 // busyMax is the longest pause between looks at a port that somebody else has.
 const busyMax = 2 * time.Second
@@ -25,7 +21,12 @@ func (a *Applier) Run(ctx context.Context, source func(context.Context) (Job, bo
 	}
 	defer timer.Stop()
 	var then func() Outcome // what the timer is for
+	urgent := false         // that it is for something that isn't served yet
 	attempt := func() Outcome { return a.Apply(ctx, job) }
+	settle := func() Outcome {
+		a.startSettling(ctx)
+		return Outcome{}
+	}
 	for {
 		var out Outcome
 		select {
@@ -41,30 +42,44 @@ func (a *Applier) Run(ctx context.Context, source func(context.Context) (Job, bo
 			retry = a.Retry
 			out = attempt()
 		case <-a.lost:
+			a.stopSettling()
 			a.live = nil
 			if !have {
 				continue
 			}
 			out = attempt()
+		case err := <-a.settling.done():
+			refused := a.settled(err)
+			switch {
+			case refused:
+				out = attempt()
+			case urgent:
+				continue
+			default:
+				out = Outcome{Err: err, behind: err != nil, LeftOut: a.quarantine.list()}
+			}
 		case <-timer.C:
 			out = then()
 		}
 		timer.Stop()
+		urgent = false
 		switch {
 		case out.wait > 0:
 			timer.Reset(out.wait)
-			then = attempt
+			then, urgent = attempt, true
 		case out.Err != nil:
 			timer.Reset(retry)
 			retry = min(2*retry, a.RetryMax)
-			then = attempt
+			then, urgent = attempt, true
 			if out.behind {
-				then = func() Outcome { return a.settled(ctx, job) }
+				then, urgent = settle, false
 			}
-		case !a.unsettled.IsZero():
+		case a.settling != nil:
+			// It says when it is done.
+		case !a.unsettled.IsZero() && a.live != nil:
 			retry = a.Retry
 			timer.Reset(max(0, min(settlePause, a.Settle-time.Since(a.unsettled))))
-			then = func() Outcome { return a.settled(ctx, job) }
+			then = settle
 		case len(a.quarantine.busy) > 0:
 			timer.Reset(retry)
 			retry = min(2*retry, busyMax)
@@ -79,29 +94,5 @@ func (a *Applier) Run(ctx context.Context, source func(context.Context) (Job, bo
 		default:
 			retry, recheck = a.Retry, a.Recheck
 		}
-	}
-}
-
-// settled settles; a check that refuses what the proxy took without one leads to a reload without the culprit.
-func (a *Applier) settled(ctx context.Context, job Job) Outcome {
-	err := a.settle(ctx)
-	var refusal *Refusal
-	if errors.As(err, &refusal) {
-		a.unsettled, a.force = time.Time{}, true
-		return a.Apply(ctx, job)
-	}
-	if err != nil {
-		a.Log.Error("the files on disk are behind the proxy", "error", err)
-	}
-	a.Metrics.settled(err == nil)
-	return Outcome{Err: err, LeftOut: a.quarantine.list(), behind: err != nil}
-}
-
-// last settles at the end, for ctx is no longer good for it.
-func (a *Applier) last(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	if err := a.settle(ctx); err != nil {
-		a.Log.Error("the files on disk are behind the proxy", "error", err)
 	}
 }

@@ -156,7 +156,7 @@ func TestLargeCertificates(t *testing.T) {
 			t.Errorf("the certificate has %d names", len(got.DNSNames))
 		}
 		c.certificate("pair", named(1200), "*.test")
-		c.reloads("certificates", "and HAProxy's socket takes 65000")
+		c.reloads("certificates", "and HAProxy's socket takes 64500")
 		if got := c.handshake("h.test", "third.Service", "third"); len(got.DNSNames) != 1201 {
 			t.Errorf("after the reload, the certificate has %d names", len(got.DNSNames))
 		}
