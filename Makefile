@@ -49,7 +49,7 @@ cluster: ## Build the control plane that the tests run: etcd, kube-apiserver, ku
 .PHONY: conformance
 conformance: build proxies cluster ## Run the Gateway API's conformance suite: PROXY=nginx|haproxy|nginx-1.26, RUN=Test for one test
 	$(GO) build -o bin/conformance ./test/conformance
-	cd test/conformance/suite && CGO_ENABLED=0 $(GO) test -c -o $(CURDIR)/bin/conformance-suite . && \
+	cd test/conformance/suite && $(GO) vet ./... && $(GO) test -c -o $(CURDIR)/bin/conformance-suite . && \
 	CGO_ENABLED=0 $(GO) build -o $(CURDIR)/bin/echo-basic sigs.k8s.io/gateway-api/conformance/echo-basic
 	bin/conformance -proxy '$(PROXY)' -proxy-binary '$(PROXY_BINARY)' -run '$(RUN)' -version '$(VERSION)' -- $(ARGS)
 
