@@ -28,7 +28,7 @@ demo: build ## Show gatewright at work with nginx and real gRPC servers, then st
 
 # One package at a time: proxies, servers and callers of two would take each other's processors.
 .PHONY: test
-test: proxies lint build ## Install the proxies that are missing, then run every check and test
+test: proxies cluster lint build ## Install the proxies and build the control plane that are missing, then run every check and test
 	$(GO) test -p 1 -timeout $(TIMEOUT) $$($(GO) list ./... | grep -v /test/run$$)
 	@echo
 	@echo 'All passed: gofmt, go vet, every package with'
