@@ -178,7 +178,7 @@ func (g *graph) usePool(p pool) {
 		}
 	}
 	for _, gw := range waiting {
-		gw.unprogram(gatewayv1.GatewayReasonAddressNotAssigned, fmt.Sprintf("no address of %s is free", p))
+		gw.unprogram(gatewayv1.GatewayReasonAddressNotAssigned, fmt.Sprintf("none of the addresses that Gateways can have here is free: %s", p))
 	}
 }
 

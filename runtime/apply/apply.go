@@ -91,8 +91,8 @@ type Applier struct {
 	force      bool
 	generation string
 	quarantine quarantine
-	// ports are those that the proxy had bound when it was last confirmed; nil before.
-	ports map[int32]bool
+	// places are what the proxy had bound when it was last confirmed; nil before.
+	places map[string]bool
 	// unsettled is since when the files on disk are behind the proxy; zero when they aren't.
 	unsettled time.Time
 }
@@ -369,7 +369,7 @@ func (a *Applier) reload(ctx context.Context, next Configuration) error {
 func (a *Applier) confirmed(c Configuration) {
 	a.live = &c
 	a.generation = c.Generation
-	a.ports = portsOf(c.Model)
+	a.places = placesOf(c.Model)
 }
 
 // discard removes what was staged and isn't wanted. What stays is pruned later.

@@ -10,44 +10,59 @@ import (
 	"github.com/gatewright/gatewright/generators/model"
 )
 
-// portsOf are the ports that a model binds.
-func portsOf(m model.Gateways) map[int32]bool {
-	out := map[int32]bool{}
-	for _, g := range m.Gateways {
-		for _, l := range g.Listeners {
-			out[l.Port] = true
+// placesOf are what a model binds, as net.JoinHostPort writes it; without an address for all of the host.
+func placesOf(m model.Gateways) map[string]bool {
+	out := map[string]bool{}
+	for i := range m.Gateways {
+		for _, l := range m.Gateways[i].Listeners {
+			for _, address := range addressesOf(&m.Gateways[i]) {
+				out[place(address, l.Port)] = true
+			}
 		}
 	}
 	return out
 }
 
-// findBusy finds the listeners on ports that the proxy doesn't have yet and that can't be bound. No proxy's own
+func addressesOf(g *model.Gateway) []string {
+	if len(g.Addresses) == 0 {
+		return []string{""}
+	}
+	return g.Addresses
+}
+
+func place(address string, port int32) string {
+	return net.JoinHostPort(address, strconv.Itoa(int(port)))
+}
+
+// findBusy finds the listeners on places that the proxy doesn't have yet and that can't be bound. No proxy's own
 // check finds those, and a reload that fails on one costs more than the listener: nginx takes 2.5 seconds to give
 // up, HAProxy takes no connections on any of its ports meanwhile. Without a configuration that was confirmed
-// nothing is known of the proxy's own ports, and nothing is found.
+// nothing is known of the proxy's own places, and nothing is found.
 func (a *Applier) findBusy(m model.Gateways) {
 	a.quarantine.busy = nil
-	if a.ports == nil {
+	if a.places == nil {
 		return
+	}
+	// bound are the ports that the proxy has on some address: all of the host can't be tried then.
+	bound := map[string]bool{}
+	for p := range a.places {
+		_, port, _ := net.SplitHostPort(p) // It was joined above.
+		bound[port] = true
 	}
 	known := map[string]error{}
 	for i := range m.Gateways {
 		g := &m.Gateways[i]
-		addresses := g.Addresses
-		if len(addresses) == 0 {
-			addresses = []string{""}
-		}
 		for j := range g.Listeners {
 			l := &g.Listeners[j]
-			if a.ports[l.Port] {
-				continue
-			}
-			for _, address := range addresses {
-				place := net.JoinHostPort(address, strconv.Itoa(int(l.Port)))
-				err, ok := known[place]
+			for _, address := range addressesOf(g) {
+				p := place(address, l.Port)
+				if a.places[p] || a.places[place("", l.Port)] || address == "" && bound[strconv.Itoa(int(l.Port))] {
+					continue
+				}
+				err, ok := known[p]
 				if !ok {
-					err = tryBind(place)
-					known[place] = err
+					err = tryBind(p)
+					known[p] = err
 				}
 				if err != nil {
 					if a.quarantine.busy == nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
+	"github.com/gatewright/gatewright/controller"
 	"github.com/gatewright/gatewright/controller/resources"
 	"github.com/gatewright/gatewright/controller/status"
 	"github.com/gatewright/gatewright/controller/translate"
@@ -35,6 +36,7 @@ const usual = "1.26.3"
 // options are the flags of a case that the pipeline knows.
 type options struct {
 	gatewayClass, backends, version string
+	addresses                       translate.Addresses
 }
 
 func TestCases(t *testing.T) {
@@ -105,6 +107,15 @@ func readFlags(t *testing.T, dir string) options {
 	f.StringVar(&o.gatewayClass, "gateway-class", "", "")
 	f.StringVar(&o.backends, "backends", o.backends, "")
 	f.StringVar(&o.version, "proxy-version", o.version, "")
+	f.Func("address-pool", "", func(text string) (err error) {
+		o.addresses.Pool, err = controller.ParsePool(strings.Split(text, ","))
+		return err
+	})
+	f.Func("publish-address", "", func(text string) error {
+		list, err := controller.ParseAddresses(strings.Split(text, ","))
+		o.addresses.Published = &translate.Published{From: "the published addresses", Addresses: list}
+		return err
+	})
 	if err := f.Parse(flagsOf(t, dir)); err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +145,7 @@ func load(t *testing.T, dir string, o options) *resources.Snapshot {
 }
 
 func translateCase(s *resources.Snapshot, caps model.Capabilities, o options) translate.Result {
-	return translate.Translate(s, caps, translate.Options{Backends: translate.Backends(o.backends)})
+	return translate.Translate(s, caps, translate.Options{Backends: translate.Backends(o.backends), Addresses: o.addresses})
 }
 
 func texts(t *testing.T, result translate.Result) (modelText, statusText string) {
