@@ -9,7 +9,7 @@ PROXY ?= nginx
 PROXY_BINARY ?=
 RUN ?=
 ARGS ?=
-VERSION ?= $(shell git describe --tags --always --dirty)
+VERSION ?= $(shell git describe --tags --always)
 # How long the tests of one package may take.
 TIMEOUT ?= 40m
 
