@@ -1,6 +1,8 @@
 # Everything that a developer calls, and what CI calls too. `make` alone lists it.
 
 GO ?= go
+# The same for everything that is built, so that nothing is compiled twice; and binaries that need no libraries.
+export CGO_ENABLED = 0
 # The nginx of the demo; test/proxies.sh installs Debian's own where it is missing.
 NGINX ?= $(shell sh test/proxies.sh --host | grep '/nginx$$')
 # The proxy that the conformance suite runs on, by its name in test/proxies.sh or as a file, one test of the suite
@@ -9,7 +11,7 @@ PROXY ?= nginx
 PROXY_BINARY ?=
 RUN ?=
 ARGS ?=
-VERSION ?= $(shell git describe --tags --always --dirty)
+VERSION ?= $(shell git describe --tags --always)
 # How long the tests of one package may take.
 TIMEOUT ?= 40m
 
@@ -19,7 +21,7 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build bin/gatewright
-	$(GO) build -trimpath -o bin/gatewright ./cmd/gatewright
+	$(GO) build -o bin/gatewright ./cmd/gatewright
 
 .PHONY: demo
 demo: build ## Show gatewright at work with nginx and real gRPC servers, then stop everything
@@ -28,7 +30,7 @@ demo: build ## Show gatewright at work with nginx and real gRPC servers, then st
 
 # One package at a time: proxies, servers and callers of two would take each other's processors.
 .PHONY: test
-test: proxies lint build ## Install the proxies that are missing, then run every check and test
+test: proxies cluster lint build ## Install the proxies and build the control plane that are missing, then run every check and test
 	$(GO) test -p 1 -timeout $(TIMEOUT) ./...
 	@echo
 	@echo 'All passed: gofmt, go vet, every package with'
@@ -45,8 +47,8 @@ cluster: ## Build the control plane that the tests run: etcd, kube-apiserver, ku
 .PHONY: conformance
 conformance: build proxies cluster ## Run the Gateway API's conformance suite: PROXY=nginx|haproxy|nginx-1.26, RUN=Test for one test
 	$(GO) build -o bin/conformance ./test/conformance
-	cd test/conformance/suite && CGO_ENABLED=0 $(GO) test -c -o $(CURDIR)/bin/conformance-suite . && \
-	CGO_ENABLED=0 $(GO) build -o $(CURDIR)/bin/echo-basic sigs.k8s.io/gateway-api/conformance/echo-basic
+	cd test/conformance/suite && $(GO) vet ./... && $(GO) test -c -o $(CURDIR)/bin/conformance-suite . && \
+	$(GO) build -o $(CURDIR)/bin/echo-basic sigs.k8s.io/gateway-api/conformance/echo-basic
 	bin/conformance -proxy '$(PROXY)' -proxy-binary '$(PROXY_BINARY)' -run '$(RUN)' -version '$(VERSION)' -- $(ARGS)
 
 .PHONY: lint

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,11 +27,6 @@ const (
 	tokensFile      = "tokens.csv"
 	kubeconfigFile  = "admin.kubeconfig"
 )
-
-func newToken(t harness.T) string {
-	t.Helper()
-	return rand.Text()
-}
 
 // writeCredentials writes what the parts read: the API server's certificate, its key, which signs
 // ServiceAccounts' tokens too, and the administrator's token.

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -20,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 	kubescheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/gatewright/gatewright/test/harness"
@@ -42,6 +44,9 @@ var scheme = sync.OnceValue(func() *runtime.Scheme {
 	}
 	return s
 })
+
+// quiet keeps the client's library from asking for a logger, unless the test has set one.
+var quiet = sync.OnceFunc(func() { log.SetLogger(logr.Discard()) })
 
 const fieldOwner = client.FieldOwner("test")
 
@@ -163,6 +168,7 @@ func parse(manifests string) ([]*unstructured.Unstructured, error) {
 // it takes as unstructured.Unstructured. It caches nothing but which kinds there are.
 func (c *Cluster) Client() client.Client {
 	c.t.Helper()
+	quiet()
 	cl, err := client.New(c.Config(), client.Options{Scheme: scheme()})
 	if err != nil {
 		c.t.Fatalf("a client of the cluster: %v", err)

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"crypto/rand"
 	"fmt"
 	"os"
 	"os/exec"
@@ -31,7 +32,7 @@ type Cluster struct {
 // Start starts a control plane and returns when it is ready. It stops with the test, and its data go.
 func Start(t harness.T, o Options) *Cluster {
 	t.Helper()
-	c := &Cluster{t: t, dir: harness.TempDir(t), host: harness.Address(t), token: newToken(t)}
+	c := &Cluster{t: t, dir: harness.TempDir(t), host: harness.Address(t), token: rand.Text()}
 	programs := programs(t)
 	c.writeCredentials()
 	c.etcd = c.newEtcd(programs)

@@ -29,7 +29,8 @@ type component struct {
 	// health answers 200 when the program is ready.
 	health string
 
-	scope *harness.Scope
+	scope   *harness.Scope
+	process *harness.Process
 }
 
 func (p *component) running() bool { return p.scope != nil }
@@ -40,11 +41,15 @@ func (p *component) start() {
 		return
 	}
 	p.scope = harness.NewScope(p.t)
-	harness.Start(p.scope, p.program, p.args...).Await("answer "+p.health, startLimit, p.isReady)
+	p.process = harness.Start(p.scope, p.program, p.args...)
+	p.process.Await("answer "+p.health, startLimit, p.isReady)
 }
 
+// stop kills the program: asked to end, it would wait for its clients. Nothing is lost by it, for what is written
+// to a file stays when the one who wrote it dies.
 func (p *component) stop() {
 	if p.running() {
+		p.process.Kill()
 		p.scope.End()
 		p.scope = nil
 	}

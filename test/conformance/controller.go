@@ -42,8 +42,11 @@ func startCluster(t harness.T, echo string) *cluster.Cluster {
 	return c
 }
 
-// startController starts gatewright with a class of its own and returns when it has accepted that.
+// startController starts gatewright, as the ServiceAccount of deploy/controller, with a class of its own and
+// returns when it has accepted that.
 func (o *options) startController(t harness.T, c *cluster.Cluster, proxy harness.Proxy) {
+	t.Helper()
+	c.ApplyFiles(filepath.Join(harness.Root(t), "deploy", "controller", "rbac.yaml"))
 	class := &gatewayv1.GatewayClass{
 		ObjectMeta: metav1.ObjectMeta{Name: className},
 		Spec:       gatewayv1.GatewayClassSpec{ControllerName: controller},
@@ -54,9 +57,10 @@ func (o *options) startController(t harness.T, c *cluster.Cluster, proxy harness
 	if err := cl.Create(ctx, class); err != nil {
 		t.Fatalf("create the GatewayClass: %v", err)
 	}
-	process := harness.Start(t, o.gatewright, "controller", "--kubeconfig", c.Kubeconfig(),
+	process := harness.Start(t, o.gatewright, "controller", "--kubeconfig", c.ServiceAccount("gatewright", "gatewright"),
 		"--proxy", proxy.Name, "--proxy-binary", proxy.Binary,
-		"--state-dir", filepath.Join(harness.TempDir(t), "state"), "--address-pool", pool)
+		"--state-dir", filepath.Join(harness.TempDir(t), "state"), "--address-pool", pool,
+		"--leader-election-namespace", "gatewright")
 	process.Await("accept GatewayClass "+className, startLimit, func() error {
 		if err := cl.Get(ctx, client.ObjectKeyFromObject(class), class); err != nil {
 			return err

@@ -66,6 +66,12 @@ func (p *Process) Signal(s os.Signal) {
 	}
 }
 
+// Kill ends the process without asking and returns when it has ended.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill() // It may have ended by itself.
+	<-p.exited
+}
+
 // Log is what the process has said so far.
 func (p *Process) Log() string {
 	text, err := os.ReadFile(p.log)
