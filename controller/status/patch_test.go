@@ -281,7 +281,9 @@ func TestAnyStatus(t *testing.T) {
 			}
 			return out
 		})
-		byName := func(a, b gatewayv1.RouteParentStatus) int { return strings.Compare(string(a.ParentRef.Name), string(b.ParentRef.Name)) }
+		byName := func(a, b gatewayv1.RouteParentStatus) int {
+			return strings.Compare(string(a.ParentRef.Name), string(b.ParentRef.Name))
+		}
 		slices.SortFunc(mine, byName)
 		if diff := cmp.Diff(want, mine, ignoreTimes); diff != "" {
 			t.Fatalf("ours:\n%s\nfrom %s", diff, document)
