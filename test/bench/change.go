@@ -38,7 +38,7 @@ func measureChanges(t harness.T, proxies []harness.Proxy, s settings) {
 				c := newChanging(scope, binary, p, others)
 				end := c.load(callers)
 				for _, kind := range c.kinds() {
-					took := c.measure(kind.change, s)
+					took := c.measure(kind, s)
 					row := []string{p.String(), fmt.Sprint(others), fmt.Sprint(callers), kind.name, fmt.Sprint(len(took)),
 						took[len(took)/2].Round(100 * time.Microsecond).String(), took[len(took)*99/100].Round(100 * time.Microsecond).String()}
 					t.Logf("%s", strings.Join(row, ", "))
@@ -69,18 +69,25 @@ func numbers(t harness.T, flag, list string) []int {
 type kind struct {
 	name   string
 	change func(i int) time.Duration
+	// rest is how long each change keeps from the one before.
+	rest time.Duration
 }
 
+// questionPause is longer than nginx waits with its next question about a Service's endpoints after an answer. A
+// change within that time would measure the wait.
+const questionPause = 1500 * time.Millisecond
+
 func (c *changing) kinds() []kind {
-	return []kind{{"a new route", c.newRoute}, {"another backend", c.otherBackend}, {"another endpoint", c.otherEndpoint}}
+	return []kind{{"a new route", c.newRoute, 0}, {"another backend", c.otherBackend, 0}, {"another endpoint", c.otherEndpoint, questionPause}}
 }
 
 // measure makes changes, until there are enough or the time for them is over, and sorts what they took.
-func (c *changing) measure(change func(i int) time.Duration, s settings) []time.Duration {
+func (c *changing) measure(k kind, s settings) []time.Duration {
 	var took []time.Duration
 	start := time.Now()
 	for i := 0; i < s.changes && (i < fewest || time.Since(start) < s.changeTime); i++ {
-		took = append(took, change(i))
+		<-time.After(k.rest)
+		took = append(took, k.change(i))
 	}
 	slices.Sort(took)
 	return took

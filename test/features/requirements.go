@@ -98,9 +98,13 @@ var requirements = []row{
 	{requirement: "R32", what: "hostile values are literal, or refused by name"},
 	{requirement: "R33", what: "a refused configuration leaves the last one serving"},
 	{requirement: "R34", what: "a reload loses no call", limit: reloadLimit},
-	{requirement: "R34", what: "endpoints without a reload", needs: []model.Feature{model.FeatureResolve}, limit: only("haproxy",
-		"until the next reload an endpoint that came without one has no TCP user timeout: where it goes without a word, "+
-			"a call that is under way there ends by its own deadline only, and more calls may go there until the endpoint is taken away")},
+	{requirement: "R34", what: "endpoints without a reload", needs: []model.Feature{model.FeatureResolve}, limit: func(c model.Capabilities) string {
+		if c.Proxy == "nginx" {
+			return "a change that comes within a second of another one is seen when nginx asks again, a second later at most"
+		}
+		return "until the next reload an endpoint that came without one has no TCP user timeout: where it goes without a word, " +
+			"a call that is under way there ends by its own deadline only, and more calls may go there until the endpoint is taken away"
+	}},
 	{requirement: "R34", what: "routes, weights, Services, server names and certificates without a reload", limit: func(c model.Capabilities) string {
 		if c.Proxy == "nginx" {
 			return "by a reload, which loses no call"
