@@ -25,8 +25,8 @@ import (
 const controllerHelp = `Serve the Gateways of a cluster with a local proxy, and write their statuses.
 
 The Gateways are those of the GatewayClasses whose controllerName is gatewright.io/gateway-controller; --gateway-class and
---gateway narrow them. The proxy runs as in "gatewright run": as a child, or joined with --attach. Every replica serves; one
-of them, by a lease, writes the statuses. While the API server is away, what was served stays.
+--gateway, which can be repeated, narrow them. The proxy runs as in "gatewright run": as a child, or joined with --attach.
+Every replica serves; one of them, by a lease, writes the statuses. While the API server is away, what was served stays.
 
 By default a Gateway binds its spec.addresses, or all addresses of the host. With --address-pool each Gateway gets an
 address of its own to bind. With --publish-service or --publish-address all addresses of the host are bound, and the
@@ -77,8 +77,8 @@ func newController(log *logOptions) *cobra.Command {
 func (o *controllerOptions) clusterFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "`file` that says how to reach the cluster (default $KUBECONFIG, else the cluster that this runs in, else ~/.kube/config)")
 	f.StringVar(&o.context, "context", "", "`name` of the context in it")
-	f.StringVar(&o.gatewayClass, "gateway-class", "", "serve only Gateways of the class with this `name`")
-	f.StringArrayVar(&o.gateways, "gateway", nil, "serve only this Gateway, `NAMESPACE/NAME`; repeatable")
+	classFlag(f, &o.gatewayClass)
+	f.StringArrayVar(&o.gateways, "gateway", nil, gatewayFlag)
 	f.StringSliceVar(&o.namespaces, "watch-namespaces", nil, "read only objects of these `namespaces` (default all)")
 	f.StringSliceVar(&o.pool, "address-pool", nil, "`addresses` and networks of this host, of which each Gateway gets one of its own to bind: IP|CIDR,…")
 	f.StringVar(&o.publishService, "publish-service", "", "tell the addresses of this Service, `NAMESPACE/NAME`, in statuses, and bind all of the host's")

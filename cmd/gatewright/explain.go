@@ -48,7 +48,7 @@ func newExplain(log *logOptions) *cobra.Command {
 	f.StringArrayVarP(&q.headers, "header", "H", nil, "metadata of the call, `NAME=VALUE`; repeatable")
 	f.Int32Var(&q.port, "port", 0, "`port` that the call arrives at; else the first one with a listener for the host")
 	f.StringVar(&q.sni, "sni", "", "server `name` of the TLS handshake; else the authority's host")
-	f.StringVar(&q.gateway, "gateway", "", "Gateway that the call arrives at, `NAMESPACE/NAME`, where several have the port")
+	f.StringVar(&q.gateway, "gateway", "", gatewayFlag)
 	f.BoolVar(&o.check, "check", false, "ask the reference evaluator too")
 	return cmd
 }

@@ -48,9 +48,17 @@ func (o *logOptions) flags(f *pflag.FlagSet) {
 
 func (o *options) inputFlags(f *pflag.FlagSet) {
 	f.StringArrayVarP(&o.filenames, "filename", "f", nil, "YAML `file` or folder with manifests, - for stdin; repeatable")
-	f.StringVar(&o.gatewayClass, "gateway-class", "", "serve the Gateways of the class with this `name`, whatever its controllerName")
+	classFlag(f, &o.gatewayClass)
 	backendsFlag(f, &o.backends)
 }
+
+// classFlag names a class: one of manifests whatever its controllerName, one of a cluster only if it has ours.
+func classFlag(f *pflag.FlagSet, value *string) {
+	f.StringVar(value, "gateway-class", "", "serve only Gateways of the class with this `name`")
+}
+
+// gatewayFlag is the usage of --gateway; the controller takes several.
+const gatewayFlag = "only this Gateway, `NAMESPACE/NAME`"
 
 func backendsFlag(f *pflag.FlagSet, value *string) {
 	choice(f, value, "backends", "", "endpoints", []string{"endpoints", "dns", "clusterip"},

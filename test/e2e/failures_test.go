@@ -38,7 +38,7 @@ func TestFailures(t *testing.T) {
 				fmt.Fprintf(&rules, "    http-request deny deny_status %d if { req.fhdr(x-fail) %d }\n", status, status)
 			}
 		}
-		before := map[string]string{"nginx": "    return 418;\n", "haproxy": "    use_backend %[var(txn.target)"}[p.Name]
+		before := map[string]string{"nginx": "    return 418;\n", "haproxy": "    use_backend %[var(txn."}[p.Name]
 		s.Edit(before, rules.String()+before)
 		for _, status := range failing {
 			i := slices.IndexFunc(answers.Failures, func(f answers.Failure) bool { return slices.Contains(f.Statuses, status) })
