@@ -271,6 +271,18 @@ func (g *gateway) ready() {
 	})
 }
 
+// messages are the different messages of statuses.
+func messages(statuses string) string {
+	seen, out := map[string]bool{}, ""
+	for line := range strings.Lines(statuses) {
+		if text := strings.TrimSpace(line); strings.HasPrefix(text, "message:") && !seen[text] {
+			seen[text] = true
+			out += text + "\n"
+		}
+	}
+	return out
+}
+
 // status returns when /status has all the texts.
 func (g *gateway) status(texts ...string) {
 	g.Helper()
@@ -278,7 +290,7 @@ func (g *gateway) status(texts ...string) {
 		_, body, err := g.get("/status")
 		for _, text := range texts {
 			if err == nil && !strings.Contains(body, text) {
-				err = errors.New("it says:\n" + body[:min(len(body), 3000)])
+				err = fmt.Errorf("no %q in\n%s", text, messages(body))
 			}
 		}
 		return err
