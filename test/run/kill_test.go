@@ -77,10 +77,9 @@ func TestKills(t *testing.T) {
 			}
 		}
 		g.answers("moving99.Service", "second")
-		if got := g.call("moving98.Service").Backend(); got != unimplemented {
-			g.Errorf("an earlier route is still served: %s", got)
-		}
 		g.ready()
+		// The last kill may still have been felt by the calls before.
+		g.answers("moving98.Service", unimplemented)
 		g.Logf("the longest time without an answer was %s", longest)
 	})
 }
