@@ -343,12 +343,25 @@ type load struct {
 	sentOn int
 }
 
-// load starts callers of base.Service, which must never see anything but its backend, and streams on it.
-func (g *gateway) load(callers, streams int) *load {
+// baseCall is a call of base.Service in cleartext, tlsCall one by TLS.
+func (g *gateway) baseCall() harness.Call {
+	return harness.Call{Address: g.address + ":8080", Authority: "h.test", Path: "/base.Service/Method"}
+}
+
+func (g *gateway) tlsCall() harness.Call {
+	call := g.baseCall()
+	call.Address, call.TLS = g.address+":8443", true
+	return call
+}
+
+// load starts callers of base.Service, which must never see anything but its backend, and streams on it. They take
+// the ways to call in turns.
+func (g *gateway) load(callers, streams int, ways ...harness.Call) *load {
 	g.Helper()
 	l := &load{gateway: g, stop: make(chan struct{}), wrong: map[string]int{}}
-	call := harness.Call{Address: g.address + ":8080", Authority: "h.test", Path: "/base.Service/Method", Timeout: 10 * time.Minute}
-	for range streams {
+	for i := range streams {
+		call := ways[i%len(ways)]
+		call.Timeout = time.Hour
 		s, err := g.client.Stream(call)
 		if err != nil {
 			g.Fatal(err)
@@ -361,8 +374,9 @@ func (g *gateway) load(callers, streams int) *load {
 		}
 		l.streams = append(l.streams, s)
 	}
-	for range callers {
+	for i := range callers {
 		client := harness.NewClient(g)
+		call := ways[i%len(ways)]
 		call.Timeout = 10 * time.Second
 		l.callers.Go(func() {
 			pause := time.NewTicker(5 * time.Millisecond)

@@ -92,7 +92,7 @@ func TestTakenPort(t *testing.T) {
 		if err != nil {
 			g.Fatal(err)
 		}
-		load := g.load(10, 5)
+		load := g.load(10, 5, g.baseCall())
 		g.write("gateway", g.gatewayManifest("web", "taken"))
 		g.status("the proxy refuses it: " + g.address + ":8081 can't be bound: Address already in use")
 		// Everything else goes on changing.
