@@ -12,12 +12,11 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -31,9 +30,10 @@ import (
 // Controller follows a cluster.
 type Controller struct {
 	Options
-	world   *world
 	manager manager.Manager
-	watches *watches
+	outages *outages
+	// watches are the newest ones. There are others after every outage.
+	watches atomic.Pointer[watches]
 	secrets secrets
 	guard   guard
 	writer  *writer
@@ -59,33 +59,20 @@ func New(o Options, registry prometheus.Registerer) (*Controller, error) {
 	config := rest.CopyConfig(o.Config)
 	// The API server shares its time out by itself.
 	config.QPS = -1
-	c := &Controller{Options: o, secrets: newSecrets()}
-	c.world = newWorld(&c.Options)
-	list := kinds()
-	byObject := map[client.Object]cache.ByObject{}
-	for _, k := range list {
-		for _, v := range k.versions {
-			byObject[v.empty()] = cache.ByObject{Transform: stripper(k)}
-		}
-	}
-	var namespaces map[string]cache.Config
-	for _, n := range o.Namespaces {
-		if namespaces == nil {
-			namespaces = map[string]cache.Config{}
-		}
-		namespaces[n] = cache.Config{}
-	}
-	noCopies := true
+	c := &Controller{Options: o, outages: newOutages(), secrets: newSecrets()}
+	config.Wrap(c.outages.wrap)
 	var err error
 	c.manager, err = ctrl.NewManager(config, manager.Options{
-		Scheme: scheme, Logger: log,
-		Cache:   cache.Options{ByObject: byObject, DefaultNamespaces: namespaces, DefaultUnsafeDisableDeepCopy: &noCopies},
-		Metrics: server.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
+		Scheme: scheme, Logger: log, Metrics: server.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
 	})
 	if err != nil {
 		return nil, fmt.Errorf("the cluster's client: %w", err)
 	}
-	c.watches = newWatches(c, list)
+	first, err := newWatches(c, errNotAsked)
+	if err != nil {
+		return nil, fmt.Errorf("the cluster's client: %w", err)
+	}
+	c.watches.Store(first)
 	c.writer = newWriter(c, registry)
 	return c, nil
 }
@@ -96,7 +83,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	defer tasks.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	tasks.Go(func() { c.watches.run(ctx) })
+	tasks.Go(func() { c.follow(ctx) })
 	tasks.Go(func() { c.elect(ctx) })
 	return c.manager.Start(ctx)
 }
@@ -126,19 +113,24 @@ func (c *Controller) Next(ctx context.Context, caps model.Capabilities) (transla
 }
 
 func (c *Controller) next(ctx context.Context, caps model.Capabilities) (translate.Result, error) {
-	if err := c.watches.ready(); err != nil {
+	w := c.watches.Load()
+	if err := w.ready(); err != nil {
 		return translate.Result{}, err
 	}
-	snapshot, secrets := c.world.snapshot()
+	snapshot, secrets := w.world.snapshot()
 	var err error
-	if snapshot.Secrets, err = c.secrets.read(ctx, c.manager.GetAPIReader(), secrets); err != nil {
+	if snapshot.Secrets, err = c.secrets.read(ctx, c.manager.GetAPIReader(), w.world, secrets); err != nil {
 		return translate.Result{}, err
 	}
 	result := translate.Translate(snapshot, caps, translate.Options{
 		Controller: c.ControllerName, Backends: c.Backends,
-		Addresses: c.addresses(), BundleVersion: c.world.bundleVersion(),
+		Addresses: c.addresses(w.world), BundleVersion: w.world.bundleVersion(),
 	})
-	return result, c.guard.admit(ctx, c.manager.GetAPIReader(), result.Gateways)
+	err = c.guard.admit(w.identity, result.Gateways, func() (types.UID, error) { return identityOf(ctx, c.manager.GetAPIReader()) })
+	if errors.Is(err, errOtherCluster) {
+		c.outages.note()
+	}
+	return result, err
 }
 
 // Publish gives the statuses to write. It doesn't wait; the newest ones count.
@@ -155,10 +147,10 @@ func (c *Controller) Waiting() string {
 	return ""
 }
 
-func (c *Controller) addresses() translate.Addresses {
+func (c *Controller) addresses(w *world) translate.Addresses {
 	switch {
 	case c.PublishService != nil:
-		return translate.Addresses{Published: &translate.Published{From: "Service " + c.PublishService.String(), Addresses: c.world.published(*c.PublishService)}}
+		return translate.Addresses{Published: &translate.Published{From: "Service " + c.PublishService.String(), Addresses: w.published(*c.PublishService)}}
 	case len(c.PublishAddresses) > 0:
 		return translate.Addresses{Published: &translate.Published{From: "the published addresses", Addresses: c.PublishAddresses}}
 	}

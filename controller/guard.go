@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -17,36 +18,42 @@ import (
 // that there are no Services, and nobody meant that. Whether the data is the same is told by the Namespace
 // kube-system, which is made once in the life of a cluster.
 type guard struct {
-	mu       sync.Mutex
-	identity types.UID
+	mu sync.Mutex
+	// served is what was admitted last, and identity the cluster that it was read from.
 	served   *model.Gateways
+	identity types.UID
 	accept   bool
 }
 
-// identityTimeout is how long the question may take.
-const identityTimeout = 3 * time.Second
+// identityName is the Namespace whose UID tells clusters apart, and identityTimeout how long the question may take.
+const (
+	identityName    = "kube-system"
+	identityTimeout = 3 * time.Second
+)
 
-// admit says whether something may be served that is less than what is served. The error says why not.
-func (g *guard) admit(ctx context.Context, from client.Reader, next model.Gateways) error {
+// errOtherCluster is when the data was replaced since it was read.
+var errOtherCluster = errors.New("the API server has the data of another cluster by now")
+
+// admit says whether something may be served that was read from a cluster and is less than what is served. The error
+// says why not. ask asks the API server who it is now.
+func (g *guard) admit(identity types.UID, next model.Gateways, ask func() (types.UID, error)) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	lost := ""
-	if g.served != nil {
-		lost = lack(*g.served, next)
-	}
-	if g.served == nil || lost != "" || g.accept {
-		identity, err := identityOf(ctx, from)
-		switch {
-		case err != nil && lost != "":
-			return fmt.Errorf("%s is gone, and the API server can't be asked whether it still has its data: %w", lost, err)
-		case err == nil && lost != "" && identity != g.identity && g.identity != "" && !g.accept:
-			return fmt.Errorf("%s is gone, and so is the Namespace kube-system that was there: the cluster's data was lost or replaced. "+
-				"What is served stays until the cluster has all of it again; to serve what it has now, send SIGHUP", lost)
-		case err == nil:
-			g.identity = identity
+	if g.served != nil && !g.accept {
+		if lost := lack(*g.served, next); lost != "" {
+			now, err := ask()
+			switch {
+			case err != nil:
+				return fmt.Errorf("%s is gone, and the API server can't be asked whether it still has its data: %w", lost, err)
+			case now != identity:
+				return fmt.Errorf("%s is gone: %w", lost, errOtherCluster)
+			case identity != g.identity:
+				return fmt.Errorf("%s is gone, and so is the Namespace %s that was there: the cluster's data was lost or replaced. "+
+					"What is served stays until the cluster has all of it again; to serve what it has now, send SIGHUP", lost, identityName)
+			}
 		}
 	}
-	g.served, g.accept = &next, false
+	g.served, g.identity, g.accept = &next, identity, false
 	return nil
 }
 
@@ -61,7 +68,7 @@ func identityOf(ctx context.Context, from client.Reader) (types.UID, error) {
 	ctx, cancel := context.WithTimeout(ctx, identityTimeout)
 	defer cancel()
 	var namespace corev1.Namespace
-	err := from.Get(ctx, name{Name: "kube-system"}, &namespace)
+	err := from.Get(ctx, name{Name: identityName}, &namespace)
 	return namespace.UID, err
 }
 

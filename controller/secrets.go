@@ -14,6 +14,8 @@ import (
 // secrets keep the data of the Secrets that are used, and of no others. One goroutine at a time uses them.
 type secrets struct {
 	known map[name]*corev1.Secret
+	// world is the one whose resourceVersions they have.
+	world *world
 }
 
 func newSecrets() secrets { return secrets{known: map[name]*corev1.Secret{}} }
@@ -22,15 +24,16 @@ func newSecrets() secrets { return secrets{known: map[name]*corev1.Secret{}} }
 const secretTimeout = 5 * time.Second
 
 // read returns the Secrets as their metadata says that they are. One that can't be read now counts as it was; the error
-// names one of which nothing is known.
-func (s *secrets) read(ctx context.Context, from client.Reader, list []*metav1.PartialObjectMetadata) ([]*corev1.Secret, error) {
+// names one of which nothing is known. In another world all are read anew.
+func (s *secrets) read(ctx context.Context, from client.Reader, w *world, list []*metav1.PartialObjectMetadata) ([]*corev1.Secret, error) {
 	known := make(map[name]*corev1.Secret, len(list))
 	out := make([]*corev1.Secret, 0, len(list))
 	var failed error
+	same := s.world == w
 	for _, m := range list {
 		key := nameOf(m)
 		secret := s.known[key]
-		if secret == nil || secret.UID != m.UID || secret.ResourceVersion != m.ResourceVersion {
+		if !same || secret == nil || secret.UID != m.UID || secret.ResourceVersion != m.ResourceVersion {
 			fresh, err := readSecret(ctx, from, key)
 			switch {
 			case err == nil:
@@ -39,6 +42,10 @@ func (s *secrets) read(ctx context.Context, from client.Reader, list []*metav1.P
 				secret = nil // The event that says so is on its way.
 			case secret == nil:
 				failed = fmt.Errorf("Secret %s can't be read: %w", key, err)
+			default:
+				// Whatever version it is of, it isn't that of the metadata.
+				secret = secret.DeepCopy()
+				secret.ResourceVersion = ""
 			}
 		}
 		if secret != nil {
@@ -46,7 +53,7 @@ func (s *secrets) read(ctx context.Context, from client.Reader, list []*metav1.P
 			out = append(out, secret)
 		}
 	}
-	s.known = known
+	s.known, s.world = known, w
 	return out, failed
 }
 

@@ -1,9 +1,12 @@
 package controller
 
 import (
+	"reflect"
+
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
@@ -12,27 +15,50 @@ import (
 const bundleAnnotation = "gateway.networking.k8s.io/bundle-version"
 
 // stripper takes away from every object what nobody reads, before it is kept: the cache of a large cluster is
-// mostly that.
-func stripper(k *kind) func(any) (any, error) {
+// mostly that. It finds out the kind by itself, for a cache that is told of kinds asks the API server for them first.
+func stripper(kinds []*kind) func(any) (any, error) {
+	types := map[reflect.Type]*kind{}
+	metadata := map[schema.GroupKind]*kind{}
+	for _, k := range kinds {
+		for _, v := range k.versions {
+			if o := v.empty(); o.GetObjectKind().GroupVersionKind().Empty() {
+				types[reflect.TypeOf(o)] = k
+			} else {
+				metadata[k.GroupKind] = k
+			}
+		}
+	}
 	return func(in any) (any, error) {
 		o, ok := in.(client.Object)
 		if !ok {
 			return in, nil
 		}
-		o.SetManagedFields(nil)
-		o.SetOwnerReferences(nil)
-		o.SetFinalizers(nil)
-		annotations := o.GetAnnotations()
-		o.SetAnnotations(nil)
-		if v, ok := annotations[bundleAnnotation]; ok && k.GroupKind == crds.GroupKind() {
-			o.SetAnnotations(map[string]string{bundleAnnotation: v})
+		k := types[reflect.TypeOf(o)]
+		if k == nil {
+			k = metadata[o.GetObjectKind().GroupVersionKind().GroupKind()]
 		}
-		if k.strip != nil {
-			k.strip(o)
-		} else {
-			o.SetLabels(nil)
+		if k == nil {
+			return in, nil
 		}
+		k.reduce(o)
 		return o, nil
+	}
+}
+
+// reduce takes away what nobody reads of an object of the kind.
+func (k *kind) reduce(o client.Object) {
+	o.SetManagedFields(nil)
+	o.SetOwnerReferences(nil)
+	o.SetFinalizers(nil)
+	annotations := o.GetAnnotations()
+	o.SetAnnotations(nil)
+	if v, ok := annotations[bundleAnnotation]; ok && k.GroupKind == crds.GroupKind() {
+		o.SetAnnotations(map[string]string{bundleAnnotation: v})
+	}
+	if k.strip != nil {
+		k.strip(o)
+	} else {
+		o.SetLabels(nil)
 	}
 }
 

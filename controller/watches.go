@@ -10,18 +10,30 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 )
 
-// watches start the watching of every kind as soon as the cluster has it.
+// watches read everything from the beginning and follow it until the next outage: what a cache knows from before one
+// can't be told from what is there now. They start the watching of every kind as soon as the cluster has it.
 type watches struct {
 	controller *Controller
+	cache      cache.Cache
+	world      *world
 	kick       chan struct{}
+	// progress says that another kind has been read, or found absent.
+	progress chan struct{}
 
-	mu     sync.Mutex
-	states []*watchState
+	// identity is whose data are read. It is known when problem says no more than errNotProven.
+	identity types.UID
+
+	mu sync.Mutex
+	// problem is why the reading hasn't begun, or isn't to be relied on.
+	problem error
+	states  []*watchState
 }
 
 // watchState is how far the watching of one kind is.
@@ -34,12 +46,38 @@ type watchState struct {
 	problem error
 }
 
-func newWatches(c *Controller, kinds []*kind) *watches {
-	w := &watches{controller: c, kick: make(chan struct{}, 1)}
-	for _, k := range kinds {
+var (
+	errNotAsked    = errors.New("the API server hasn't answered yet")
+	errNotAskedNow = errors.New("the API server couldn't be asked, and everything is read anew when it answers")
+	errNotProven   = errors.New("everything has been read, but not yet from whom")
+)
+
+func newWatches(c *Controller, problem error) (*watches, error) {
+	w := &watches{controller: c, world: newWorld(&c.Options), kick: make(chan struct{}, 1), progress: make(chan struct{}, 1), problem: problem}
+	list := kinds()
+	for _, k := range list {
 		w.states = append(w.states, &watchState{kind: k, problem: errors.New("not asked yet")})
 	}
-	return w
+	var namespaces map[string]cache.Config
+	for _, n := range c.Namespaces {
+		if namespaces == nil {
+			namespaces = map[string]cache.Config{}
+		}
+		namespaces[n] = cache.Config{}
+	}
+	config, client := c.manager.GetConfig(), c.manager.GetHTTPClient()
+	// Which kinds there are may have changed too. Neither the mapper nor the cache asks before there is a need.
+	mapper, err := apiutil.NewDynamicRESTMapper(config, client)
+	if err != nil {
+		return nil, err
+	}
+	noCopies := true
+	w.cache, err = cache.New(config, cache.Options{
+		HTTPClient: client, Scheme: c.manager.GetScheme(), Mapper: mapper,
+		DefaultTransform: stripper(list), DefaultNamespaces: namespaces, DefaultUnsafeDisableDeepCopy: &noCopies,
+		DefaultWatchErrorHandler: broken,
+	})
+	return w, err
 }
 
 // The pauses between tries to start what can't be watched yet.
@@ -48,8 +86,117 @@ const (
 	lastPause  = 10 * time.Second
 )
 
-// run starts watches until all have started, and again when a CRD comes.
-func (w *watches) run(ctx context.Context) {
+// reachPause is the longest pause between two questions whether the API server is back.
+const reachPause = time.Second
+
+// follow watches the cluster until ctx ends. After an outage it begins anew.
+func (c *Controller) follow(ctx context.Context) {
+	pause := firstPause
+	for ctx.Err() == nil {
+		w := c.watches.Load()
+		if w.run(ctx) {
+			pause = firstPause
+		}
+		next, err := newWatches(c, errNotAskedNow)
+		if err != nil {
+			// They were made before, of nothing else.
+			c.Log.Error("the cluster can't be watched", "error", err)
+			return
+		}
+		c.watches.Store(next)
+		wait(ctx, pause)
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// run reads everything and follows it until the next outage. It returns true if everything has been read before that.
+func (w *watches) run(ctx context.Context) (complete bool) {
+	var tasks sync.WaitGroup
+	defer tasks.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	if !w.reach(ctx) {
+		return false
+	}
+	outage := w.controller.outages.after()
+	tasks.Go(func() {
+		if err := w.cache.Start(ctx); err != nil {
+			w.controller.Log.Error("the cluster can't be watched", "error", err)
+		}
+	})
+	tasks.Go(func() { w.startAll(ctx) })
+	for {
+		select {
+		case <-ctx.Done():
+			return complete
+		case <-outage:
+			w.obstruct(errNotAskedNow)
+			return complete
+		case <-w.progress:
+		}
+		if !complete && w.unread() == nil {
+			if !w.prove(ctx) {
+				return false
+			}
+			complete = true
+		} else {
+			w.controller.Changed()
+		}
+	}
+}
+
+// reach asks the API server who it is until it says so. It returns false when ctx ends.
+func (w *watches) reach(ctx context.Context) bool {
+	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, reachPause) {
+		identity, err := identityOf(ctx, w.controller.manager.GetAPIReader())
+		if err == nil {
+			w.identity = identity
+			w.obstruct(errNotProven)
+			return true
+		}
+		w.obstruct(fmt.Errorf("the API server can't be asked for the Namespace %s: %w", identityName, err))
+		wait(ctx, pause)
+	}
+	return false
+}
+
+// prove makes sure that what was read is of one cluster, and lets it be served.
+func (w *watches) prove(ctx context.Context) bool {
+	identity, err := identityOf(ctx, w.controller.manager.GetAPIReader())
+	if err != nil || identity != w.identity {
+		return false
+	}
+	w.controller.writer.look(w.world)
+	w.obstruct(nil)
+	return true
+}
+
+// obstruct says why nothing is to be served; nil for no reason any more.
+func (w *watches) obstruct(problem error) {
+	w.mu.Lock()
+	w.problem = problem
+	w.mu.Unlock()
+	w.controller.Changed()
+}
+
+// broken logs why a watch has failed, unless it was meant to end.
+func broken(ctx context.Context, r *toolscache.Reflector, err error) {
+	if ctx.Err() == nil {
+		toolscache.DefaultWatchErrorHandler(ctx, r, err)
+	}
+}
+
+func wait(ctx context.Context, pause time.Duration) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// startAll starts watches until all have started, and again when a CRD comes.
+func (w *watches) startAll(ctx context.Context) {
 	pause := firstPause
 	for {
 		if w.start(ctx) {
@@ -86,14 +233,23 @@ func (w *watches) start(ctx context.Context) bool {
 		complete = complete && (err == nil || s.absent && !s.kind.needed)
 		if err == nil {
 			go func() {
-				// It ends with ctx at the latest.
-				if toolscache.WaitForCacheSync(ctx.Done(), registration.HasSynced) {
-					w.controller.Changed()
+				select {
+				case <-ctx.Done():
+				case <-registration.HasSyncedChecker().Done():
+					w.progressed()
 				}
 			}()
 		}
 	}
+	w.progressed()
 	return complete
+}
+
+func (w *watches) progressed() {
+	select {
+	case w.progress <- struct{}{}:
+	default:
+	}
 }
 
 // isAbsent says whether an error means that the cluster has no such kind.
@@ -108,7 +264,7 @@ func (w *watches) watch(ctx context.Context, k *kind) (toolscache.ResourceEventH
 	var informer cache.Informer
 	var err error
 	for _, v := range k.versions {
-		informer, err = w.controller.manager.GetCache().GetInformer(ctx, v.empty(), cache.BlockUntilSynced(false))
+		informer, err = w.cache.GetInformer(ctx, v.empty(), cache.BlockUntilSynced(false))
 		if err == nil || !isAbsent(err) {
 			break
 		}
@@ -151,10 +307,10 @@ func (w *watches) event(k *kind, old, new client.Object) {
 		return
 	}
 	c := w.controller
-	c.world.mu.Lock()
-	k.put(c.world, key, after)
-	matters := k.matters(c.world, before, after)
-	c.world.mu.Unlock()
+	w.world.mu.Lock()
+	k.put(w.world, key, after)
+	matters := k.matters(w.world, before, after)
+	w.world.mu.Unlock()
 	if k.GroupKind == crds.GroupKind() && isGatewayCRD(key.Name) {
 		select {
 		case w.kick <- struct{}{}:
@@ -169,8 +325,22 @@ func (w *watches) event(k *kind, old, new client.Object) {
 	}
 }
 
-// ready says what is not known yet of what has to be.
+// ready says why what is known isn't to be served.
 func (w *watches) ready() error {
+	w.mu.Lock()
+	problem := w.problem
+	w.mu.Unlock()
+	if problem != nil && !errors.Is(problem, errNotProven) {
+		return problem
+	}
+	if err := w.unread(); err != nil {
+		return err
+	}
+	return problem
+}
+
+// unread says what is not known yet of what has to be.
+func (w *watches) unread() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range w.states {

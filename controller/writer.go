@@ -28,7 +28,9 @@ type writer struct {
 	// fresh says that there are new reports.
 	fresh chan struct{}
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	// world is what statuses are compared with; reports are nil before there are any about it.
+	world   *world
 	reports map[object]*status.Report
 	queue   workqueue.TypedRateLimitingInterface[object] // nil while this replica doesn't write
 	written map[object]written
@@ -67,7 +69,7 @@ type writerMetrics struct {
 
 func newWriter(c *Controller, registry prometheus.Registerer) *writer {
 	w := &writer{
-		controller: c, fresh: make(chan struct{}, 1),
+		controller: c, fresh: make(chan struct{}, 1), world: newWorld(&c.Options),
 		written: map[object]written{}, paces: map[object]*pace{},
 		metrics: writerMetrics{
 			writes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatewright_status_writes_total",
@@ -79,6 +81,14 @@ func newWriter(c *Controller, registry prometheus.Registerer) *writer {
 	registry.MustRegister(w.metrics.writes, w.metrics.leader)
 	w.recorder = c.manager.GetEventRecorder("gatewright")
 	return w
+}
+
+// look compares with another world from now on. What was reported of the one before says nothing about it.
+func (w *writer) look(at *world) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.world, w.reports = at, nil
+	w.written, w.paces = map[object]written{}, map[object]*pace{}
 }
 
 // publish takes new reports in place of the last ones.
@@ -151,7 +161,7 @@ func (w *writer) compare(queue workqueue.TypedRateLimitingInterface[object]) {
 	if w.reports == nil {
 		return
 	}
-	world := w.controller.world
+	world := w.world
 	world.mu.Lock()
 	defer world.mu.Unlock()
 	for o := range w.reports {
@@ -170,10 +180,9 @@ func (w *writer) compare(queue workqueue.TypedRateLimitingInterface[object]) {
 
 // difference is what to write to an object; both w and the world are locked.
 func (w *writer) difference(o object) change {
-	world := w.controller.world
 	k := statusKinds[o.kind]
-	have := k.get(world, o.name)
-	if have == nil {
+	have := k.get(w.world, o.name)
+	if have == nil || w.reports == nil {
 		delete(w.written, o)
 		delete(w.paces, o)
 		return change{}
@@ -195,7 +204,7 @@ func (w *writer) difference(o object) change {
 		// It is about a spec that isn't there any more; the report of the new one follows.
 		return change{}
 	}
-	p := status.Difference(k.current(have), report, w.controller.ControllerName, world.owned(o.Namespace), metav1.Now())
+	p := status.Difference(k.current(have), report, w.controller.ControllerName, w.world.owned(o.Namespace), metav1.Now())
 	return change{have: have, Patch: p}
 }
 
@@ -213,9 +222,9 @@ func (w *writer) work(ctx context.Context, queue workqueue.TypedRateLimitingInte
 	}
 	defer queue.Done(o)
 	w.mu.Lock()
-	w.controller.world.mu.Lock()
+	w.world.mu.Lock()
 	d := w.difference(o)
-	w.controller.world.mu.Unlock()
+	w.world.mu.Unlock()
 	wait := time.Duration(0)
 	if len(d.Operations) > 0 {
 		wait = w.pause(o)

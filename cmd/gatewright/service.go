@@ -57,7 +57,7 @@ type service struct {
 	// generation is what the proxy has confirmed last; nil before the first time.
 	generation atomic.Pointer[string]
 	draining   atomic.Bool
-	// waiting says why nothing was confirmed yet, where that is known; nil for nowhere.
+	// waiting says why nothing new is served, where that is known; nil for nowhere.
 	waiting  func() string
 	reads    *prometheus.CounterVec
 	readable prometheus.Gauge
@@ -131,15 +131,20 @@ func (s *service) handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		generation := s.generation.Load()
+		why := ""
+		if s.waiting != nil {
+			why = s.waiting()
+		}
 		switch {
 		case s.draining.Load():
 			say(w, http.StatusServiceUnavailable, "draining")
+		case generation == nil && why == "":
+			say(w, http.StatusServiceUnavailable, "no configuration is confirmed yet")
 		case generation == nil:
-			text := "no configuration is confirmed yet"
-			if s.waiting != nil && s.waiting() != "" {
-				text += ": " + s.waiting()
-			}
-			say(w, http.StatusServiceUnavailable, text)
+			say(w, http.StatusServiceUnavailable, "no configuration is confirmed yet: "+why)
+		case why != "":
+			// Calls are answered, so it is ready.
+			say(w, http.StatusOK, "generation "+*generation+", and nothing newer: "+why)
 		default:
 			say(w, http.StatusOK, "generation "+*generation)
 		}

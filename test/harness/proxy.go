@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gatewright/gatewright/generators"
@@ -102,4 +103,19 @@ func Root(t T) string {
 		}
 		dir = parent
 	}
+}
+
+// Newest are the newest version of each kind.
+func Newest(proxies []Proxy) []Proxy {
+	var out []Proxy
+	for _, p := range proxies {
+		i := slices.IndexFunc(out, func(o Proxy) bool { return o.Name == p.Name })
+		switch {
+		case i < 0:
+			out = append(out, p)
+		case out[i].Capabilities.Version.Compare(p.Capabilities.Version) < 0:
+			out[i] = p
+		}
+	}
+	return out
 }

@@ -21,7 +21,7 @@ func TestChanges(t *testing.T) {
 		g.write("gateway", g.gatewayManifest("web")+tlsListener("h", "pair"))
 		g.start()
 		g.ready()
-		l := g.load(50, 20, g.baseCall(), g.tlsCall())
+		plain, tls := g.load(g.baseCall(), 25, 10), g.load(g.tlsCall(), 25, 10)
 		for i := range changes {
 			name, service := fmt.Sprintf("new%d", i), fmt.Sprintf("new%d.Service", i)
 			if got := g.call(service).Backend(); got != unimplemented {
@@ -53,7 +53,8 @@ func TestChanges(t *testing.T) {
 			g.service("first", i%3, 3)
 			g.write("secret", harness.Secret("default", "pair", pairs[(i+1)%2]))
 		}
-		l.end()
+		plain.End()
+		tls.End()
 		reloads := g.metric(`gatewright_applies_total{result="ok",way="reload"}`)
 		g.Logf("applies by reload: %s, by update: %s", reloads, g.metric(`gatewright_applies_total{result="ok",way="update"}`))
 		if g.proxy.Name == "haproxy" && reloads != "1" {

@@ -92,7 +92,7 @@ func TestTakenPort(t *testing.T) {
 		if err != nil {
 			g.Fatal(err)
 		}
-		load := g.load(10, 5, g.baseCall())
+		load := g.load(g.baseCall(), 10, 5)
 		g.write("gateway", g.gatewayManifest("web", "taken"))
 		g.status("the proxy refuses it: " + g.address + ":8081 can't be bound: Address already in use")
 		// Everything else goes on changing.
@@ -119,7 +119,7 @@ func TestTakenPort(t *testing.T) {
 			}
 			return err
 		})
-		load.end()
+		load.End()
 	})
 }
 

@@ -1,0 +1,339 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/test/cluster"
+	"github.com/gatewright/gatewright/test/cluster/isolated"
+	"github.com/gatewright/gatewright/test/harness"
+)
+
+// patience is how long anything may take.
+const patience = time.Minute
+
+// program is the binary that the tests run.
+var program string
+
+// network has the addresses of the endpoints, for a cluster takes none of 127.0.0.0/8.
+const network = "198.18.0.0/16"
+
+func TestMain(m *testing.M) {
+	os.Exit(isolated.Run(func() int {
+		stage := harness.NewStage("test/controller")
+		if err := isolated.AddLocal(network); err != nil {
+			stage.Fatalf("%v", err)
+		}
+		program = harness.Program(stage)
+		code := m.Run()
+		stage.End()
+		return code
+	}))
+}
+
+// lab is a cluster with the Gateway API and what deploy/controller brings, and servers for its Services.
+type lab struct {
+	*testing.T
+	*cluster.Cluster
+	client   client.Client
+	backends *harness.Backends
+	// fresh makes each call on a connection of its own.
+	fresh *harness.Client
+	// endpoints are the addresses that endpoint has given.
+	endpoints map[string]string
+}
+
+func newLab(t *testing.T, o cluster.Options) *lab {
+	t.Helper()
+	l := &lab{T: t, Cluster: cluster.Start(t, o), backends: harness.NewBackends(t), fresh: harness.NewClient(t), endpoints: map[string]string{}}
+	l.client = l.Client()
+	l.install()
+	return l
+}
+
+// install brings the Gateway API and deploy/controller to the cluster.
+func (l *lab) install() {
+	l.Helper()
+	l.InstallGatewayAPI(cluster.Standard)
+	l.deploy()
+}
+
+func (l *lab) deploy() {
+	l.Helper()
+	folder := filepath.Join(harness.Root(l), "deploy", "controller")
+	l.ApplyFiles(filepath.Join(folder, "rbac.yaml"), filepath.Join(folder, "gatewayclass.yaml"))
+}
+
+// account is the kubeconfig of the ServiceAccount of deploy/controller.
+func (l *lab) account() string {
+	l.Helper()
+	return l.ServiceAccount("gatewright", "gatewright")
+}
+
+// until tries until there is no error.
+func (l *lab) until(what string, try func() error) {
+	l.Helper()
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			l.Fatalf("%s: %v", what, err)
+		}
+		<-tick.C
+	}
+}
+
+// replica is a running `gatewright controller` with a proxy.
+type replica struct {
+	*lab
+	harness.Health
+	proxy   harness.Proxy
+	process *harness.Process
+	state   string
+}
+
+// start starts gatewright with a kubeconfig. It comes back in the state folder when one is given.
+func (l *lab) start(p harness.Proxy, kubeconfig, state string, args ...string) *replica {
+	l.Helper()
+	if state == "" {
+		state = filepath.Join(harness.TempDir(l), "state")
+	}
+	r := &replica{lab: l, proxy: p, state: state, Health: harness.Health(filepath.Join(harness.TempDir(l), "http.sock"))}
+	r.process = harness.Start(l, program, append([]string{"controller", "--kubeconfig", kubeconfig, "--proxy", p.Name, "--proxy-binary", p.Binary,
+		"--state-dir", state, "--listen", "unix:" + string(r.Health), "--drain", "5s", "--leader-election-namespace", "gatewright"}, args...)...)
+	return r
+}
+
+// await tries until there is no error, and fails at once when gatewright ends.
+func (r *replica) await(what string, try func() error) {
+	r.Helper()
+	r.process.Await(what, patience, try)
+}
+
+func (r *replica) ready() {
+	r.Helper()
+	r.await("become ready", r.Ready)
+}
+
+// says returns when what a path answers has the text.
+func (r *replica) says(path, text string) {
+	r.Helper()
+	r.await(fmt.Sprintf("say %q at %s", text, path), func() error {
+		_, body, err := r.Get(path)
+		if err == nil && !strings.Contains(body, text) {
+			err = fmt.Errorf("it says:\n%s", body[:min(len(body), 2000)])
+		}
+		return err
+	})
+}
+
+// metric is the value of a metric, 0 when there is none.
+func (r *replica) metric(name string) float64 {
+	r.Helper()
+	text, err := r.Metric(name)
+	if err == nil && text != "" {
+		var value float64
+		if value, err = strconv.ParseFloat(text, 64); err == nil {
+			return value
+		}
+	}
+	if err != nil {
+		r.Fatalf("metric %s: %v", name, err)
+	}
+	return 0
+}
+
+const port = 50051
+
+// unimplemented is what a call is answered that no rule matches.
+const unimplemented = "Unimplemented"
+
+// gateway is a manifest of a Gateway of the class of deploy/controller at an address, with a cleartext listener
+// that takes routes of all namespaces.
+func gateway(name, address string) string {
+	return fmt.Sprintf(`---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {namespace: default, name: %s}
+spec:
+  gatewayClassName: gatewright
+  addresses: [{value: %s}]
+  listeners: [{name: web, port: 8080, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}]
+`, name, address)
+}
+
+// service is a manifest of a Service of namespace default with its EndpointSlice, whose endpoints are given by index. A
+// server listens at each.
+func (l *lab) service(name string, endpoints ...int) string {
+	l.Helper()
+	text := "---\n" + harness.Service("default", name, port) + fmt.Sprintf(`---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {namespace: default, name: %[1]s, labels: {kubernetes.io/service-name: %[1]s}}
+addressType: IPv4
+ports: [{name: p%[2]d, port: %[2]d, protocol: TCP}]
+endpoints:
+`, name, port)
+	for _, i := range endpoints {
+		text += fmt.Sprintf("- {addresses: [%s], conditions: {ready: true}}\n", l.endpoint(name, i))
+	}
+	return text
+}
+
+// endpoint is the address of a Service's endpoint, the same one every time. A server listens there.
+func (l *lab) endpoint(service string, i int) string {
+	l.Helper()
+	key := fmt.Sprintf("%s %d", service, i)
+	if l.endpoints[key] == "" {
+		n := len(l.endpoints) + 1
+		l.endpoints[key] = fmt.Sprintf("198.18.%d.%d", n/250, n%250+1)
+		l.backends.Listen("default/"+service+":"+strconv.Itoa(port), l.endpoints[key], port)
+	}
+	return l.endpoints[key]
+}
+
+type backend struct {
+	service string
+	weight  int
+}
+
+// route is a manifest of a GRPCRoute of namespace default for a gRPC service, on the Gateways.
+func route(name, service string, gateways []string, backends ...backend) string {
+	text := fmt.Sprintf("---\napiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {namespace: default, name: %s}\nspec:\n  parentRefs:\n", name)
+	for _, g := range gateways {
+		text += fmt.Sprintf("  - {name: %s}\n", g)
+	}
+	text += fmt.Sprintf("  rules:\n  - matches: [{method: {service: %s}}]\n    backendRefs:\n", service)
+	for _, b := range backends {
+		text += fmt.Sprintf("    - {name: %s, port: %d, weight: %d}\n", b.service, port, b.weight)
+	}
+	return text
+}
+
+// callTo is a call of a gRPC service at the listener of a Gateway.
+func callTo(address, service string) harness.Call {
+	return harness.Call{Address: address + ":8080", Authority: "h.test", Path: "/" + service + "/Method", Timeout: 10 * time.Second}
+}
+
+// call makes a call on a new connection: one that began while nginx reloaded may stay with the worker of before.
+func (l *lab) call(address, service string) harness.Reply {
+	l.fresh.Close()
+	return l.fresh.Do(callTo(address, service))
+}
+
+// answers returns when a gRPC service is answered by a backend, or with a code.
+func (l *lab) answers(address, service, want string) {
+	l.Helper()
+	l.until("answer "+service+" by "+want, func() error {
+		if r := l.call(address, service); r.Backend() != want {
+			return fmt.Errorf("%s (%s)", r.Backend(), r.Message)
+		}
+		return nil
+	})
+}
+
+// answersAt is answers for an endpoint of the Service.
+func (l *lab) answersAt(address, service, endpoint string) {
+	l.Helper()
+	l.until("answer "+service+" at "+endpoint, func() error {
+		if r := l.call(address, service); !strings.HasPrefix(r.Echo.Endpoint, endpoint+":") {
+			return fmt.Errorf("%s %s (%s)", r.Backend(), r.Echo.Endpoint, r.Message)
+		}
+		return nil
+	})
+}
+
+// converged returns when every Gateway and GRPCRoute is served and says so of its newest generation.
+func (l *lab) converged() {
+	l.Helper()
+	l.until("tell in all statuses what is served", func() error {
+		ctx, cancel := context.WithTimeout(l.Context(), 10*time.Second)
+		defer cancel()
+		var gateways gatewayv1.GatewayList
+		var routes gatewayv1.GRPCRouteList
+		if err := l.client.List(ctx, &gateways); err != nil {
+			return err
+		}
+		if err := l.client.List(ctx, &routes); err != nil {
+			return err
+		}
+		attached := map[string]int32{}
+		for i := range routes.Items {
+			if err := routeConverged(&routes.Items[i]); err != nil {
+				return err
+			}
+			for _, ref := range routes.Items[i].Spec.ParentRefs {
+				attached[string(ref.Name)]++
+			}
+		}
+		for i := range gateways.Items {
+			if err := gatewayConverged(&gateways.Items[i], attached[gateways.Items[i].Name]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func routeConverged(r *gatewayv1.GRPCRoute) error {
+	if len(r.Status.Parents) != len(r.Spec.ParentRefs) {
+		return fmt.Errorf("GRPCRoute %s has %d parents in its status, want %d", r.Name, len(r.Status.Parents), len(r.Spec.ParentRefs))
+	}
+	for _, p := range r.Status.Parents {
+		for _, typ := range []gatewayv1.RouteConditionType{gatewayv1.RouteConditionAccepted, gatewayv1.RouteConditionResolvedRefs} {
+			if err := isTrue(p.Conditions, string(typ), r.Generation); err != nil {
+				return fmt.Errorf("GRPCRoute %s on %s: %w", r.Name, p.ParentRef.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func gatewayConverged(g *gatewayv1.Gateway, attached int32) error {
+	for _, typ := range []gatewayv1.GatewayConditionType{gatewayv1.GatewayConditionAccepted, gatewayv1.GatewayConditionProgrammed} {
+		if err := isTrue(g.Status.Conditions, string(typ), g.Generation); err != nil {
+			return fmt.Errorf("Gateway %s: %w", g.Name, err)
+		}
+	}
+	if len(g.Status.Listeners) != len(g.Spec.Listeners) {
+		return fmt.Errorf("Gateway %s tells of %d listeners, want %d", g.Name, len(g.Status.Listeners), len(g.Spec.Listeners))
+	}
+	for _, listener := range g.Status.Listeners {
+		if err := isTrue(listener.Conditions, string(gatewayv1.ListenerConditionProgrammed), g.Generation); err != nil {
+			return fmt.Errorf("listener %s of Gateway %s: %w", listener.Name, g.Name, err)
+		}
+		if listener.AttachedRoutes != attached {
+			return fmt.Errorf("listener %s of Gateway %s has %d attached routes, want %d", listener.Name, g.Name, listener.AttachedRoutes, attached)
+		}
+	}
+	return nil
+}
+
+// isTrue says why a condition isn't true for a generation.
+func isTrue(conditions []metav1.Condition, typ string, generation int64) error {
+	switch c := meta.FindStatusCondition(conditions, typ); {
+	case c == nil:
+		return fmt.Errorf("no condition %s", typ)
+	case c.Status != metav1.ConditionTrue:
+		return fmt.Errorf("%s is %s: %s: %s", typ, c.Status, c.Reason, c.Message)
+	case c.ObservedGeneration != generation:
+		return fmt.Errorf("%s is of generation %d, want %d", typ, c.ObservedGeneration, generation)
+	}
+	return nil
+}
