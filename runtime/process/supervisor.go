@@ -101,11 +101,11 @@ func (s *Supervisor) TakeOver(pid int) {
 // Start starts the program and returns when it serves. The error has the end of what it said. The lock is held
 // by the caller.
 func (s *Supervisor) Start(ctx context.Context) error {
-	if err := s.Clear(ctx); err != nil {
+	cmd := s.Command()
+	if err := errors.Join(s.drainStrays(cmd), s.Clear(ctx)); err != nil {
 		return fmt.Errorf("start %s: %w", s.Name, err)
 	}
 	start := s.said.Size()
-	cmd := s.Command()
 	cmd.Stdout, cmd.Stderr = s.said.File(), s.said.File()
 	// A signal from the terminal is for gatewright, which passes it on in its own way.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -128,6 +128,22 @@ func (s *Supervisor) Start(ctx context.Context) error {
 	}
 	s.good = true
 	return nil
+}
+
+// drainStrays tells processes of the same command to finish. Nobody knows of one whose starter was killed before it
+// could write its process id or listen anywhere, and it would serve for good what it has read.
+func (s *Supervisor) drainStrays(cmd *exec.Cmd) error {
+	pids, err := All()
+	if err != nil {
+		return err
+	}
+	line := strings.Join(cmd.Args, " ")
+	for _, pid := range pids {
+		if strings.Contains(Title(pid), line) {
+			err = errors.Join(err, Signal(pid, s.Drain))
+		}
+	}
+	return err
 }
 
 // Poll calls try, with pauses that grow from 2 to 100 ms, until it says that it is done or ctx ends. The error is

@@ -1,12 +1,16 @@
 package run
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +38,34 @@ func (g *gateway) signal(pid int, s unix.Signal) {
 	}
 }
 
+// again is what gatewright logs just before it starts the proxy again.
+const again = "starting it again"
+
+// logged is how often gatewright has logged a text.
+func (g *gateway) logged(text string) int {
+	g.Helper()
+	log, err := os.ReadFile(g.log)
+	if err != nil {
+		g.Fatal(err)
+	}
+	return bytes.Count(log, []byte(text))
+}
+
+// alone says whether all processes that read the state folder's configuration are the master's.
+func (g *gateway) alone() error {
+	master := g.master()
+	pids, err := process.All()
+	if err != nil {
+		return err
+	}
+	for _, pid := range pids {
+		if strings.Contains(process.Title(pid), filepath.Join(g.state, "current")) && pid != master && process.Parent(pid) != master {
+			return fmt.Errorf("process %d (%s) beside the master %d", pid, process.Title(pid), master)
+		}
+	}
+	return nil
+}
+
 // TestKills kills everything in turn, at random points of 100 changes. The end is what the last input says.
 func TestKills(t *testing.T) {
 	seed := rand.Uint64()
@@ -59,7 +91,20 @@ func TestKills(t *testing.T) {
 				g.start()
 			},
 		}
-		names := []string{"gatewright", "master", "worker", "gatewright and master"}
+		kills["gatewright, starting the proxy"] = func() {
+			g.ready() // Before that a proxy that ends was never good enough to be started again.
+			before := g.logged(again)
+			g.signal(g.master(), unix.SIGKILL)
+			g.until("start the proxy again", func() error {
+				if g.logged(again) == before {
+					return errors.New("not yet")
+				}
+				return nil
+			})
+			g.kill()
+			g.start()
+		}
+		names := slices.Sorted(maps.Keys(kills))
 		longest := time.Duration(0)
 		for i := range 100 {
 			g.route("moving", fmt.Sprintf("moving%d.Service", i), backend{"second", 1})
@@ -80,6 +125,7 @@ func TestKills(t *testing.T) {
 		g.ready()
 		// The last kill may still have been felt by the calls before.
 		g.answers("moving98.Service", unimplemented)
+		g.until("have one proxy", g.alone)
 		g.Logf("the longest time without an answer was %s", longest)
 	})
 }
