@@ -132,8 +132,8 @@ func (e *engine) serve(ctx context.Context, in input) error {
 	e.log.Info("starting", "proxy", e.caps.Proxy, "version", e.caps.Version.String(), "binary", e.proxyBinary, "state", e.store.Dir())
 	tasks.Go(func() {
 		if generation := e.store.Generation(); generation != "" {
-			// The last good configuration serves until the manifests are read.
-			if err := e.proxy.Start(ctx, generation); err != nil {
+			// The last good configuration serves until the input is read.
+			if err := e.startLast(ctx, generation); err != nil {
 				e.log.Error("the last good configuration could not be started", "error", err)
 			}
 		}
@@ -173,6 +173,18 @@ func (e *engine) serve(ctx context.Context, in input) error {
 			return e.shutdown(signals)
 		}
 	}
+}
+
+// startLast starts the proxy with the last good configuration. When the proxy says that it serves it, calls can come:
+// the cluster may be away for long.
+func (e *engine) startLast(ctx context.Context, generation string) error {
+	if err := e.proxy.Start(ctx, generation); err != nil {
+		return err
+	}
+	if running, err := e.proxy.Running(ctx); err == nil && running == generation {
+		e.service.confirmed(generation)
+	}
+	return nil
 }
 
 // shutdown lets the proxy finish; another signal to end cuts that short.

@@ -114,6 +114,52 @@ func TestOutage(t *testing.T) {
 	end()
 }
 
+// TestStartAlone starts gatewright while the API server is away: with nothing to serve at first, later with what it served
+// last. It waits, says for what, and goes on when the API server comes.
+func TestStartAlone(t *testing.T) {
+	p := &pair{lab: newLab(t, cluster.Options{})}
+	account := p.account()
+	for _, proxy := range harness.Newest(harness.Proxies(t)) {
+		p.names, p.addresses = append(p.names, proxy.Name), append(p.addresses, harness.Address(t))
+	}
+	p.Apply(p.manifests())
+	start := func(proxy harness.Proxy, state string) *replica {
+		r := p.start(proxy, account, state, "--gateway", "default/"+proxy.Name)
+		r.says("/healthz", "ok")
+		r.says("/readyz", "the API server can't be asked for the Namespace kube-system")
+		r.says("/readyz", "connection refused")
+		return r
+	}
+	p.StopAPIServer()
+	for _, proxy := range harness.Newest(harness.Proxies(t)) {
+		r := start(proxy, "")
+		if r.Ready() == nil {
+			t.Errorf("%s: it is ready with nothing to serve", proxy)
+		}
+		p.replicas = append(p.replicas, r)
+	}
+	p.StartAPIServer()
+	p.eachAnswers("base.Service", "first")
+	for _, r := range p.replicas {
+		r.ready()
+	}
+	p.converged()
+
+	p.StopAPIServer()
+	for i, r := range p.replicas {
+		r.end()
+		p.replicas[i] = start(r.proxy, r.state)
+		p.answers(p.addresses[i], "base.Service", "first")
+		p.replicas[i].ready()
+	}
+	end := p.traffic()
+	p.StartAPIServer()
+	p.Apply(p.service("second", 0) + p.route("new", "new.Service", backend{"second", 1}))
+	p.eachAnswers("new.Service", "second")
+	p.converged()
+	end()
+}
+
 // TestWipe loses the data of the cluster under traffic: everything is gone, then some of it is there again, then the data
 // of a backup. Both replicas go on with what they served. To one of them the API server refuses everything while its
 // ServiceAccount is gone; the other is an administrator, to whom it says that there is nothing.

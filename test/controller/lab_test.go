@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -118,6 +119,15 @@ func (l *lab) start(p harness.Proxy, kubeconfig, state string, args ...string) *
 	r.process = harness.Start(l, program, append([]string{"controller", "--kubeconfig", kubeconfig, "--proxy", p.Name, "--proxy-binary", p.Binary,
 		"--state-dir", state, "--listen", "unix:" + string(r.Health), "--drain", "5s", "--leader-election-namespace", "gatewright"}, args...)...)
 	return r
+}
+
+// end ends gatewright and its proxy, and returns when they have.
+func (r *replica) end() {
+	r.Helper()
+	r.process.Signal(syscall.SIGTERM)
+	if err := r.process.Ended(); err != nil {
+		r.Errorf("%s: gatewright ended with %v", r.proxy, err)
+	}
 }
 
 // await tries until there is no error, and fails at once when gatewright ends.
