@@ -45,8 +45,8 @@ func Listen(address netip.AddrPort, log *slog.Logger) (*Server, error) {
 	}
 	s := &Server{
 		log: log, address: udp.LocalAddr().String(), udp: udp,
-		book:    newBook(func() time.Duration { return rand.N(hold / 4) }),
-		set: make(chan struct{}, 1), changed: make(chan struct{}, 1), closed: make(chan struct{}),
+		book: newBook(func() time.Duration { return rand.N(hold / 4) }),
+		set:  make(chan struct{}, 1), changed: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	s.tcp = &dns.Server{Listener: listener, Handler: dns.HandlerFunc(s.serveTCP)}
 	own := udp.LocalAddr().(*net.UDPAddr).AddrPort()
