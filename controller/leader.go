@@ -10,10 +10,11 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
-// How replicas agree: another one takes over at most leaseDuration after the leader has gone without a word.
+// How replicas agree: another one takes over at most leaseDuration and a fifth more than retryPeriod, together under 15
+// seconds, after the leader has gone without a word.
 const (
-	leaseDuration = 15 * time.Second
-	renewDeadline = 10 * time.Second
+	leaseDuration = 12 * time.Second
+	renewDeadline = 8 * time.Second
 	retryPeriod   = 2 * time.Second
 )
 

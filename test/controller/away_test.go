@@ -28,7 +28,9 @@ func newPair(t *testing.T, kubeconfigs func(l *lab) []string) *pair {
 	for i, proxy := range harness.Newest(harness.Proxies(t)) {
 		p.names = append(p.names, proxy.Name)
 		p.addresses = append(p.addresses, harness.Address(t))
-		p.replicas = append(p.replicas, p.start(proxy, files[i], "", "--gateway", "default/"+proxy.Name))
+		r := p.newReplica(proxy, files[i])
+		r.start("--gateway", "default/"+proxy.Name)
+		p.replicas = append(p.replicas, r)
 	}
 	p.Apply(p.manifests())
 	for i, r := range p.replicas {
@@ -123,16 +125,16 @@ func TestStartAlone(t *testing.T) {
 		p.names, p.addresses = append(p.names, proxy.Name), append(p.addresses, harness.Address(t))
 	}
 	p.Apply(p.manifests())
-	start := func(proxy harness.Proxy, state string) *replica {
-		r := p.start(proxy, account, state, "--gateway", "default/"+proxy.Name)
+	start := func(r *replica) {
+		r.start("--gateway", "default/"+r.proxy.Name)
 		r.says("/healthz", "ok")
 		r.says("/readyz", "the API server can't be asked for the Namespace kube-system")
 		r.says("/readyz", "connection refused")
-		return r
 	}
 	p.StopAPIServer()
 	for _, proxy := range harness.Newest(harness.Proxies(t)) {
-		r := start(proxy, "")
+		r := p.newReplica(proxy, account)
+		start(r)
 		if r.Ready() == nil {
 			t.Errorf("%s: it is ready with nothing to serve", proxy)
 		}
@@ -148,9 +150,9 @@ func TestStartAlone(t *testing.T) {
 	p.StopAPIServer()
 	for i, r := range p.replicas {
 		r.end()
-		p.replicas[i] = start(r.proxy, r.state)
+		start(r)
 		p.answers(p.addresses[i], "base.Service", "first")
-		p.replicas[i].ready()
+		r.ready()
 	}
 	end := p.traffic()
 	p.StartAPIServer()

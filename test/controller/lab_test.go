@@ -100,25 +100,34 @@ func (l *lab) until(what string, try func() error) {
 	}
 }
 
-// replica is a running `gatewright controller` with a proxy.
+// replica is a `gatewright controller` with a proxy.
 type replica struct {
 	*lab
 	harness.Health
-	proxy   harness.Proxy
-	process *harness.Process
-	state   string
+	proxy             harness.Proxy
+	kubeconfig, state string
+	process           *harness.Process
+	// host is where it runs; nil for here.
+	host *isolated.Host
 }
 
-// start starts gatewright with a kubeconfig. It comes back in the state folder when one is given.
-func (l *lab) start(p harness.Proxy, kubeconfig, state string, args ...string) *replica {
+func (l *lab) newReplica(p harness.Proxy, kubeconfig string) *replica {
 	l.Helper()
-	if state == "" {
-		state = filepath.Join(harness.TempDir(l), "state")
+	dir := harness.TempDir(l)
+	return &replica{lab: l, proxy: p, kubeconfig: kubeconfig,
+		state: filepath.Join(dir, "state"), Health: harness.Health(filepath.Join(dir, "http.sock"))}
+}
+
+// start starts gatewright, for the first time or again.
+func (r *replica) start(args ...string) {
+	r.Helper()
+	args = append([]string{"controller", "--kubeconfig", r.kubeconfig, "--proxy", r.proxy.Name, "--proxy-binary", r.proxy.Binary,
+		"--state-dir", r.state, "--listen", "unix:" + string(r.Health), "--drain", "5s", "--leader-election-namespace", "gatewright"}, args...)
+	command := append([]string{program}, args...)
+	if r.host != nil {
+		command = r.host.Command(program, args...)
 	}
-	r := &replica{lab: l, proxy: p, state: state, Health: harness.Health(filepath.Join(harness.TempDir(l), "http.sock"))}
-	r.process = harness.Start(l, program, append([]string{"controller", "--kubeconfig", kubeconfig, "--proxy", p.Name, "--proxy-binary", p.Binary,
-		"--state-dir", state, "--listen", "unix:" + string(r.Health), "--drain", "5s", "--leader-election-namespace", "gatewright"}, args...)...)
-	return r
+	r.process = harness.Start(r, command[0], command[1:]...)
 }
 
 // end ends gatewright and its proxy, and returns when they have.
