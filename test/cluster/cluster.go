@@ -18,6 +18,10 @@ type Options struct {
 	Controllers bool
 	// Address is where all of it listens; "" for a loopback address that nothing else uses.
 	Address string
+	// APIServer are more flags of kube-apiserver.
+	APIServer []string
+	// Audit keeps all requests: see Requests.
+	Audit bool
 }
 
 // Cluster is a control plane.
@@ -41,7 +45,7 @@ func Start(t harness.T, o Options) *Cluster {
 	programs := programs(t)
 	c.writeCredentials()
 	c.etcd = c.newEtcd(programs)
-	c.apiserver = c.newAPIServer(programs)
+	c.apiserver = c.newAPIServer(programs, o)
 	if o.Controllers {
 		c.manager = c.newManager(programs)
 	}
