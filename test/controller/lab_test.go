@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/gatewright/gatewright/runtime/process"
 	"github.com/gatewright/gatewright/test/cluster"
 	"github.com/gatewright/gatewright/test/cluster/isolated"
 	"github.com/gatewright/gatewright/test/harness"
@@ -137,6 +139,34 @@ func (r *replica) end() {
 	if err := r.process.Ended(); err != nil {
 		r.Errorf("%s: gatewright ended with %v", r.proxy, err)
 	}
+}
+
+// master is the proxy's main process.
+func (r *replica) master() int {
+	r.Helper()
+	pid, err := process.FromFile(filepath.Join(r.state, r.proxy.Name+".pid"))
+	if err != nil {
+		r.Fatal(err)
+	}
+	return pid
+}
+
+// freeze stops the proxy, all of it, until it is told to resume, and at the latest with the test.
+func (r *replica) freeze() (resume func()) {
+	r.Helper()
+	master := r.master()
+	all := append(process.Children(master), master)
+	signal := func(s syscall.Signal) {
+		for _, pid := range all {
+			if err := syscall.Kill(pid, s); err != nil && err != syscall.ESRCH {
+				r.Errorf("%s: %v: %v", r.proxy, s, err)
+			}
+		}
+	}
+	signal(syscall.SIGSTOP)
+	resume = sync.OnceFunc(func() { signal(syscall.SIGCONT) })
+	r.Cleanup(resume)
+	return resume
 }
 
 // await tries until there is no error, and fails at once when gatewright ends.

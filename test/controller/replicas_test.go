@@ -124,10 +124,7 @@ func (r *replica) leads() error {
 // kill kills gatewright and its proxy without asking, as the end of a host does.
 func (r *replica) kill() {
 	r.Helper()
-	master, err := process.FromFile(r.state + "/" + r.proxy.Name + ".pid")
-	if err != nil {
-		r.Fatal(err)
-	}
+	master := r.master()
 	workers := process.Children(master)
 	r.process.Kill()
 	for _, pid := range append(workers, master) {

@@ -112,7 +112,7 @@ apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {namespace: default, name: http}
 spec:
-  parentRefs: [{name: web}]
+  parentRefs: [{name: web, sectionName: far}]
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: BackendTLSPolicy
