@@ -275,6 +275,18 @@ func route(name, service string, gateways []string, backends ...backend) string 
 	return text
 }
 
+// address is a new address for the next Gateway; addressOf is that of a Gateway by its manifest in the cluster.
+func (l *lab) address() string { return harness.Address(l) }
+
+func (l *lab) addressOf(gateway string) string {
+	l.Helper()
+	var g gatewayv1.Gateway
+	if err := l.client.Get(l.Context(), client.ObjectKey{Namespace: "default", Name: gateway}, &g); err != nil {
+		l.Fatal(err)
+	}
+	return g.Spec.Addresses[0].Value
+}
+
 // callTo is a call of a gRPC service at the listener of a Gateway.
 func callTo(address, service string) harness.Call {
 	return harness.Call{Address: address + ":8080", Authority: "h.test", Path: "/" + service + "/Method", Timeout: 10 * time.Second}
