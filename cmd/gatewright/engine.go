@@ -117,14 +117,18 @@ func (e *engine) prepare(ctx context.Context, stderr io.Writer, status func() []
 
 // serve runs until a signal ends it.
 func (e *engine) serve(ctx context.Context, in input) error {
+	// It answers until the proxy has finished: that the program drains is for others to know.
+	answering, silence := context.WithCancel(ctx)
+	var answers sync.WaitGroup
+	defer answers.Wait()
+	defer silence()
+	if err := e.service.start(answering, &answers); err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
 	defer stop()
-	if err := e.service.start(ctx, &tasks); err != nil {
-		return err
-	}
 	signals := make(chan os.Signal, 10)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
 	defer signal.Stop(signals)

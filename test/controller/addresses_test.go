@@ -12,19 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/gatewright/gatewright/test/cluster"
 	"github.com/gatewright/gatewright/test/harness"
 )
-
-// eachProxy runs a test with the newest version of each proxy, in a cluster of its own.
-func eachProxy(t *testing.T, f func(l *lab, r *replica)) {
-	for _, proxy := range harness.Newest(harness.Proxies(t)) {
-		t.Run(proxy.String(), func(t *testing.T) {
-			l := newLab(t, cluster.Options{})
-			f(l, l.newReplica(proxy, l.account()))
-		})
-	}
-}
 
 // anywhere is gateway without an address.
 func anywhere(name string) string {
@@ -103,36 +92,35 @@ func (l *lab) delete(o client.Object, name string) {
 
 // TestPublishedAddresses tells the addresses of a Service, or given ones, while all of the host are bound.
 func TestPublishedAddresses(t *testing.T) {
-	eachProxy(t, func(l *lab, r *replica) {
-		front := "---\n" + strings.Replace(harness.Service("default", "front", 8080), "spec:\n", "spec:\n  type: LoadBalancer\n", 1)
-		l.Apply(anywhere("web") + l.service("first", 0) + route("base", "base.Service", []string{"web"}, backend{"first", 1}) + front)
-		r.start("--publish-service", "default/front")
-		l.tells("web", "AddressNotAssigned")
-		// It serves: only what clients are told is missing.
-		for _, address := range []string{harness.Address(t), "198.18.0.1"} {
-			l.answers(address, "base.Service", "first")
-		}
-		var s corev1.Service
-		if err := l.client.Get(l.Context(), client.ObjectKey{Namespace: "default", Name: "front"}, &s); err != nil {
-			t.Fatal(err)
-		}
-		s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.10"}, {Hostname: "lb.test"}}
-		if err := l.client.Status().Update(l.Context(), &s); err != nil {
-			t.Fatal(err)
-		}
-		l.tells("web", "Programmed", "192.0.2.10", "lb.test")
-		// Without a load balancer it is the cluster IP.
-		s.Spec.Type, s.Status.LoadBalancer = corev1.ServiceTypeClusterIP, corev1.LoadBalancerStatus{}
-		if err := l.client.Update(l.Context(), &s); err != nil {
-			t.Fatal(err)
-		}
-		l.tells("web", "Programmed", s.Spec.ClusterIP)
-		r.end()
+	l, r := oneProxy(t, "haproxy")
+	front := "---\n" + strings.Replace(harness.Service("default", "front", 8080), "spec:\n", "spec:\n  type: LoadBalancer\n", 1)
+	l.Apply(anywhere("web") + l.service("first", 0) + route("base", "base.Service", []string{"web"}, backend{"first", 1}) + front)
+	r.start("--publish-service", "default/front")
+	l.tells("web", "AddressNotAssigned")
+	// It serves: only what clients are told is missing.
+	for _, address := range []string{harness.Address(t), "198.18.0.1"} {
+		l.answers(address, "base.Service", "first")
+	}
+	var s corev1.Service
+	if err := l.client.Get(l.Context(), client.ObjectKey{Namespace: "default", Name: "front"}, &s); err != nil {
+		t.Fatal(err)
+	}
+	s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.10"}, {Hostname: "lb.test"}}
+	if err := l.client.Status().Update(l.Context(), &s); err != nil {
+		t.Fatal(err)
+	}
+	l.tells("web", "Programmed", "192.0.2.10", "lb.test")
+	// Without a load balancer it is the cluster IP.
+	s.Spec.Type, s.Status.LoadBalancer = corev1.ServiceTypeClusterIP, corev1.LoadBalancerStatus{}
+	if err := l.client.Update(l.Context(), &s); err != nil {
+		t.Fatal(err)
+	}
+	l.tells("web", "Programmed", s.Spec.ClusterIP)
+	r.end()
 
-		r.start("--publish-address", "203.0.113.7,gateway.test")
-		l.tells("web", "Programmed", "203.0.113.7", "gateway.test")
-		l.answers(harness.Address(t), "base.Service", "first")
-	})
+	r.start("--publish-address", "203.0.113.7,gateway.test")
+	l.tells("web", "Programmed", "203.0.113.7", "gateway.test")
+	l.answers(harness.Address(t), "base.Service", "first")
 }
 
 // TestProgrammed shows that Programmed waits for the proxy: nothing is said of a generation that it doesn't answer with, for

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,6 +13,10 @@ import (
 	"testing"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,6 +34,9 @@ const patience = time.Minute
 // program is the binary that the tests run.
 var program string
 
+// shared is a cluster for all tests that leave it as it is.
+var shared func() *cluster.Cluster
+
 // network has the addresses of the endpoints, for a cluster takes none of 127.0.0.0/8.
 const network = "198.18.0.0/16"
 
@@ -39,6 +47,7 @@ func TestMain(m *testing.M) {
 			stage.Fatalf("%v", err)
 		}
 		program = harness.Program(stage)
+		shared = sync.OnceValue(func() *cluster.Cluster { return cluster.Start(stage, cluster.Options{}) })
 		code := m.Run()
 		stage.End()
 		return code
@@ -57,12 +66,47 @@ type lab struct {
 	endpoints map[string]string
 }
 
+// newLab starts a cluster of the test's own.
 func newLab(t *testing.T, o cluster.Options) *lab {
 	t.Helper()
-	l := &lab{T: t, Cluster: cluster.Start(t, o), backends: harness.NewBackends(t), fresh: harness.NewClient(t), endpoints: map[string]string{}}
+	return labIn(t, cluster.Start(t, o))
+}
+
+// sharedLab is in the shared cluster, in which there is nothing of an earlier test.
+func sharedLab(t *testing.T) *lab {
+	t.Helper()
+	l := labIn(t, shared())
+	t.Cleanup(l.clear)
+	return l
+}
+
+func labIn(t *testing.T, c *cluster.Cluster) *lab {
+	t.Helper()
+	l := &lab{T: t, Cluster: c, backends: harness.NewBackends(t), fresh: harness.NewClient(t), endpoints: map[string]string{}}
 	l.client = l.Client()
 	l.install()
 	return l
+}
+
+// clear removes what tests have put into namespaces, and their GatewayClasses.
+func (l *lab) clear() {
+	l.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	objects := []client.Object{
+		&gatewayv1.Gateway{}, &gatewayv1.GRPCRoute{}, &corev1.Service{}, &discoveryv1.EndpointSlice{}, &eventsv1.Event{}, &coordinationv1.Lease{},
+	}
+	for _, namespace := range []string{"default", "gatewright", otherNamespace} {
+		for _, o := range objects {
+			// The API server makes Service kubernetes again.
+			if err := l.client.DeleteAllOf(ctx, o, client.InNamespace(namespace)); err != nil {
+				l.Errorf("clear %T: %v", o, err)
+			}
+		}
+	}
+	if err := l.client.DeleteAllOf(ctx, &gatewayv1.GatewayClass{}); err != nil {
+		l.Errorf("clear GatewayClasses: %v", err)
+	}
 }
 
 // install brings the Gateway API and deploy/controller to the cluster.
@@ -169,6 +213,28 @@ func (r *replica) freeze() (resume func()) {
 	return resume
 }
 
+// eachProxy runs a test with the newest version of each proxy.
+func eachProxy(t *testing.T, f func(l *lab, r *replica)) {
+	for _, proxy := range harness.Newest(harness.Proxies(t)) {
+		t.Run(proxy.String(), func(t *testing.T) {
+			l := sharedLab(t)
+			f(l, l.newReplica(proxy, l.account()))
+		})
+	}
+}
+
+// oneProxy is what a test needs that doesn't hang on the proxy.
+func oneProxy(t *testing.T, name string) (*lab, *replica) {
+	t.Helper()
+	l := sharedLab(t)
+	proxies := harness.Newest(harness.Proxies(t))
+	i := slices.IndexFunc(proxies, func(p harness.Proxy) bool { return p.Name == name })
+	if i < 0 {
+		t.Fatalf("no %s is installed", name)
+	}
+	return l, l.newReplica(proxies[i], l.account())
+}
+
 // await tries until there is no error, and fails at once when gatewright ends.
 func (r *replica) await(what string, try func() error) {
 	r.Helper()
@@ -212,6 +278,9 @@ const port = 50051
 
 // unimplemented is what a call is answered that no rule matches.
 const unimplemented = "Unimplemented"
+
+// otherNamespace is a Namespace beside default.
+const otherNamespace = "team"
 
 // gateway is a manifest of a Gateway of the class of deploy/controller at an address, with a cleartext listener
 // that takes routes of all namespaces.
