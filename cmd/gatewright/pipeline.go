@@ -42,12 +42,12 @@ func (s step) String() string { return s.name + " " + s.took.Round(100*time.Micr
 
 // translate goes load → complete → capabilities → translate.
 func (o *options) translate(ctx context.Context, stdin io.Reader) (*pipeline, error) {
-	return o.translateFor(stdin, func() (model.Capabilities, string, error) { return o.capabilities(ctx) })
+	return o.translateFor(stdin, nil, func() (model.Capabilities, string, error) { return o.capabilities(ctx) })
 }
 
 // translateFor is translate for a proxy whose capabilities are asked once the manifests are read; the note that
-// comes with them may be "".
-func (o *options) translateFor(stdin io.Reader, capabilities func() (model.Capabilities, string, error)) (*pipeline, error) {
+// comes with them may be "". A reader that was there before looks at changed files only, unless they are nil.
+func (o *options) translateFor(stdin io.Reader, changed map[string]bool, capabilities func() (model.Capabilities, string, error)) (*pipeline, error) {
 	if len(o.filenames) == 0 {
 		return nil, errors.New("no manifests: name them with -f FILE, -f FOLDER or -f - for stdin")
 	}
@@ -56,7 +56,7 @@ func (o *options) translateFor(stdin io.Reader, capabilities func() (model.Capab
 	var loadNotes, completeNotes []resources.Note
 	err := p.timed("load", func() (err error) {
 		if o.reader != nil {
-			snapshot, loadNotes, p.problems = o.reader.Follow(o.filenames)
+			snapshot, loadNotes, p.problems = o.reader.Follow(o.filenames, changed)
 			return nil
 		}
 		snapshot, loadNotes, err = resources.Load(o.filenames, stdin)

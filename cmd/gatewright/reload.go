@@ -165,7 +165,7 @@ func (s *sidecar) serve(ctx context.Context, next func(context.Context) (apply.J
 	s.log.Info("starting", "proxy", s.proxy, "from", s.from, "state", s.state)
 	s.applier.Mark()
 	tasks.Go(func() { s.applier.Run(ctx, next) })
-	tasks.Go(func() { watcher.Run(ctx, s.applier.Mark) })
+	tasks.Go(func() { watcher.Run(ctx, func(map[string]bool) { s.applier.Mark() }) })
 	for sig := range signals {
 		if sig == syscall.SIGHUP {
 			s.applier.Mark()

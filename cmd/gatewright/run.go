@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -61,6 +62,7 @@ type runOptions struct {
 // gateway is a running `run`.
 type gateway struct {
 	*engine
+	touched touched
 
 	mu sync.Mutex
 	// problems are what is wrong with the manifests now.
@@ -92,20 +94,52 @@ func (o *runOptions) run(ctx context.Context, stderr io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, watcher.Close()) }()
+	mark := func(files map[string]bool) {
+		g.touched.add(files)
+		g.applier.Mark()
+	}
 	return g.serve(ctx, input{
-		next: g.next, reread: g.applier.Mark,
+		next: g.next, reread: func() { mark(nil) },
 		follow: func(ctx context.Context) error {
-			watcher.Run(ctx, g.applier.Mark)
+			watcher.Run(ctx, mark)
 			return nil
 		},
 	})
+}
+
+// touched are the files that have changed since they were read.
+type touched struct {
+	mu sync.Mutex
+	// files has them all once everything was read; nil before, and when anything may have changed.
+	files map[string]bool
+}
+
+// add notes files; nil is all.
+func (t *touched) add(files map[string]bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if files == nil {
+		t.files = nil
+	}
+	if t.files != nil {
+		maps.Copy(t.files, files)
+	}
+}
+
+// take returns the files for who reads them now; nil is all.
+func (t *touched) take() map[string]bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	files := t.files
+	t.files = map[string]bool{}
+	return files
 }
 
 // next reads and translates the manifests, for the applier. A file with errors stays as it was when it was good; the
 // others count as they are.
 func (g *gateway) next(context.Context) (apply.Job, bool) {
 	start := time.Now()
-	p, err := g.translateFor(nil, func() (model.Capabilities, string, error) { return g.caps, "", nil })
+	p, err := g.translateFor(nil, g.touched.take(), func() (model.Capabilities, string, error) { return g.caps, "", nil })
 	if err == nil && !p.hasGateways() {
 		err = errors.New("there is no Gateway in the manifests")
 		if len(p.problems) > 0 {

@@ -19,23 +19,17 @@ const maxFileSize = 64 << 20
 // manifestExtensions are the names' ends that make a file of a folder a manifest, as for kubectl.
 var manifestExtensions = map[string]bool{".yaml": true, ".yml": true, ".json": true}
 
-// source is the content of one file.
-type source struct {
-	name string
-	data []byte
-}
-
 // files collects what the names on a command line stand for. A file that is named twice, directly or through a folder,
 // is read once.
 type files struct {
-	sources  []source
+	sources  []*source
 	notes    []Note
 	problems Problems
 	seen     map[string]bool
 	found    int // files named or found, read before or not
 	chunk    []byte
-	// before holds what an earlier reading has read, now what this one found unchanged or read.
-	before, now readings
+	// before are the sources of an earlier reading by name.
+	before map[string]*source
 }
 
 func (f *files) problem(name, text string) {
@@ -153,9 +147,8 @@ func (f *files) addFile(path, real string, info fs.FileInfo) {
 		}
 	}
 	looks := appearanceOf(info)
-	if data, ok := f.before.unchanged(path, looks); ok {
-		f.now.keep(path, looks, data)
-		f.sources = append(f.sources, source{name: path, data: data})
+	if known := f.before[path]; known.looksLike(looks) {
+		f.sources = append(f.sources, known)
 		return
 	}
 	file, err := os.Open(path)
@@ -165,7 +158,11 @@ func (f *files) addFile(path, real string, info fs.FileInfo) {
 	}
 	defer file.Close()
 	if f.read(path, file) {
-		f.now.keep(path, looks, f.sources[len(f.sources)-1].data)
+		read := f.sources[len(f.sources)-1]
+		read.real = real
+		if looks.tells() {
+			read.looks = looks
+		}
 	}
 }
 
@@ -205,7 +202,7 @@ func (f *files) read(name string, r io.Reader) bool {
 		f.problems = append(f.problems, Problem{Source: name, Line: invalidLine(data), Text: "not valid UTF-8: save the file as UTF-8"})
 		return false
 	}
-	f.sources = append(f.sources, source{name: name, data: data})
+	f.sources = append(f.sources, f.before[name].next(name, data))
 	return true
 }
 

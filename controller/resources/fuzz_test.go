@@ -33,7 +33,7 @@ func FuzzLoad(f *testing.F) {
 		in := &files{seen: map[string]bool{}}
 		in.read("in", bytes.NewReader(text))
 		for _, s := range in.sources {
-			docs, _ := split(s)
+			docs, _ := split(s.name, s.data)
 			for _, d := range docs {
 				for _, o := range loadDocument(table, d).objects {
 					again(t, table, o)

@@ -20,31 +20,6 @@ func Load(filenames []string, stdin io.Reader) (*Snapshot, []Note, error) {
 	return NewReader().Load(filenames, stdin)
 }
 
-// Load is the function Load, with what earlier calls have worked out.
-func (r *Reader) Load(filenames []string, stdin io.Reader) (*Snapshot, []Note, error) {
-	snapshot, notes, problems := r.load(r.readFiles(filenames, stdin), false)
-	if len(problems) > 0 {
-		return nil, notes, problems
-	}
-	return snapshot, notes, nil
-}
-
-// Follow is Load for a program that goes on when something is wrong: a bad file costs only itself (R31). It counts as
-// it was when it was good the last time; one that never was counts with its documents that are. What can't be read
-// stays as it was. The snapshot is never nil.
-func (r *Reader) Follow(filenames []string) (*Snapshot, []Note, Problems) {
-	return r.load(r.readFiles(filenames, nil), true)
-}
-
-func (r *Reader) readFiles(filenames []string, stdin io.Reader) *files {
-	input := &files{seen: map[string]bool{}, before: r.read, now: readings{}}
-	for _, name := range filenames {
-		input.add(name, stdin)
-	}
-	r.read = input.now
-	return input
-}
-
 // result is what became of one document.
 type result struct {
 	objects  []loaded
@@ -62,54 +37,65 @@ type loaded struct {
 	line   int
 }
 
-// load reads sources: documents in parallel, then all results in the input's order.
+// load works out what sources hold that aren't known yet, then takes all results in the input's order.
 func (r *Reader) load(input *files, follow bool) (*Snapshot, []Note, Problems) {
-	notes, problems := input.notes, input.problems
-	var docs []document
+	var fresh []*source
 	for _, s := range input.sources {
-		found, ok := split(s)
+		if !s.worked {
+			fresh = append(fresh, s)
+		}
+	}
+	work(r.table, fresh)
+	r.keep(input)
+	notes, problems := slices.Clone(input.notes), slices.Clone(input.problems)
+	var wrong Problems
+	results := make([][]result, 0, len(input.sources))
+	for _, s := range input.sources {
 		switch {
-		case !ok:
+		case s.excess:
 			problems = append(problems, Problem{Source: s.name, Text: fmt.Sprintf("more than %d documents: split the file", maxDocuments)})
-			continue
-		case len(found) == 0:
+		case len(s.docs) == 0:
 			notes = append(notes, Note{Source: s.name, Text: "no object in this file"})
 		}
-		docs = append(docs, found...)
-	}
-	results := r.documents(docs)
-	for _, r := range results {
-		problems = append(problems, r.problems...)
+		for _, r := range s.results {
+			wrong = append(wrong, r.problems...)
+		}
+		results = append(results, s.results)
 	}
 	if follow {
-		results = r.keepGood(input.sources, docs, results, problems)
+		results = r.good()
 	}
 	snapshot, more, twice := assemble(results)
-	return snapshot, append(notes, more...), append(problems, twice...)
+	return snapshot, append(notes, more...), append(append(problems, wrong...), twice...)
 }
 
-// assemble puts the objects of all documents together. Of the same object in two places the first counts.
-func assemble(results []result) (*Snapshot, []Note, Problems) {
+// assemble puts the objects of all files together. Of the same object in two places the first counts.
+func assemble(files [][]result) (*Snapshot, []Note, Problems) {
 	var notes []Note
 	var problems Problems
 	snapshot := &Snapshot{}
 	ignored := map[string]int{}
-	places := map[string]string{}
-	for _, r := range results {
-		notes = append(notes, r.notes...)
-		for _, kind := range r.ignored {
-			ignored[kind]++
-		}
-		for _, o := range r.objects {
-			at := place(o.doc.source, o.doc.number, o.line)
-			if first, twice := places[o.id+o.kind.group]; twice {
-				p := o.doc.problem(o.line, "", "the same object is in "+first+": remove one of them")
-				p.Object = o.id
-				problems = append(problems, p)
-				continue
+	type key struct{ group, id string }
+	places := make(map[key]*loaded, len(files))
+	for _, results := range files {
+		for i := range results {
+			r := &results[i]
+			notes = append(notes, r.notes...)
+			for _, kind := range r.ignored {
+				ignored[kind]++
 			}
-			places[o.id+o.kind.group] = at
-			o.kind.append(snapshot, o.object)
+			for j := range r.objects {
+				o := &r.objects[j]
+				k := key{o.kind.group, o.id}
+				if first, twice := places[k]; twice {
+					p := o.doc.problem(o.line, "", "the same object is in "+place(first.doc.source, first.doc.number, first.line)+": remove one of them")
+					p.Object = o.id
+					problems = append(problems, p)
+					continue
+				}
+				places[k] = o
+				o.kind.append(snapshot, o.object)
+			}
 		}
 	}
 	for _, kind := range sortedKeys(ignored) {

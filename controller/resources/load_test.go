@@ -126,7 +126,7 @@ func TestOlderVersionsHaveTheSameSchema(t *testing.T) {
 // TestFastCheckServesUsualObjects holds the reason for the fast check: usual objects never need the slow one.
 func TestFastCheckServesUsualObjects(t *testing.T) {
 	table := newKindTable()
-	docs, _ := split(source{name: "many", data: manyRules(2, 3)})
+	docs, _ := split("many", manyRules(2, 3))
 	for _, d := range docs {
 		loaded := loadDocument(table, d)
 		if len(loaded.problems) > 0 {

@@ -1,87 +1,145 @@
 package resources
 
 import (
-	"crypto/sha256"
+	"io"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 )
 
 // Reader loads the same files again and again, as a program does that follows their changes: the schemas are built
-// once, a file that hasn't changed isn't read again, and a document that hasn't changed isn't decoded and checked again. One goroutine at a
-// time may use it.
+// once, a file that hasn't changed isn't read again, and a document that hasn't changed isn't decoded and checked
+// again. One goroutine at a time may use it.
 type Reader struct {
 	table kindTable
-	// read holds the texts of files that haven't changed for a while.
-	read readings
-	// last holds the documents of the last Load.
-	last map[documentKey]result
-	// good holds what each file was when it was good the last time, for Follow.
-	good map[string][]result
-}
-
-// documentKey tells a document's content and place, for messages name the place.
-type documentKey struct {
-	source       string
-	number, line int
-	hash         [sha256.Size]byte
+	// filenames are what was read the last time, and input is what was found.
+	filenames []string
+	input     *files
+	// sources are the last ones by name. Beside those of input it holds those that could not be found again because
+	// they, or a folder on the way, can't be read.
+	sources map[string]*source
+	// byPath has the names of the files by their real paths.
+	byPath map[string]string
 }
 
 // NewReader returns a Reader that has read nothing yet.
 func NewReader() *Reader { return &Reader{table: newKindTable()} }
 
-// documents works out what every document holds.
-func (r *Reader) documents(docs []document) []result {
-	keys := make([]documentKey, len(docs))
-	results := make([]result, len(docs))
-	parallel(len(docs), func(i int) {
-		keys[i] = documentKey{docs[i].source, docs[i].number, docs[i].line, sha256.Sum256(docs[i].data)}
-		known, ok := r.last[keys[i]]
-		if !ok {
-			known = loadDocument(r.table, docs[i])
-		}
-		results[i] = known
-	})
-	r.last = make(map[documentKey]result, len(docs))
-	for i := range docs {
-		r.last[keys[i]] = results[i]
+// Load is the function Load, with what earlier calls have worked out.
+func (r *Reader) Load(filenames []string, stdin io.Reader) (*Snapshot, []Note, error) {
+	snapshot, notes, problems := r.load(r.read(filenames, stdin), false)
+	if len(problems) > 0 {
+		return nil, notes, problems
 	}
-	return results
+	return snapshot, notes, nil
 }
 
-// keepGood puts the last good results of files with problems in place of what they hold now, and remembers the files
-// that are good.
-func (r *Reader) keepGood(sources []source, docs []document, results []result, problems Problems) []result {
-	bad := map[string]bool{}
-	for _, p := range problems {
-		bad[p.Source] = true
+// Follow is Load for a program that goes on when something is wrong: a bad file costs only itself (R31). It counts as
+// it was when it was good the last time; one that never was counts with its documents that are. What can't be read
+// stays as it was. The snapshot is never nil.
+//
+// changed are the real paths of the plain files that may have changed since the last call, of those that there were
+// and those that have come; nil when anything may have.
+func (r *Reader) Follow(filenames []string, changed map[string]bool) (*Snapshot, []Note, Problems) {
+	input := r.reread(filenames, changed)
+	if input == nil {
+		input = r.read(filenames, nil)
 	}
-	now := map[string][]result{}
-	for i, d := range docs {
-		if !bad[d.source] || len(results[i].problems) == 0 {
-			now[d.source] = append(now[d.source], results[i])
+	return r.load(input, true)
+}
+
+// read looks at everything.
+func (r *Reader) read(filenames []string, stdin io.Reader) *files {
+	input := &files{seen: map[string]bool{}, before: r.sources}
+	for _, name := range filenames {
+		input.add(name, stdin)
+	}
+	r.filenames = slices.Clone(filenames)
+	return input
+}
+
+// reread looks only at files that may have changed. It returns nil when that isn't enough.
+func (r *Reader) reread(filenames []string, changed map[string]bool) *files {
+	if r.input == nil || changed == nil || len(r.input.problems) > 0 || !slices.Equal(filenames, r.filenames) {
+		return nil
+	}
+	names := make(map[string]bool, len(changed))
+	for path := range changed {
+		name, known := r.byPath[path]
+		switch {
+		case known:
+			names[name] = true
+		case isManifest(path):
+			return nil
 		}
 	}
-	good := map[string][]result{}
-	var out []result
-	for _, s := range sources {
-		before, known := r.good[s.name]
-		if bad[s.name] && known {
-			now[s.name] = before
+	input := &files{seen: map[string]bool{}, before: r.sources, notes: r.input.notes, sources: make([]*source, 0, len(r.input.sources))}
+	for _, s := range r.input.sources {
+		if s.looks != (appearance{}) && !names[s.name] {
+			input.sources = append(input.sources, s)
+			continue
 		}
-		if known || !bad[s.name] {
-			good[s.name] = now[s.name]
+		info, err := os.Stat(s.name)
+		if err != nil || !info.Mode().IsRegular() {
+			return nil
 		}
-		out = append(out, now[s.name]...)
+		input.addFile(s.name, s.real, info)
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.good)) {
-		if _, there := good[name]; !there && unreadable(name, bad) {
-			good[name] = r.good[name]
-			out = append(out, good[name]...)
+	if len(input.problems) > 0 {
+		return nil
+	}
+	return input
+}
+
+// isManifest says whether a folder's file is read.
+func isManifest(path string) bool {
+	return manifestExtensions[strings.ToLower(filepath.Ext(path))] && !strings.HasPrefix(filepath.Base(path), ".")
+}
+
+// keep remembers what was found.
+func (r *Reader) keep(input *files) {
+	sources, byPath := make(map[string]*source, len(input.sources)), make(map[string]string, len(input.sources))
+	for _, s := range input.sources {
+		sources[s.name] = s
+		if s.real != "" {
+			byPath[s.real] = s.name
 		}
 	}
-	r.good = good
+	if len(input.problems) > 0 {
+		bad := map[string]bool{}
+		for _, p := range input.problems {
+			bad[p.Source] = true
+		}
+		for name, s := range r.sources {
+			if _, there := sources[name]; !there && unreadable(name, bad) {
+				sources[name] = s
+			}
+		}
+	}
+	r.input, r.sources, r.byPath = input, sources, byPath
+}
+
+// good is what counts of all files, the bad ones as they were: first of those that were found, then of those that
+// can't be read.
+func (r *Reader) good() [][]result {
+	out := make([][]result, 0, len(r.sources))
+	for _, s := range r.input.sources {
+		out = append(out, s.good)
+	}
+	if len(r.sources) == len(r.input.sources) {
+		return out
+	}
+	found := make(map[string]bool, len(r.input.sources))
+	for _, s := range r.input.sources {
+		found[s.name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.sources)) {
+		if !found[name] {
+			out = append(out, r.sources[name].good)
+		}
+	}
 	return out
 }
 

@@ -51,7 +51,9 @@ func TestFollow(t *testing.T) {
 		return text
 	}
 	bad := "---\napiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: bad}\nspec: {nonsense: 1}\n"
-	reader := NewReader()
+	real := realPath(dir)
+	// One looks at everything, the other at what it is told.
+	reader, told := NewReader(), NewReader()
 	for _, step := range []struct {
 		what, file, text string
 		routes           string
@@ -71,16 +73,20 @@ func TestFollow(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			snapshot, _, problems := reader.Follow([]string{dir})
+			snapshot, _, problems := reader.Follow([]string{dir}, nil)
 			if got := routeNames(snapshot); got != step.routes || len(problems) != step.problems {
 				t.Errorf("%s: routes %q, want %q; problems %v, want %d", step.what, got, step.routes, problems, step.problems)
+			}
+			again, _, same := told.Follow([]string{dir}, map[string]bool{filepath.Join(real, step.file): true, filepath.Join(real, ".draft"): true})
+			if got := routeNames(again); got != step.routes || problems.Error() != same.Error() {
+				t.Errorf("%s: who is told what has changed has routes %q, want %q; problems %v, want %v", step.what, got, step.routes, same, problems)
 			}
 		}
 	}
 	if err := os.Rename(dir, dir+".away"); err != nil {
 		t.Fatal(err)
 	}
-	snapshot, _, problems := reader.Follow([]string{dir})
+	snapshot, _, problems := reader.Follow([]string{dir}, nil)
 	if got := routeNames(snapshot); got != "a4" || len(problems) != 1 {
 		t.Errorf("the folder is gone for a moment: routes %q, problems %v", got, problems)
 	}
@@ -90,7 +96,7 @@ func TestFollow(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "a.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	if snapshot, _, problems := reader.Follow([]string{dir}); routeNames(snapshot) != "" || len(problems) != 0 {
+	if snapshot, _, problems := reader.Follow([]string{dir}, nil); routeNames(snapshot) != "" || len(problems) != 0 {
 		t.Errorf("the file is removed: routes %q, problems %v", routeNames(snapshot), problems)
 	}
 }

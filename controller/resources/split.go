@@ -16,22 +16,22 @@ type document struct {
 	data   []byte
 }
 
-// split cuts a source at its document markers, so that documents are parsed in parallel. A line that starts with "---"
-// or "..." is a marker wherever it stands, for YAML allows no other meaning there. Documents that hold nothing but
-// comments and directives aren't counted. ok is false when there are more than maxDocuments.
-func split(s source) (docs []document, ok bool) {
+// split cuts the content of a file at its document markers, so that documents are parsed in parallel. A line that
+// starts with "---" or "..." is a marker wherever it stands, for YAML allows no other meaning there. Documents that hold
+// nothing but comments and directives aren't counted. ok is false when there are more than maxDocuments.
+func split(name string, data []byte) (docs []document, ok bool) {
 	start, startLine, line := 0, 1, 1
 	add := func(end int) {
-		if data := s.data[start:end]; !blank(data) {
-			docs = append(docs, splitJSON(document{source: s.name, number: len(docs) + 1, line: startLine, data: data})...)
+		if text := data[start:end]; !blank(text) {
+			docs = append(docs, splitJSON(document{source: name, number: len(docs) + 1, line: startLine, data: text})...)
 		}
 	}
-	for pos := 0; pos < len(s.data) && len(docs) <= maxDocuments; line++ {
-		next := len(s.data)
-		if i := bytes.IndexByte(s.data[pos:], '\n'); i >= 0 {
+	for pos := 0; pos < len(data) && len(docs) <= maxDocuments; line++ {
+		next := len(data)
+		if i := bytes.IndexByte(data[pos:], '\n'); i >= 0 {
 			next = pos + i + 1
 		}
-		if marker(s.data[pos:next]) {
+		if marker(data[pos:next]) {
 			add(pos)
 			// What follows a marker on its line belongs to the next document.
 			start, startLine = pos+3, line
@@ -39,7 +39,7 @@ func split(s source) (docs []document, ok bool) {
 		pos = next
 	}
 	if len(docs) <= maxDocuments {
-		add(len(s.data))
+		add(len(data))
 	}
 	return docs, len(docs) <= maxDocuments
 }

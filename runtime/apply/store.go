@@ -48,7 +48,7 @@ func OpenStore(dir string, keep int) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := lockFile(lock); err != nil {
 		return nil, errors.Join(fmt.Errorf("state folder %s: another gatewright uses it: give each one its own --state-dir (%w)", dir, err), lock.Close())
 	}
 	s := &Store{dir: dir, keep: max(keep, 2), lock: lock}
@@ -56,6 +56,19 @@ func OpenStore(dir string, keep int) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("state folder %s: %w", dir, err), lock.Close())
 	}
 	return s, nil
+}
+
+// lockPatience is how long the lock may take: a program that is killed while it starts another one has it until
+// the new one runs.
+const lockPatience = time.Second
+
+func lockFile(f *os.File) error {
+	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Since(start) > lockPatience {
+			return err
+		}
+	}
 }
 
 // Close lets another store open the folder.

@@ -81,11 +81,14 @@ func New(o Options) (*Proxy, error) {
 		return p, nil
 	}
 	p.socket = filepath.Join(o.State, socketName)
+	if p.Errors != nil {
+		p.Errors = &said{out: p.Errors}
+	}
 	pidFile := filepath.Join(o.State, pidName)
 	var err error
 	p.child, err = process.Supervise(process.Program{
 		Name: "HAProxy", Drain: unix.SIGUSR1, Stop: unix.SIGTERM, Timeout: o.Timeout,
-		LogFile: filepath.Join(o.State, logName), Errors: o.Errors, Log: o.Log, Lost: o.Lost,
+		LogFile: filepath.Join(o.State, logName), Errors: p.Errors, Log: o.Log, Lost: o.Lost,
 		Command: func() *exec.Cmd {
 			return exec.Command(o.Binary, "-W", "-S", p.socket+",mode,600", "-p", pidFile, "-f", o.Config)
 		},
@@ -134,7 +137,12 @@ func (p *Proxy) Generation(files []generators.File) (string, error) {
 
 // Validate lets HAProxy check the configuration in a folder.
 func (p *Proxy) Validate(ctx context.Context, dir string) error {
-	return p.ValidateFile(ctx, filepath.Join(dir, filepath.Base(p.Config)))
+	err := p.ValidateFile(ctx, filepath.Join(dir, filepath.Base(p.Config)))
+	var refusal *apply.Refusal
+	if errors.As(err, &refusal) {
+		refusal.Message = ownNames(dir, refusal.Message)
+	}
+	return err
 }
 
 // ValidateFile is Validate with a main file of any name.

@@ -39,9 +39,9 @@ func (l *Log) Size() int64 {
 	return info.Size()
 }
 
-// From is what was said since a Size, at most the last 16 KiB of it.
+// From is what was said since a Size, at most the last 64 KiB of it.
 func (l *Log) From(start int64) string {
-	const most = 16 << 10
+	const most = 64 << 10
 	end := l.Size()
 	if end < start {
 		start = 0 // It was cut meanwhile.

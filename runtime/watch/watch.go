@@ -17,7 +17,7 @@ import (
 // How a burst of events becomes one change.
 const (
 	// quiet is how long nothing must happen.
-	quiet = 8 * time.Millisecond
+	quiet = 4 * time.Millisecond
 	// longest is how long a burst may last before it is reported all the same.
 	longest = 250 * time.Millisecond
 	// writing is how long a file that somebody has open for writing is waited for.
@@ -35,7 +35,7 @@ type Watcher struct {
 	// watched says for each folder which of its names matter; nil is all of them.
 	watched map[string]map[string]bool
 	// seen is what the files looked like when a change was reported last.
-	seen uint64
+	seen marks
 }
 
 // New starts to watch. What changes from now on is reported by Run.
@@ -60,17 +60,18 @@ func New(paths []string, log *slog.Logger) (*Watcher, error) {
 // Close ends the watching.
 func (w *Watcher) Close() error { return w.events.Close() }
 
-// Run calls changed after every burst of changes, until ctx ends.
-func (w *Watcher) Run(ctx context.Context, changed func()) {
+// Run calls changed after every burst of changes, until ctx ends, with the real paths of the files that it was about,
+// when they are plain files of watched folders, there or gone; else with nil: anything may have changed.
+func (w *Watcher) Run(ctx context.Context, changed func(files map[string]bool)) {
 	looks := time.NewTicker(look)
 	defer looks.Stop()
 	for {
-		var first fsnotify.Event
+		var first string
 		select {
 		case <-ctx.Done():
 			return
 		case <-looks.C:
-			if w.fingerprint() == w.seen {
+			if w.fingerprint().sum == w.seen.sum {
 				continue
 			}
 		case event, ok := <-w.events.Events:
@@ -80,7 +81,7 @@ func (w *Watcher) Run(ctx context.Context, changed func()) {
 			if !w.matters(event) {
 				continue
 			}
-			first = event
+			first = event.Name
 		case err, ok := <-w.events.Errors:
 			if !ok {
 				return
@@ -88,11 +89,14 @@ func (w *Watcher) Run(ctx context.Context, changed func()) {
 			// Events were lost: whatever they were, things have changed.
 			w.log.Warn("watching files", "error", err)
 		}
-		w.settle(ctx, first.Name)
-		w.refresh()
+		names := w.settle(ctx, first)
 		// What changes from here on is a change of its own.
-		w.seen = w.fingerprint()
-		changed()
+		if first == "" || !w.see(names) {
+			w.refresh()
+			w.seen = w.fingerprint()
+			names = nil
+		}
+		changed(names)
 	}
 }
 
@@ -113,7 +117,7 @@ func (w *Watcher) settle(ctx context.Context, first string) map[string]bool {
 				continue
 			}
 			names[event.Name] = true
-			if event.Has(fsnotify.Create) {
+			if event.Has(fsnotify.Create) && !isPlain(event.Name) {
 				// A folder that has just come may fill at once.
 				w.refresh()
 			}

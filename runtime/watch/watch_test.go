@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -39,7 +42,7 @@ func watch(t *testing.T, setup func(w *watched), names ...string) *watched {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		watcher.Run(ctx, func() { w.changes <- struct{}{} })
+		watcher.Run(ctx, func(map[string]bool) { w.changes <- struct{}{} })
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -113,6 +116,62 @@ func TestFolder(t *testing.T) {
 	w.noticed("the folder came again")
 	w.write("in/a.yaml", "e")
 	w.noticed("a file in it")
+}
+
+// TestNames says which files changes are about; of links and folders that they may be about anything.
+func TestNames(t *testing.T) {
+	w := &watched{T: t, dir: t.TempDir()}
+	w.write("in/a.yaml", "a")
+	w.write("other/b.yaml", "b")
+	watcher, err := New([]string{w.path("in")}, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reports := make(chan map[string]bool, 1000)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		watcher.Run(ctx, func(files map[string]bool) { reports <- files })
+	}()
+	defer func() {
+		cancel()
+		<-ended
+		w.do(watcher.Close())
+	}()
+	for _, step := range []struct {
+		what   string
+		change func()
+		want   string
+	}{
+		{"written in place", func() { w.write("in/a.yaml", "b") }, "a.yaml"},
+		{"renamed over", func() { w.write("in/.next", "c"); w.do(os.Rename(w.path("in/.next"), w.path("in/a.yaml"))) }, ".next a.yaml"},
+		{"a new file", func() { w.write("in/new.yaml", "n") }, "new.yaml"},
+		{"a file that went", func() { w.do(os.Remove(w.path("in/new.yaml"))) }, "new.yaml"},
+		{"a new link", func() { w.do(os.Symlink(w.path("other/b.yaml"), w.path("in/b.yaml"))) }, "anything"},
+		{"where a link leads to", func() { w.write("other/b.yaml", "c") }, "anything"},
+		{"a new folder", func() { w.do(os.Mkdir(w.path("in/sub"), 0o755)) }, "anything"},
+		{"a file in the new folder", func() { w.write("in/sub/c.yaml", "c") }, "c.yaml"},
+		{"a folder in place of a file", func() { w.do(os.Remove(w.path("in/a.yaml"))); w.do(os.Mkdir(w.path("in/a.yaml"), 0o755)) }, "anything"},
+		{"a folder that went", func() { w.do(os.Remove(w.path("in/a.yaml"))) }, "anything"},
+	} {
+		step.change()
+		got := map[string]bool{}
+		for text := ""; text != step.want; {
+			select {
+			case files := <-reports:
+				if files == nil {
+					got["anything"] = true
+				}
+				for f := range files {
+					got[filepath.Base(f)] = true
+				}
+				text = strings.Join(slices.Sorted(maps.Keys(got)), " ")
+			case <-time.After(patience):
+				t.Fatalf("%s: it is about %q, want %q", step.what, text, step.want)
+			}
+		}
+	}
 }
 
 func TestFile(t *testing.T) {
@@ -234,7 +293,7 @@ func TestWithoutEvents(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	found := false
-	watcher.Run(ctx, func() { found = true; cancel() })
+	watcher.Run(ctx, func(map[string]bool) { found = true; cancel() })
 	if !found {
 		t.Error("the new file was not found")
 	}
@@ -256,12 +315,12 @@ func TestFingerprint(t *testing.T) {
 	}
 	write("a")
 	w := &Watcher{paths: []string{dir}}
-	before := w.fingerprint()
-	if w.fingerprint() != before {
+	before := w.fingerprint().sum
+	if w.fingerprint().sum != before {
 		t.Error("a file that wasn't changed looks otherwise")
 	}
 	// The system's clock for files advances in steps.
-	for deadline := time.Now().Add(patience); w.fingerprint() == before; {
+	for deadline := time.Now().Add(patience); w.fingerprint().sum == before; {
 		write("b")
 		if time.Now().After(deadline) {
 			t.Fatal("a file that was changed looks as before")

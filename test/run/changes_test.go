@@ -3,17 +3,25 @@ package run
 import (
 	"fmt"
 	"testing"
+
+	"github.com/gatewright/gatewright/test/harness"
 )
 
 // changes is how often a thing changes under load.
 const changes = 50
 
-// TestChanges changes routes and weights under load. No call fails, no stream dies, and a new route goes from
-// UNIMPLEMENTED to its backend with nothing between. HAProxy needs no reload for any of it.
+// TestChanges changes routes, weights, endpoints and certificates under load. No call fails, no stream dies, and a new
+// route goes from UNIMPLEMENTED to its backend with nothing between. HAProxy needs no reload for any of it.
 func TestChanges(t *testing.T) {
+	pairs := []harness.KeyPair{harness.Certificate(t, "h.test"), harness.Certificate(t, "h.test")}
 	each(t, func(g *gateway) {
+		g.end()
 		g.service("second")
-		l := g.load(50, 20)
+		g.write("secret", harness.Secret("default", "pair", pairs[0]))
+		g.write("gateway", g.gatewayManifest("web")+tlsListener("h", "pair"))
+		g.start()
+		g.ready()
+		plain, tls := g.load(g.baseCall(), 25, 10), g.load(g.tlsCall(), 25, 10)
 		for i := range changes {
 			name, service := fmt.Sprintf("new%d", i), fmt.Sprintf("new%d.Service", i)
 			if got := g.call(service).Backend(); got != unimplemented {
@@ -42,8 +50,11 @@ func TestChanges(t *testing.T) {
 				})
 			}
 			g.route("base", "base.Service", backend{"first", 1 + i}, backend{"second", 0})
+			g.service("first", i%3, 3)
+			g.write("secret", harness.Secret("default", "pair", pairs[(i+1)%2]))
 		}
-		l.End()
+		plain.End()
+		tls.End()
 		reloads := g.metric(`gatewright_applies_total{result="ok",way="reload"}`)
 		g.Logf("applies by reload: %s, by update: %s", reloads, g.metric(`gatewright_applies_total{result="ok",way="update"}`))
 		if g.proxy.Name == "haproxy" && reloads != "1" {

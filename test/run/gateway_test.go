@@ -248,6 +248,18 @@ func (g *gateway) ready() {
 	g.until("become ready", g.http().Ready)
 }
 
+// messages are the different messages of statuses.
+func messages(statuses string) string {
+	seen, out := map[string]bool{}, ""
+	for line := range strings.Lines(statuses) {
+		if text := strings.TrimSpace(line); strings.HasPrefix(text, "message:") && !seen[text] {
+			seen[text] = true
+			out += text + "\n"
+		}
+	}
+	return out
+}
+
 // status returns when /status has all the texts.
 func (g *gateway) status(texts ...string) {
 	g.Helper()
@@ -255,7 +267,7 @@ func (g *gateway) status(texts ...string) {
 		_, body, err := g.get("/status")
 		for _, text := range texts {
 			if err == nil && !strings.Contains(body, text) {
-				err = errors.New("it says:\n" + body[:min(len(body), 3000)])
+				err = fmt.Errorf("no %q in\n%s", text, messages(body))
 			}
 		}
 		return err
@@ -289,10 +301,20 @@ func (g *gateway) answers(service, want string) {
 	})
 }
 
+// baseCall is a call of base.Service in cleartext, tlsCall one by TLS.
+func (g *gateway) baseCall() harness.Call {
+	return harness.Call{Address: g.address + ":8080", Authority: "h.test", Path: "/base.Service/Method"}
+}
+
+func (g *gateway) tlsCall() harness.Call {
+	call := g.baseCall()
+	call.Address, call.TLS = g.address+":8443", true
+	return call
+}
+
 // load starts callers of base.Service, which must never see anything but its backend, and streams on it.
-func (g *gateway) load(callers, streams int) *harness.Traffic {
+func (g *gateway) load(call harness.Call, callers, streams int) *harness.Traffic {
 	g.Helper()
-	call := harness.Call{Address: g.address + ":8080", Authority: "h.test", Path: "/base.Service/Method"}
 	return harness.StartTraffic(g, g.proxy, call, "first", callers, streams)
 }
 

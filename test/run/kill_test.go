@@ -77,10 +77,9 @@ func TestKills(t *testing.T) {
 			}
 		}
 		g.answers("moving99.Service", "second")
-		if got := g.call("moving98.Service").Backend(); got != unimplemented {
-			g.Errorf("an earlier route is still served: %s", got)
-		}
 		g.ready()
+		// The last kill may still have been felt by the calls before.
+		g.answers("moving98.Service", unimplemented)
 		g.Logf("the longest time without an answer was %s", longest)
 	})
 }
@@ -93,7 +92,7 @@ func TestTakenPort(t *testing.T) {
 		if err != nil {
 			g.Fatal(err)
 		}
-		load := g.load(10, 5)
+		load := g.load(g.baseCall(), 10, 5)
 		g.write("gateway", g.gatewayManifest("web", "taken"))
 		g.status("the proxy refuses it: " + g.address + ":8081 can't be bound: Address already in use")
 		// Everything else goes on changing.
