@@ -10,10 +10,11 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
-// How replicas agree: another one takes over at most leaseDuration after the leader has gone without a word.
+// How replicas agree: another one takes over within 15 seconds after the leader has gone without a word. That is
+// leaseDuration and the longest pause between two looks at the lease, which is up to 2.2 times retryPeriod.
 const (
-	leaseDuration = 15 * time.Second
-	renewDeadline = 10 * time.Second
+	leaseDuration = 10 * time.Second
+	renewDeadline = 7 * time.Second
 	retryPeriod   = 2 * time.Second
 )
 

@@ -68,16 +68,21 @@ func (w *writer) write(ctx context.Context, queue workqueue.TypedRateLimitingInt
 	w.mu.Unlock()
 }
 
-// tell makes an Event and a line in the log of everything that is refused now and wasn't before.
+// tell makes a line in the log of everything that is refused now and wasn't before, and an Event of everything with the
+// same reason: of two Events of one object that differ in the note alone, only the first would be kept.
 func (w *writer) tell(o object, about client.Object, refusals []status.Refusal) {
 	log := w.controller.logger(o.kind, o.name)
+	notes := map[string][]string{}
 	for _, r := range refusals {
 		log.Info("refused", "where", r.Where, "condition", r.Condition, "reason", r.Reason, "message", r.Message)
 		note := r.Condition + ": " + r.Message
 		if r.Where != "" {
 			note = r.Where + ": " + note
 		}
-		w.recorder.Eventf(about, nil, corev1.EventTypeWarning, r.Reason, "UpdateStatus", "%s", shorten(note))
+		notes[r.Reason] = append(notes[r.Reason], note)
+	}
+	for reason, texts := range notes {
+		w.recorder.Eventf(about, nil, corev1.EventTypeWarning, reason, "UpdateStatus", "%s", shorten(strings.Join(texts, "\n")))
 	}
 }
 

@@ -177,7 +177,7 @@ func (o *controllerOptions) config(co *controller.Options) (*rest.Config, error)
 	client := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context})
 	config, err := client.ClientConfig()
 	if err != nil {
-		return nil, fmt.Errorf("the cluster isn't known: %w; name it with --kubeconfig FILE", err)
+		return nil, fmt.Errorf("the cluster isn't known: %w; name it with --kubeconfig FILE, and one of several in it with --context NAME", err)
 	}
 	config.UserAgent = "gatewright/" + strings.Fields(buildVersion() + " unknown")[0]
 	if co.LeaseNamespace == "" {

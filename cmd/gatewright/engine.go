@@ -117,14 +117,18 @@ func (e *engine) prepare(ctx context.Context, stderr io.Writer, status func() []
 
 // serve runs until a signal ends it.
 func (e *engine) serve(ctx context.Context, in input) error {
+	// It answers until the proxy has finished: that the program drains is for others to know.
+	answering, silence := context.WithCancel(ctx)
+	var answers sync.WaitGroup
+	defer answers.Wait()
+	defer silence()
+	if err := e.service.start(answering, &answers); err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
 	defer stop()
-	if err := e.service.start(ctx, &tasks); err != nil {
-		return err
-	}
 	signals := make(chan os.Signal, 10)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
 	defer signal.Stop(signals)
@@ -132,8 +136,8 @@ func (e *engine) serve(ctx context.Context, in input) error {
 	e.log.Info("starting", "proxy", e.caps.Proxy, "version", e.caps.Version.String(), "binary", e.proxyBinary, "state", e.store.Dir())
 	tasks.Go(func() {
 		if generation := e.store.Generation(); generation != "" {
-			// The last good configuration serves until the manifests are read.
-			if err := e.proxy.Start(ctx, generation); err != nil {
+			// The last good configuration serves until the input is read.
+			if err := e.startLast(ctx, generation); err != nil {
 				e.log.Error("the last good configuration could not be started", "error", err)
 			}
 		}
@@ -173,6 +177,18 @@ func (e *engine) serve(ctx context.Context, in input) error {
 			return e.shutdown(signals)
 		}
 	}
+}
+
+// startLast starts the proxy with the last good configuration. When the proxy says that it serves it, calls can come:
+// the cluster may be away for long.
+func (e *engine) startLast(ctx context.Context, generation string) error {
+	if err := e.proxy.Start(ctx, generation); err != nil {
+		return err
+	}
+	if running, err := e.proxy.Running(ctx); err == nil && running == generation {
+		e.service.confirmed(generation)
+	}
+	return nil
 }
 
 // shutdown lets the proxy finish; another signal to end cuts that short.

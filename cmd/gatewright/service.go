@@ -89,9 +89,12 @@ func (s *service) read(err error) {
 // applied notes what the proxy serves.
 func (s *service) applied(out apply.Outcome) {
 	if out.Err == nil {
-		s.generation.Store(&out.Generation)
+		s.confirmed(out.Generation)
 	}
 }
+
+// confirmed notes that the proxy answers with a generation.
+func (s *service) confirmed(generation string) { s.generation.Store(&generation) }
 
 // drain makes the service say that it isn't ready any more.
 func (s *service) drain() { s.draining.Store(true) }

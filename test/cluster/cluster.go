@@ -16,6 +16,12 @@ type Options struct {
 	// Controllers starts kube-controller-manager: Deployments get Pods, Services EndpointSlices, Namespaces a
 	// ServiceAccount, and what a deleted object owned is deleted.
 	Controllers bool
+	// Address is where all of it listens; "" for a loopback address that nothing else uses.
+	Address string
+	// APIServer are more flags of kube-apiserver.
+	APIServer []string
+	// Audit keeps all requests: see Requests.
+	Audit bool
 }
 
 // Cluster is a control plane.
@@ -32,11 +38,14 @@ type Cluster struct {
 // Start starts a control plane and returns when it is ready. It stops with the test, and its data go.
 func Start(t harness.T, o Options) *Cluster {
 	t.Helper()
-	c := &Cluster{t: t, dir: harness.TempDir(t), host: harness.Address(t), token: rand.Text()}
+	c := &Cluster{t: t, dir: harness.TempDir(t), host: o.Address, token: rand.Text()}
+	if c.host == "" {
+		c.host = harness.Address(t)
+	}
 	programs := programs(t)
 	c.writeCredentials()
 	c.etcd = c.newEtcd(programs)
-	c.apiserver = c.newAPIServer(programs)
+	c.apiserver = c.newAPIServer(programs, o)
 	if o.Controllers {
 		c.manager = c.newManager(programs)
 	}

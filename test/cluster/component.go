@@ -85,19 +85,23 @@ func (c *Cluster) newEtcd(programs string) *component {
 	}}
 }
 
-func (c *Cluster) newAPIServer(programs string) *component {
-	return &component{t: c.t, program: filepath.Join(programs, "kube-apiserver"), health: c.URL() + "/readyz", args: []string{
+func (c *Cluster) newAPIServer(programs string, o Options) *component {
+	more := o.APIServer
+	if o.Audit {
+		more = append(more, c.auditFlags()...)
+	}
+	return &component{t: c.t, program: filepath.Join(programs, "kube-apiserver"), health: c.URL() + "/readyz", args: append(more,
 		fmt.Sprintf("--etcd-servers=http://%s:%d", c.host, etcdPort),
-		"--bind-address=" + c.host, "--advertise-address=" + c.host, fmt.Sprintf("--secure-port=%d", apiServerPort),
+		"--bind-address="+c.host, "--advertise-address="+c.host, fmt.Sprintf("--secure-port=%d", apiServerPort),
 		"--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.96.0.0/16", "--allow-privileged=true",
-		"--tls-cert-file=" + c.path(certificateFile), "--tls-private-key-file=" + c.path(keyFile),
-		"--client-ca-file=" + c.path(authorityFile), "--token-auth-file=" + c.path(tokensFile), "--authorization-mode=RBAC",
+		"--tls-cert-file="+c.path(certificateFile), "--tls-private-key-file="+c.path(keyFile),
+		"--client-ca-file="+c.path(authorityFile), "--token-auth-file="+c.path(tokensFile), "--authorization-mode=RBAC",
 		"--service-account-issuer=https://kubernetes.default.svc",
-		"--service-account-key-file=" + c.path(certificateFile), "--service-account-signing-key-file=" + c.path(keyFile),
+		"--service-account-key-file="+c.path(certificateFile), "--service-account-signing-key-file="+c.path(keyFile),
 		// Nodes and volumes play no part.
 		"--disable-admission-plugins=DefaultStorageClass,RuntimeClass,PersistentVolumeClaimResize,StorageObjectInUseProtection",
 		"--profiling=false",
-	}}
+	)}
 }
 
 // controllers are those that make Pods of Deployments and EndpointSlices of Services, and clean up.

@@ -28,7 +28,9 @@ func newPair(t *testing.T, kubeconfigs func(l *lab) []string) *pair {
 	for i, proxy := range harness.Newest(harness.Proxies(t)) {
 		p.names = append(p.names, proxy.Name)
 		p.addresses = append(p.addresses, harness.Address(t))
-		p.replicas = append(p.replicas, p.start(proxy, files[i], "", "--gateway", "default/"+proxy.Name))
+		r := p.newReplica(proxy, files[i])
+		r.start("--gateway", "default/"+proxy.Name)
+		p.replicas = append(p.replicas, r)
 	}
 	p.Apply(p.manifests())
 	for i, r := range p.replicas {
@@ -111,6 +113,52 @@ func TestOutage(t *testing.T) {
 	}
 	p.converged()
 	t.Logf("%s after the API server was back, all was served and told", time.Since(start).Round(time.Millisecond))
+	end()
+}
+
+// TestStartAlone starts gatewright while the API server is away: with nothing to serve at first, later with what it served
+// last. It waits, says for what, and goes on when the API server comes.
+func TestStartAlone(t *testing.T) {
+	p := &pair{lab: newLab(t, cluster.Options{})}
+	account := p.account()
+	for _, proxy := range harness.Newest(harness.Proxies(t)) {
+		p.names, p.addresses = append(p.names, proxy.Name), append(p.addresses, harness.Address(t))
+	}
+	p.Apply(p.manifests())
+	start := func(r *replica) {
+		r.start("--gateway", "default/"+r.proxy.Name)
+		r.says("/healthz", "ok")
+		r.says("/readyz", "the API server can't be asked for the Namespace kube-system")
+		r.says("/readyz", "connection refused")
+	}
+	p.StopAPIServer()
+	for _, proxy := range harness.Newest(harness.Proxies(t)) {
+		r := p.newReplica(proxy, account)
+		start(r)
+		if r.Ready() == nil {
+			t.Errorf("%s: it is ready with nothing to serve", proxy)
+		}
+		p.replicas = append(p.replicas, r)
+	}
+	p.StartAPIServer()
+	p.eachAnswers("base.Service", "first")
+	for _, r := range p.replicas {
+		r.ready()
+	}
+	p.converged()
+
+	p.StopAPIServer()
+	for i, r := range p.replicas {
+		r.end()
+		start(r)
+		p.answers(p.addresses[i], "base.Service", "first")
+		r.ready()
+	}
+	end := p.traffic()
+	p.StartAPIServer()
+	p.Apply(p.service("second", 0) + p.route("new", "new.Service", backend{"second", 1}))
+	p.eachAnswers("new.Service", "second")
+	p.converged()
 	end()
 }
 

@@ -5,16 +5,24 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/gatewright/gatewright/runtime/process"
 	"github.com/gatewright/gatewright/test/cluster"
 	"github.com/gatewright/gatewright/test/cluster/isolated"
 	"github.com/gatewright/gatewright/test/harness"
@@ -26,6 +34,9 @@ const patience = time.Minute
 // program is the binary that the tests run.
 var program string
 
+// shared is a cluster for all tests that leave it as it is.
+var shared func() *cluster.Cluster
+
 // network has the addresses of the endpoints, for a cluster takes none of 127.0.0.0/8.
 const network = "198.18.0.0/16"
 
@@ -36,6 +47,7 @@ func TestMain(m *testing.M) {
 			stage.Fatalf("%v", err)
 		}
 		program = harness.Program(stage)
+		shared = sync.OnceValue(func() *cluster.Cluster { return cluster.Start(stage, cluster.Options{}) })
 		code := m.Run()
 		stage.End()
 		return code
@@ -54,12 +66,47 @@ type lab struct {
 	endpoints map[string]string
 }
 
+// newLab starts a cluster of the test's own.
 func newLab(t *testing.T, o cluster.Options) *lab {
 	t.Helper()
-	l := &lab{T: t, Cluster: cluster.Start(t, o), backends: harness.NewBackends(t), fresh: harness.NewClient(t), endpoints: map[string]string{}}
+	return labIn(t, cluster.Start(t, o))
+}
+
+// sharedLab is in the shared cluster, in which there is nothing of an earlier test.
+func sharedLab(t *testing.T) *lab {
+	t.Helper()
+	l := labIn(t, shared())
+	t.Cleanup(l.clear)
+	return l
+}
+
+func labIn(t *testing.T, c *cluster.Cluster) *lab {
+	t.Helper()
+	l := &lab{T: t, Cluster: c, backends: harness.NewBackends(t), fresh: harness.NewClient(t), endpoints: map[string]string{}}
 	l.client = l.Client()
 	l.install()
 	return l
+}
+
+// clear removes what tests have put into namespaces, and their GatewayClasses.
+func (l *lab) clear() {
+	l.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	objects := []client.Object{
+		&gatewayv1.Gateway{}, &gatewayv1.GRPCRoute{}, &corev1.Service{}, &discoveryv1.EndpointSlice{}, &eventsv1.Event{}, &coordinationv1.Lease{},
+	}
+	for _, namespace := range []string{"default", "gatewright", otherNamespace} {
+		for _, o := range objects {
+			// The API server makes Service kubernetes again.
+			if err := l.client.DeleteAllOf(ctx, o, client.InNamespace(namespace)); err != nil {
+				l.Errorf("clear %T: %v", o, err)
+			}
+		}
+	}
+	if err := l.client.DeleteAllOf(ctx, &gatewayv1.GatewayClass{}); err != nil {
+		l.Errorf("clear GatewayClasses: %v", err)
+	}
 }
 
 // install brings the Gateway API and deploy/controller to the cluster.
@@ -99,25 +146,93 @@ func (l *lab) until(what string, try func() error) {
 	}
 }
 
-// replica is a running `gatewright controller` with a proxy.
+// replica is a `gatewright controller` with a proxy.
 type replica struct {
 	*lab
 	harness.Health
-	proxy   harness.Proxy
-	process *harness.Process
-	state   string
+	proxy             harness.Proxy
+	kubeconfig, state string
+	process           *harness.Process
+	// host is where it runs; nil for here.
+	host *isolated.Host
 }
 
-// start starts gatewright with a kubeconfig. It comes back in the state folder when one is given.
-func (l *lab) start(p harness.Proxy, kubeconfig, state string, args ...string) *replica {
+func (l *lab) newReplica(p harness.Proxy, kubeconfig string) *replica {
 	l.Helper()
-	if state == "" {
-		state = filepath.Join(harness.TempDir(l), "state")
+	dir := harness.TempDir(l)
+	return &replica{lab: l, proxy: p, kubeconfig: kubeconfig,
+		state: filepath.Join(dir, "state"), Health: harness.Health(filepath.Join(dir, "http.sock"))}
+}
+
+// start starts gatewright, for the first time or again.
+func (r *replica) start(args ...string) {
+	r.Helper()
+	args = append([]string{"controller", "--kubeconfig", r.kubeconfig, "--proxy", r.proxy.Name, "--proxy-binary", r.proxy.Binary,
+		"--state-dir", r.state, "--listen", "unix:" + string(r.Health), "--drain", "5s", "--leader-election-namespace", "gatewright"}, args...)
+	command := append([]string{program}, args...)
+	if r.host != nil {
+		command = r.host.Command(program, args...)
 	}
-	r := &replica{lab: l, proxy: p, state: state, Health: harness.Health(filepath.Join(harness.TempDir(l), "http.sock"))}
-	r.process = harness.Start(l, program, append([]string{"controller", "--kubeconfig", kubeconfig, "--proxy", p.Name, "--proxy-binary", p.Binary,
-		"--state-dir", state, "--listen", "unix:" + string(r.Health), "--drain", "5s", "--leader-election-namespace", "gatewright"}, args...)...)
-	return r
+	r.process = harness.Start(r, command[0], command[1:]...)
+}
+
+// end ends gatewright and its proxy, and returns when they have.
+func (r *replica) end() {
+	r.Helper()
+	r.process.Signal(syscall.SIGTERM)
+	if err := r.process.Ended(); err != nil {
+		r.Errorf("%s: gatewright ended with %v", r.proxy, err)
+	}
+}
+
+// master is the proxy's main process.
+func (r *replica) master() int {
+	r.Helper()
+	pid, err := process.FromFile(filepath.Join(r.state, r.proxy.Name+".pid"))
+	if err != nil {
+		r.Fatal(err)
+	}
+	return pid
+}
+
+// freeze stops the proxy, all of it, until it is told to resume, and at the latest with the test.
+func (r *replica) freeze() (resume func()) {
+	r.Helper()
+	master := r.master()
+	all := append(process.Children(master), master)
+	signal := func(s syscall.Signal) {
+		for _, pid := range all {
+			if err := syscall.Kill(pid, s); err != nil && err != syscall.ESRCH {
+				r.Errorf("%s: %v: %v", r.proxy, s, err)
+			}
+		}
+	}
+	signal(syscall.SIGSTOP)
+	resume = sync.OnceFunc(func() { signal(syscall.SIGCONT) })
+	r.Cleanup(resume)
+	return resume
+}
+
+// eachProxy runs a test with the newest version of each proxy.
+func eachProxy(t *testing.T, f func(l *lab, r *replica)) {
+	for _, proxy := range harness.Newest(harness.Proxies(t)) {
+		t.Run(proxy.String(), func(t *testing.T) {
+			l := sharedLab(t)
+			f(l, l.newReplica(proxy, l.account()))
+		})
+	}
+}
+
+// oneProxy is what a test needs that doesn't hang on the proxy.
+func oneProxy(t *testing.T, name string) (*lab, *replica) {
+	t.Helper()
+	l := sharedLab(t)
+	proxies := harness.Newest(harness.Proxies(t))
+	i := slices.IndexFunc(proxies, func(p harness.Proxy) bool { return p.Name == name })
+	if i < 0 {
+		t.Fatalf("no %s is installed", name)
+	}
+	return l, l.newReplica(proxies[i], l.account())
 }
 
 // await tries until there is no error, and fails at once when gatewright ends.
@@ -163,6 +278,9 @@ const port = 50051
 
 // unimplemented is what a call is answered that no rule matches.
 const unimplemented = "Unimplemented"
+
+// otherNamespace is a Namespace beside default.
+const otherNamespace = "team"
 
 // gateway is a manifest of a Gateway of the class of deploy/controller at an address, with a cleartext listener
 // that takes routes of all namespaces.
@@ -224,6 +342,18 @@ func route(name, service string, gateways []string, backends ...backend) string 
 		text += fmt.Sprintf("    - {name: %s, port: %d, weight: %d}\n", b.service, port, b.weight)
 	}
 	return text
+}
+
+// address is a new address for the next Gateway; addressOf is that of a Gateway by its manifest in the cluster.
+func (l *lab) address() string { return harness.Address(l) }
+
+func (l *lab) addressOf(gateway string) string {
+	l.Helper()
+	var g gatewayv1.Gateway
+	if err := l.client.Get(l.Context(), client.ObjectKey{Namespace: "default", Name: gateway}, &g); err != nil {
+		l.Fatal(err)
+	}
+	return g.Spec.Addresses[0].Value
 }
 
 // callTo is a call of a gRPC service at the listener of a Gateway.

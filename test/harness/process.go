@@ -27,6 +27,8 @@ type Process struct {
 	cmd    *exec.Cmd
 	log    string
 	exited chan struct{}
+	// result is how it ended, once exited is closed.
+	result error
 }
 
 // Start runs a program in a process group of its own and keeps what it says. With the test it is asked to end
@@ -48,7 +50,7 @@ func Start(t T, program string, args ...string) *Process {
 		t.Fatalf("start %s: %v", program, err)
 	}
 	go func() {
-		_ = p.cmd.Wait() // How it ended is in the log.
+		p.result = p.cmd.Wait()
 		close(p.exited)
 	}()
 	t.Cleanup(p.stop)
@@ -70,6 +72,17 @@ func (p *Process) Signal(s os.Signal) {
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill() // It may have ended by itself.
 	<-p.exited
+}
+
+// Ended returns how the process has ended, nil for well, once it has.
+func (p *Process) Ended() error {
+	p.t.Helper()
+	select {
+	case <-p.exited:
+	case <-time.After(patience):
+		p.t.Fatalf("%s does not end:\n%s", p.name, tail(p.Log(), 40))
+	}
+	return p.result
 }
 
 // Log is what the process has said so far.

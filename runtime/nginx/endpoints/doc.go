@@ -4,7 +4,8 @@
 //
 // nginx asks for SRV records. There is one for each port of a cluster, and its target stands for a set of
 // addresses: it is named after them, so what nginx has learnt of a target is true for ever, also when gatewright
-// was started again. A changed set is another target.
+// was started again. A changed set is another target. What was told last is kept in the state folder, for an nginx that
+// starts while gatewright can't know the endpoints yet.
 //
 // What is answered and when is decided in book.go, without sockets or clocks. The package imports
 // generators/model, generators/nginx and runtime/apply.

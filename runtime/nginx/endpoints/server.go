@@ -17,8 +17,9 @@ import (
 	"github.com/gatewright/gatewright/generators/model"
 )
 
-// Server answers nginx's questions for endpoints. It is silent until the first Set, so that an nginx that
-// runs already keeps the endpoints it knows; questions that came before are answered then.
+// Server answers nginx's questions for endpoints. It is silent until the first Set, unless ListenStable knows what was
+// told last, so that an nginx that runs already keeps the endpoints it knows; questions that came before are answered
+// then.
 type Server struct {
 	log     *slog.Logger
 	address string
@@ -26,8 +27,11 @@ type Server struct {
 	tcp     *dns.Server
 	sender  *sender
 
-	mu      sync.Mutex
-	book    *book
+	mu   sync.Mutex
+	book *book
+	// lists are what was set last, and set says that they are new.
+	lists   map[string]*list
+	set     chan struct{}
 	changed chan struct{}
 	closed  chan struct{}
 	running sync.WaitGroup
@@ -41,8 +45,8 @@ func Listen(address netip.AddrPort, log *slog.Logger) (*Server, error) {
 	}
 	s := &Server{
 		log: log, address: udp.LocalAddr().String(), udp: udp,
-		book:    newBook(func() time.Duration { return rand.N(hold / 4) }),
-		changed: make(chan struct{}, 1), closed: make(chan struct{}),
+		book: newBook(func() time.Duration { return rand.N(hold / 4) }),
+		set:  make(chan struct{}, 1), changed: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	s.tcp = &dns.Server{Listener: listener, Handler: dns.HandlerFunc(s.serveTCP)}
 	own := udp.LocalAddr().(*net.UDPAddr).AddrPort()
@@ -121,12 +125,11 @@ func (s *Server) ended() bool {
 
 // Set makes the endpoints of a model's clusters the ones to answer, all at once, and tells those who wait.
 func (s *Server) Set(m model.Gateways) {
-	l := lists(m)
-	s.mu.Lock()
-	out := s.book.set(time.Now(), l)
-	s.mu.Unlock()
-	s.send(out)
-	s.wake()
+	s.answer(lists(m))
+	select {
+	case s.set <- struct{}{}:
+	default:
+	}
 }
 
 // Wait returns when nginx has learnt the endpoints of clusters that were Set; those without a name to ask for
