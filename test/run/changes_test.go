@@ -43,7 +43,7 @@ func TestChanges(t *testing.T) {
 			}
 			g.route("base", "base.Service", backend{"first", 1 + i}, backend{"second", 0})
 		}
-		l.end()
+		l.End()
 		reloads := g.metric(`gatewright_applies_total{result="ok",way="reload"}`)
 		g.Logf("applies by reload: %s, by update: %s", reloads, g.metric(`gatewright_applies_total{result="ok",way="update"}`))
 		if g.proxy.Name == "haproxy" && reloads != "1" {

@@ -1,19 +1,13 @@
 package run
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -172,7 +166,7 @@ func (g *gateway) start(more ...string) {
 		g.Fatal(err)
 	}
 	args := append([]string{"run", "-f", g.in, "--proxy", g.proxy.Name, "--proxy-binary", g.proxy.Binary,
-		"--state-dir", g.state, "--listen", "unix:" + g.socket(), "--drain", "5s"}, g.args...)
+		"--state-dir", g.state, "--listen", "unix:" + string(g.http()), "--drain", "5s"}, g.args...)
 	g.cmd = exec.Command(program, append(args, more...)...)
 	g.cmd.Stdout, g.cmd.Stderr = log, log
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -186,7 +180,9 @@ func (g *gateway) start(more ...string) {
 	go func() { exited <- cmd.Wait() }()
 }
 
-func (g *gateway) socket() string { return filepath.Join(filepath.Dir(g.state), "http.sock") }
+func (g *gateway) http() harness.Health {
+	return harness.Health(filepath.Join(filepath.Dir(g.state), "http.sock"))
+}
 
 // end ends gatewright, and with it the proxy.
 func (g *gateway) end() {
@@ -227,20 +223,7 @@ func (g *gateway) said() string {
 }
 
 // get asks gatewright's own HTTP service.
-func (g *gateway) get(path string) (int, string, error) {
-	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", g.socket())
-		},
-	}}
-	response, err := client.Get("http://gatewright" + path)
-	if err != nil {
-		return 0, "", err
-	}
-	body, err := io.ReadAll(response.Body)
-	return response.StatusCode, string(body), errors.Join(err, response.Body.Close())
-}
+func (g *gateway) get(path string) (int, string, error) { return g.http().Get(path) }
 
 // until tries until there is no error.
 func (g *gateway) until(what string, try func() error) {
@@ -262,13 +245,7 @@ func (g *gateway) until(what string, try func() error) {
 
 func (g *gateway) ready() {
 	g.Helper()
-	g.until("become ready", func() error {
-		code, body, err := g.get("/readyz")
-		if err == nil && code != http.StatusOK {
-			err = errors.New(body)
-		}
-		return err
-	})
+	g.until("become ready", g.http().Ready)
 }
 
 // status returns when /status has all the texts.
@@ -288,16 +265,11 @@ func (g *gateway) status(texts ...string) {
 // metric is the value of a metric; "" when there is none.
 func (g *gateway) metric(name string) string {
 	g.Helper()
-	_, body, err := g.get("/metrics")
+	value, err := g.http().Metric(name)
 	if err != nil {
 		g.Fatal(err)
 	}
-	for line := range strings.Lines(body) {
-		if value, ok := strings.CutPrefix(line, name+" "); ok {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
+	return value
 }
 
 // call is on a new connection: one that began while nginx reloaded may stay with the worker of before.
@@ -317,93 +289,11 @@ func (g *gateway) answers(service, want string) {
 	})
 }
 
-// load is callers and streams that run while things change.
-type load struct {
-	*gateway
-	stop    chan struct{}
-	callers sync.WaitGroup
-	streams []*harness.Stream
-
-	mu    sync.Mutex
-	calls int
-	wrong map[string]int
-	// sentOn are calls that nginx never took: its workers of before told the client twice in a row to go away.
-	sentOn int
-}
-
 // load starts callers of base.Service, which must never see anything but its backend, and streams on it.
-func (g *gateway) load(callers, streams int) *load {
+func (g *gateway) load(callers, streams int) *harness.Traffic {
 	g.Helper()
-	l := &load{gateway: g, stop: make(chan struct{}), wrong: map[string]int{}}
-	call := harness.Call{Address: g.address + ":8080", Authority: "h.test", Path: "/base.Service/Method", Timeout: 10 * time.Minute}
-	for range streams {
-		s, err := g.client.Stream(call)
-		if err != nil {
-			g.Fatal(err)
-		}
-		if err := s.Send(nil); err != nil {
-			g.Fatal(err)
-		}
-		if _, err := s.ReceiveEcho(); err != nil {
-			g.Fatal(err)
-		}
-		l.streams = append(l.streams, s)
-	}
-	for range callers {
-		client := harness.NewClient(g)
-		call.Timeout = 10 * time.Second
-		l.callers.Go(func() {
-			pause := time.NewTicker(5 * time.Millisecond)
-			defer pause.Stop()
-			for {
-				select {
-				case <-l.stop:
-					return
-				case <-pause.C:
-				}
-				r := client.Do(call)
-				l.mu.Lock()
-				l.calls++
-				switch {
-				case r.Backend() == "first":
-				case g.proxy.Name == "nginx" && !r.FromServer() && strings.Contains(r.Message, "draining"):
-					l.sentOn++
-				default:
-					l.wrong[r.Backend()+": "+r.Message]++
-				}
-				l.mu.Unlock()
-			}
-		})
-	}
-	return l
-}
-
-// end stops the load and fails the test when a call or a stream did.
-func (l *load) end() {
-	l.Helper()
-	close(l.stop)
-	l.callers.Wait()
-	dead := 0
-	for _, s := range l.streams {
-		message := []byte("still here")
-		err := s.Send(message)
-		var got []byte
-		if err == nil {
-			got, err = s.Receive()
-		}
-		if err == nil && !bytes.Equal(got, message) {
-			err = fmt.Errorf("it says %q", got)
-		}
-		if err != nil {
-			dead++
-			l.Logf("a stream: %v", err)
-		}
-		s.Close()
-	}
-	l.Logf("%d calls, wrong: %v, sent on twice: %d; %d streams, dead: %d", l.calls, l.wrong, l.sentOn, len(l.streams), dead)
-	if len(l.wrong) > 0 || l.sentOn > l.calls/1000 || dead > 0 {
-		l.Errorf("the load was disturbed")
-	}
+	call := harness.Call{Address: g.address + ":8080", Authority: "h.test", Path: "/base.Service/Method"}
+	return harness.StartTraffic(g, g.proxy, call, "first", callers, streams)
 }
 
 const unimplemented = "Unimplemented"

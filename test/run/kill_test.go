@@ -120,7 +120,7 @@ func TestTakenPort(t *testing.T) {
 			}
 			return err
 		})
-		load.end()
+		load.End()
 	})
 }
 

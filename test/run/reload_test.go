@@ -112,7 +112,7 @@ func sidecar(t *testing.T, p harness.Proxy, attach string, files map[string]stri
 		t.Fatal(err)
 	}
 	g.cmd = exec.Command(program, "reload", "--from", f.from, "--state-dir", g.state, "--proxy", p.Name, "--proxy-binary", p.Binary,
-		"--attach", filepath.Join(g.state, attach), "--listen", "unix:"+g.socket(), "--reload-timeout", "5s")
+		"--attach", filepath.Join(g.state, attach), "--listen", "unix:"+string(g.http()), "--reload-timeout", "5s")
 	g.cmd.Stdout, g.cmd.Stderr = log, log
 	if err := errors.Join(g.cmd.Start(), log.Close()); err != nil {
 		t.Fatal(err)

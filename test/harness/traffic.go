@@ -1,0 +1,113 @@
+package harness
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Traffic is callers and streams that run while things change.
+type Traffic struct {
+	t       T
+	proxy   Proxy
+	call    Call
+	want    string
+	stop    chan struct{}
+	callers sync.WaitGroup
+	streams []*Stream
+
+	mu    sync.Mutex
+	calls int
+	wrong map[string]int
+	// sentOn are calls that nginx never took: its workers of before told the client twice in a row to go away.
+	sentOn int
+}
+
+// callerPause is how long a caller waits between two calls.
+const callerPause = 5 * time.Millisecond
+
+// StartTraffic starts callers, each with a connection of its own, which must never see anything but the backend that
+// is wanted, and streams on one connection. The caller ends it.
+func StartTraffic(t T, p Proxy, call Call, want string, callers, streams int) *Traffic {
+	t.Helper()
+	f := &Traffic{t: t, proxy: p, call: call, want: want, stop: make(chan struct{}), wrong: map[string]int{}}
+	client := NewClient(t)
+	call.Timeout = time.Hour
+	for range streams {
+		s, err := client.Stream(call)
+		if err != nil {
+			t.Fatalf("a stream: %v", err)
+		}
+		if err := s.Send(nil); err != nil {
+			t.Fatalf("a stream: %v", err)
+		}
+		if _, err := s.ReceiveEcho(); err != nil {
+			t.Fatalf("a stream: %v", err)
+		}
+		f.streams = append(f.streams, s)
+	}
+	for range callers {
+		client := NewClient(t)
+		f.callers.Go(func() { f.run(client) })
+	}
+	return f
+}
+
+func (f *Traffic) run(client *Client) {
+	pause := time.NewTicker(callerPause)
+	defer pause.Stop()
+	call := f.call
+	call.Timeout = 10 * time.Second
+	for {
+		select {
+		case <-f.stop:
+			return
+		case <-pause.C:
+		}
+		r := client.Do(call)
+		f.mu.Lock()
+		f.calls++
+		switch {
+		case r.Backend() == f.want:
+		case f.proxy.Name == "nginx" && !r.FromServer() && strings.Contains(r.Message, "draining"):
+			f.sentOn++
+		default:
+			f.wrong[r.Backend()+": "+r.Message]++
+		}
+		f.mu.Unlock()
+	}
+}
+
+// End stops the traffic, fails the test when a call or a stream did, and returns how many calls were made.
+func (f *Traffic) End() int {
+	f.t.Helper()
+	close(f.stop)
+	f.callers.Wait()
+	dead := 0
+	for _, s := range f.streams {
+		if err := exchange(s, []byte("still here")); err != nil {
+			dead++
+			f.t.Logf("a stream: %v", err)
+		}
+		s.Close()
+	}
+	f.t.Logf("%s: %d calls, wrong: %v, sent on twice: %d; %d streams, dead: %d", f.proxy, f.calls, f.wrong, f.sentOn, len(f.streams), dead)
+	if len(f.wrong) > 0 || f.sentOn > f.calls/1000 || dead > 0 {
+		f.t.Errorf("%s: the traffic was disturbed", f.proxy)
+	}
+	return f.calls
+}
+
+// exchange sends a message on a stream that answers each with itself.
+func exchange(s *Stream, message []byte) error {
+	if err := s.Send(message); err != nil {
+		return err
+	}
+	got, err := s.Receive()
+	if err == nil && !bytes.Equal(got, message) {
+		err = fmt.Errorf("it says %q", got)
+	}
+	return err
+}
