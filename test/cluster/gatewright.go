@@ -3,10 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
-	"io"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -34,8 +31,7 @@ type Gatewright struct {
 // Controller is a running `gatewright controller`.
 type Controller struct {
 	*harness.Process
-	t      harness.T
-	socket string
+	harness.Health
 }
 
 var errNotAccepted = errors.New("it isn't accepted")
@@ -56,11 +52,11 @@ func (c *Cluster) StartGatewright(t harness.T, o Gatewright) *Controller {
 		t.Fatalf("create GatewayClass %s: %v", o.Class, err)
 	}
 	dir := harness.TempDir(t)
-	started := &Controller{t: t, socket: filepath.Join(dir, "http.sock")}
+	started := &Controller{Health: harness.Health(filepath.Join(dir, "http.sock"))}
 	args := []string{
 		"controller", "--kubeconfig", c.ServiceAccount(Namespace, "gatewright"),
 		"--proxy", o.Proxy.Name, "--proxy-binary", o.Proxy.Binary, "--state-dir", filepath.Join(dir, "state"),
-		"--listen", "unix:" + started.socket, "--leader-election-namespace", Namespace,
+		"--listen", "unix:" + string(started.Health), "--leader-election-namespace", Namespace,
 	}
 	started.Process = harness.Start(t, o.Program, append(args, o.Args...)...)
 	started.Await("accept GatewayClass "+o.Class, startLimit, func() error {
@@ -73,25 +69,4 @@ func (c *Cluster) StartGatewright(t harness.T, o Gatewright) *Controller {
 		return nil
 	})
 	return started
-}
-
-// Metrics are the values of /metrics by name and labels, as they stand there.
-func (c *Controller) Metrics() map[string]float64 {
-	c.t.Helper()
-	response, err := harness.HTTPClient(c.socket, startLimit).Get("http://gatewright/metrics")
-	if err != nil {
-		c.t.Fatalf("gatewright's metrics: %v", err)
-	}
-	body, err := io.ReadAll(response.Body)
-	if err = errors.Join(err, response.Body.Close()); err != nil {
-		c.t.Fatalf("gatewright's metrics: %v", err)
-	}
-	out := map[string]float64{}
-	for line := range strings.Lines(string(body)) {
-		name, text, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if value, err := strconv.ParseFloat(text, 64); err == nil && name != "#" {
-			out[name] = value
-		}
-	}
-	return out
 }

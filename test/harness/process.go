@@ -141,7 +141,12 @@ func (p *Process) WaitListening(addresses ...string) {
 // WaitAnswer returns when a GET of the path over a unix socket answers with the text want.
 func (p *Process) WaitAnswer(socket, path, want string) {
 	p.t.Helper()
-	client := HTTPClient(socket, time.Second)
+	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		},
+	}}
 	p.poll(fmt.Sprintf("answer %q at %s", want, path), func() error {
 		response, err := client.Get("http://marker" + path)
 		if err != nil {
@@ -156,16 +161,6 @@ func (p *Process) WaitAnswer(socket, path, want string) {
 		}
 		return nil
 	})
-}
-
-// HTTPClient makes requests over a unix socket, whatever the host in their URL is.
-func HTTPClient(socket string, timeout time.Duration) *http.Client {
-	return &http.Client{Timeout: timeout, Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-		},
-	}}
 }
 
 func (p *Process) poll(what string, try func() error) {
