@@ -10,7 +10,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/gatewright/gatewright/test/cluster/isolated"
 	"github.com/gatewright/gatewright/test/harness"
 )
 
@@ -18,9 +17,6 @@ import (
 // them are served and counted, and how often statuses are written meanwhile. Each round has a cluster of its own.
 func measureGrowth(t harness.T, proxies []harness.Proxy, s settings) {
 	program := harness.Program(t)
-	if err := isolated.AddLocal(siteNetwork); err != nil {
-		t.Fatalf("%v", err)
-	}
 	rows := [][]string{{"proxy", "routes", "created in", "the last one serves after", "all are counted after", "all statuses are there after",
 		"writes to routes", "the most to one", "to the Gateway", "conflicts"}}
 	for _, p := range proxies {

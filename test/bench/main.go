@@ -28,7 +28,7 @@ var sizes = []int{10, 1000, 10000}
 var parts = append([]string{"render", "generate", "calls", "balance", "changes"}, clustered...)
 
 // clustered are the parts that need a cluster. It runs in a network namespace, so they need root.
-var clustered = []string{"growth"}
+var clustered = []string{"growth", "more"}
 
 // settings are what the flags say.
 type settings struct {
@@ -41,6 +41,8 @@ type settings struct {
 	changeTime      time.Duration
 	growth          int
 	growthRounds    int
+	more            int
+	moreTime        time.Duration
 }
 
 func main() {
@@ -56,13 +58,21 @@ func main() {
 	flag.DurationVar(&s.changeTime, "change-time", 15*time.Second, "how long changes of one kind may take")
 	flag.IntVar(&s.growth, "growth", 1000, "GRPCRoutes that are created at once in a cluster")
 	flag.IntVar(&s.growthRounds, "growth-rounds", 3, "how often they are, each time in a cluster of their own")
+	flag.IntVar(&s.more, "more", 30, "the most changes of each kind in a cluster, beside each number of other routes")
+	flag.DurationVar(&s.moreTime, "more-time", 3*time.Minute, "how long those of one kind may take")
 	flag.StringVar(&s.proxies, "proxy", "", "measure only proxies whose name, such as nginx-1.26.3, has this in it")
 	flag.StringVar(&s.parts, "only", strings.Join(parts, ","), "the parts to measure")
 	flag.Parse()
 	if !slices.ContainsFunc(strings.Split(s.parts, ","), func(part string) bool { return slices.Contains(clustered, part) }) {
 		os.Exit(s.measure())
 	}
-	os.Exit(isolated.Run(s.measure))
+	os.Exit(isolated.Run(func() int {
+		if err := isolated.AddLocal(siteNetwork); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return s.measure()
+	}))
 }
 
 // measure measures what is asked for, and returns the program's exit code.
@@ -87,6 +97,7 @@ func (s settings) measure() int {
 		"balance":  func() { measureBalance(scope, newest(proxies), s) },
 		"changes":  func() { measureChanges(scope, proxies, s) },
 		"growth":   func() { measureGrowth(scope, newest(proxies), s) },
+		"more":     func() { measureMore(scope, newest(proxies), s) },
 	}
 	for part := range strings.SplitSeq(s.parts, ",") {
 		measure := measures[part]
