@@ -32,7 +32,7 @@ func measureGrowth(t harness.T, proxies []harness.Proxy, s settings) {
 }
 
 func (s *site) grow(n int) []string {
-	s.createServices(siteServices)
+	s.createServices(siteServices, s.listen)
 	s.awaitQuiet()
 	before, _ := s.tallies()
 	routes := otherRoutes(n, siteServices)

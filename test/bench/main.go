@@ -28,7 +28,7 @@ var sizes = []int{10, 1000, 10000}
 var parts = append([]string{"render", "generate", "calls", "balance", "changes"}, clustered...)
 
 // clustered are the parts that need a cluster. It runs in a network namespace, so they need root.
-var clustered = []string{"growth", "more"}
+var clustered = []string{"growth", "more", "footprint"}
 
 // settings are what the flags say.
 type settings struct {
@@ -43,6 +43,9 @@ type settings struct {
 	growthRounds    int
 	more            int
 	moreTime        time.Duration
+	footprint       int
+	foreign         int
+	idle            time.Duration
 }
 
 func main() {
@@ -60,6 +63,9 @@ func main() {
 	flag.IntVar(&s.growthRounds, "growth-rounds", 3, "how often they are, each time in a cluster of their own")
 	flag.IntVar(&s.more, "more", 30, "the most changes of each kind in a cluster, beside each number of other routes")
 	flag.DurationVar(&s.moreTime, "more-time", 3*time.Minute, "how long those of one kind may take")
+	flag.IntVar(&s.footprint, "footprint", 5000, "GRPCRoutes, and Services, that memory and CPU of the controller are measured with")
+	flag.IntVar(&s.foreign, "foreign", 1000, "routes of another class that change while the controller is idle")
+	flag.DurationVar(&s.idle, "idle", 20*time.Second, "how long the controller is idle")
 	flag.StringVar(&s.proxies, "proxy", "", "measure only proxies whose name, such as nginx-1.26.3, has this in it")
 	flag.StringVar(&s.parts, "only", strings.Join(parts, ","), "the parts to measure")
 	flag.Parse()
@@ -91,13 +97,14 @@ func (s settings) measure() int {
 		t.Fatalf("no proxy has %q in its name", s.proxies)
 	}
 	measures := map[string]func(){
-		"render":   func() { measureRender(scope, newest(proxies)) },
-		"generate": func() { measureGenerate(scope, newest(proxies)) },
-		"calls":    func() { measureProxies(scope, proxies, s) },
-		"balance":  func() { measureBalance(scope, newest(proxies), s) },
-		"changes":  func() { measureChanges(scope, proxies, s) },
-		"growth":   func() { measureGrowth(scope, newest(proxies), s) },
-		"more":     func() { measureMore(scope, newest(proxies), s) },
+		"render":    func() { measureRender(scope, newest(proxies)) },
+		"generate":  func() { measureGenerate(scope, newest(proxies)) },
+		"calls":     func() { measureProxies(scope, proxies, s) },
+		"balance":   func() { measureBalance(scope, newest(proxies), s) },
+		"changes":   func() { measureChanges(scope, proxies, s) },
+		"growth":    func() { measureGrowth(scope, newest(proxies), s) },
+		"more":      func() { measureMore(scope, newest(proxies), s) },
+		"footprint": func() { measureFootprint(scope, newest(proxies), s) },
 	}
 	for part := range strings.SplitSeq(s.parts, ",") {
 		measure := measures[part]

@@ -22,7 +22,7 @@ func measureMore(t harness.T, proxies []harness.Proxy, s settings) {
 	for _, p := range proxies {
 		scope := harness.NewScope(t)
 		c := newSite(scope, program, p)
-		c.createServices(siteServices)
+		c.createServices(siteServices, c.listen)
 		moving := c.prepare()
 		have := 0
 		for _, others := range sizes {

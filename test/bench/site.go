@@ -43,8 +43,9 @@ type site struct {
 	// endpoints is how many addresses of the network have a server.
 	endpoints int
 	statuses  *statuses
-	// controller serves the Gateway.
+	// controller serves the Gateway, and stops with running.
 	controller *cluster.Controller
+	running    *harness.Scope
 }
 
 // newSite starts a control plane and the controller, makes the Gateway, and returns when that is served.
@@ -55,29 +56,39 @@ func newSite(t harness.T, program string, p harness.Proxy) *site {
 		probe: newProbe(t), proxy: p, program: program, cluster: c, api: c.Client(), backends: harness.NewBackends(t),
 	}
 	s.statuses = watchStatuses(t, c.Client())
-	s.startController(t)
-	ip := gatewayv1.IPAddressType
-	s.create(&gatewayv1.Gateway{
-		ObjectMeta: named(siteGateway),
-		Spec: gatewayv1.GatewaySpec{
-			GatewayClassName: siteClass,
-			Addresses:        []gatewayv1.GatewaySpecAddress{{Type: &ip, Value: s.address}},
-			Listeners:        []gatewayv1.Listener{{Name: "grpc", Port: 8080, Protocol: gatewayv1.HTTPProtocolType}},
-		},
-	})
+	s.startController()
+	t.Cleanup(s.stopController)
+	s.create(newGateway(siteGateway, siteClass, s.address))
 	s.until("no.Service", unimplemented)
 	return s
 }
 
-// startController starts the controller with an empty state folder. It stops with t.
-func (s *site) startController(t harness.T) {
-	s.controller = s.cluster.StartGatewright(t, cluster.Gatewright{
+// startController starts a controller with an empty state folder. It stops with the site, or before that by
+// stopController.
+func (s *site) startController() {
+	s.running = harness.NewScope(s.t)
+	s.controller = s.cluster.StartGatewright(s.running, cluster.Gatewright{
 		Program: s.program, Proxy: s.proxy, Class: siteClass, Args: []string{"--drain", "5s"},
 	})
 }
 
+func (s *site) stopController() { s.running.End() }
+
 func named(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: siteNamespace, Name: name}
+}
+
+// newGateway is a Gateway with the port that a probe calls.
+func newGateway(name, class, address string) *gatewayv1.Gateway {
+	ip := gatewayv1.IPAddressType
+	return &gatewayv1.Gateway{
+		ObjectMeta: named(name),
+		Spec: gatewayv1.GatewaySpec{
+			GatewayClassName: gatewayv1.ObjectName(class),
+			Addresses:        []gatewayv1.GatewaySpecAddress{{Type: &ip, Value: address}},
+			Listeners:        []gatewayv1.Listener{{Name: "grpc", Port: 8080, Protocol: gatewayv1.HTTPProtocolType}},
+		},
+	}
 }
 
 // grpcRoute is a route with one rule, for a service of gRPC.
@@ -129,11 +140,12 @@ func (s *site) listen(name string) string {
 	return address
 }
 
-// createServices creates the Services that routes take in turns, each with a server behind it.
-func (s *site) createServices(n int) {
+// createServices creates the Services that routes take in turns, with the endpoints that are given for their names.
+func (s *site) createServices(n int, at func(name string) string) {
 	var all []client.Object
 	for i := range n {
-		service, slice := siteService(backend(i, n), s.listen(backend(i, n)))
+		name := backend(i, n)
+		service, slice := siteService(name, at(name))
 		all = append(all, service, slice)
 	}
 	s.create(all...)
