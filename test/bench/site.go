@@ -26,8 +26,8 @@ const (
 	siteNetwork = "198.18.0.0/16"
 	// siteServices is how many Services the routes take in turns.
 	siteServices = 100
-	// clients is how many clients of the API server create objects at a time.
-	clients = 32
+	// creators is how many objects are created at a time.
+	creators = 32
 	// siteLimit is how long anything may take.
 	siteLimit = 10 * time.Minute
 )
@@ -154,22 +154,16 @@ func (s *site) createServices(n int, at func(name string) string) {
 // create creates objects, many at a time.
 func (s *site) create(objects ...client.Object) {
 	s.t.Helper()
-	s.each(objects, func(ctx context.Context, o client.Object) error { return s.api.Create(ctx, o) })
-}
-
-// each does something with objects, many at a time.
-func (s *site) each(objects []client.Object, do func(context.Context, client.Object) error) {
-	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), siteLimit)
 	defer cancel()
 	var next atomic.Int64
 	var all sync.WaitGroup
-	problems := make(chan error, clients)
-	for range clients {
+	problems := make(chan error, creators)
+	for range creators {
 		all.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(objects)); i = next.Add(1) - 1 {
-				if err := do(ctx, objects[i]); err != nil {
-					problems <- fmt.Errorf("%T %s: %w", objects[i], objects[i].GetName(), err)
+				if err := s.api.Create(ctx, objects[i]); err != nil {
+					problems <- fmt.Errorf("create %T %s: %w", objects[i], objects[i].GetName(), err)
 					return
 				}
 			}
