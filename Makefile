@@ -65,5 +65,5 @@ golden: ## Write the golden files of test/cases anew
 	$(GO) test ./test/cases -update
 
 .PHONY: bench
-bench: build ## Measure gatewright and what it renders
+bench: build cluster ## Measure gatewright and what it renders
 	$(GO) run ./test/bench

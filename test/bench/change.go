@@ -3,12 +3,10 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -19,37 +17,36 @@ import (
 // changePort is where all backends of this part listen.
 const changePort = 50051
 
-// callerPause is how long each caller of the load rests between two calls.
-const callerPause = 5 * time.Millisecond
-
 // measureChanges measures how long it takes from writing a manifest to the first call that sees it, with
 // `gatewright run`: for each number of other routes and of callers that make calls meanwhile.
 func measureChanges(t harness.T, proxies []harness.Proxy, s settings) {
-	dir := harness.TempDir(t)
-	binary := filepath.Join(dir, "gatewright")
-	if out, err := exec.Command("go", "build", "-o", binary, "github.com/gatewright/gatewright/cmd/gatewright").CombinedOutput(); err != nil {
-		t.Fatalf("build gatewright: %v\n%s", err, out)
-	}
+	binary := harness.Program(t)
 	rows := [][]string{{"proxy", "other routes", "callers", "change", "changes", "p50", "p99"}}
 	for _, p := range proxies {
 		for _, others := range numbers(t, "-others", s.others) {
 			for _, callers := range numbers(t, "-callers", s.callers) {
 				scope := harness.NewScope(t)
 				c := newChanging(scope, binary, p, others)
-				end := c.load(callers)
+				end := c.load(callers, "base.Service")
 				for _, kind := range c.kinds() {
 					took := c.measure(kind, s)
-					row := []string{p.String(), fmt.Sprint(others), fmt.Sprint(callers), kind.name, fmt.Sprint(len(took)),
-						took[len(took)/2].Round(100 * time.Microsecond).String(), took[len(took)*99/100].Round(100 * time.Microsecond).String()}
+					row := append([]string{p.String(), fmt.Sprint(others), fmt.Sprint(callers), kind.name, fmt.Sprint(len(took))}, percentiles(took)...)
 					t.Logf("%s", strings.Join(row, ", "))
 					rows = append(rows, row)
 				}
-				end()
+				if beside := end(); beside.failed > 0 {
+					t.Logf("%s beside", beside)
+				}
 				scope.End()
 			}
 		}
 	}
 	table("From the write of a manifest to the first call that sees it", rows)
+}
+
+// percentiles are the p50 and the p99 of sorted times.
+func percentiles(took []time.Duration) []string {
+	return []string{milliseconds(took[len(took)/2]), milliseconds(took[len(took)*99/100])}
 }
 
 // numbers reads a flag's list.
@@ -96,43 +93,16 @@ func (c *changing) measure(k kind, s settings) []time.Duration {
 // fewest is how many changes are made, however long they take.
 const fewest = 5
 
-// load makes calls until end is called.
-func (c *changing) load(callers int) (end func()) {
-	stop := make(chan struct{})
-	var all sync.WaitGroup
-	for range callers {
-		client := harness.NewClient(c.t)
-		all.Go(func() {
-			pause := time.NewTicker(callerPause)
-			defer pause.Stop()
-			for {
-				select {
-				case <-stop:
-					return
-				case <-pause.C:
-					client.Do(harness.Call{Address: c.address + ":8080", Authority: "h.test", Path: "/base.Service/Method"})
-				}
-			}
-		})
-	}
-	return func() {
-		close(stop)
-		all.Wait()
-	}
-}
-
 // changing is a running gateway whose manifests change.
 type changing struct {
-	t        harness.T
+	probe
 	in       string
-	address  string
 	backends *harness.Backends
-	client   *harness.Client
 }
 
 func newChanging(t harness.T, binary string, p harness.Proxy, n int) *changing {
 	dir := harness.TempDir(t)
-	c := &changing{t: t, in: filepath.Join(dir, "in"), address: harness.Address(t), backends: harness.NewBackends(t), client: harness.NewClient(t)}
+	c := &changing{probe: newProbe(t), in: filepath.Join(dir, "in"), backends: harness.NewBackends(t)}
 	if err := os.Mkdir(c.in, 0o755); err != nil {
 		t.Fatalf("%v", err)
 	}
@@ -179,38 +149,6 @@ endpoints: [{addresses: [%[3]s], conditions: {ready: true}}]
 func (c *changing) route(name, service, backend string) {
 	c.write("route-"+name, fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: %s}\nspec:\n  parentRefs: [{name: gw}]\n"+
 		"  rules:\n  - matches: [{method: {service: %s}}]\n    backendRefs: [{name: %s, port: %d}]\n", name, service, backend, changePort))
-}
-
-// until calls until the reply is the one that is waited for, and says how long that took.
-func (c *changing) until(service string, want func(harness.Reply) bool) time.Duration {
-	start := time.Now()
-	call := harness.Call{Address: c.address + ":8080", Authority: "h.test", Path: "/" + service + "/Method"}
-	pause := time.NewTicker(time.Millisecond)
-	defer pause.Stop()
-	var last harness.Reply
-	for time.Since(start) < time.Minute {
-		if last = c.client.Do(call); want(last) {
-			took := time.Since(start)
-			c.settle(call, want)
-			return took
-		}
-		// A new connection each time: a worker of nginx that drains goes on answering on a busy one.
-		c.client.Close()
-		<-pause.C
-	}
-	c.t.Fatalf("%s: nothing came of a change; the last reply was %s %s", service, last.Code, strings.TrimSpace(last.Message))
-	return 0
-}
-
-// settle returns when no worker of before is left that answers: when many new connections in a row are answered
-// as they should.
-func (c *changing) settle(call harness.Call, want func(harness.Reply) bool) {
-	for good := 0; good < 100; good++ {
-		c.client.Close()
-		if !want(c.client.Do(call)) {
-			good = 0
-		}
-	}
 }
 
 func (c *changing) newRoute(i int) time.Duration {

@@ -1,7 +1,7 @@
 // Command bench measures gatewright and the configurations that it renders, and prints tables:
 //
 //	go run ./test/bench                     all of it, an hour or more
-//	go run ./test/bench -only calls         one part: render, generate, calls, balance or changes
+//	go run ./test/bench -only calls         one part; -help names them
 //	go run ./test/bench -templates DIR      more configurations beside the rendered one, by other templates
 //
 // Everything is compared within one run, for no two machines, and no two hours of one, are alike. It is test
@@ -13,14 +13,22 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/gatewright/gatewright/test/cluster/isolated"
 	"github.com/gatewright/gatewright/test/harness"
 )
 
 // sizes are the numbers of rules that are measured.
 var sizes = []int{10, 1000, 10000}
+
+// parts are what can be measured.
+var parts = append([]string{"render", "generate", "calls", "balance", "changes"}, clustered...)
+
+// clustered are the parts that need a cluster. It runs in a network namespace, so they need root.
+var clustered = []string{"growth", "more", "footprint"}
 
 // settings are what the flags say.
 type settings struct {
@@ -31,6 +39,13 @@ type settings struct {
 	others, callers string
 	changes         int
 	changeTime      time.Duration
+	growth          int
+	growthRounds    int
+	more            int
+	moreTime        time.Duration
+	footprint       int
+	foreign         int
+	idle            time.Duration
 }
 
 func main() {
@@ -44,10 +59,30 @@ func main() {
 	flag.StringVar(&s.callers, "callers", "0,50", "the numbers of callers that make calls while changes are measured")
 	flag.IntVar(&s.changes, "changes", 40, "the most changes of each kind")
 	flag.DurationVar(&s.changeTime, "change-time", 15*time.Second, "how long changes of one kind may take")
+	flag.IntVar(&s.growth, "growth", 1000, "GRPCRoutes that are created at once in a cluster")
+	flag.IntVar(&s.growthRounds, "growth-rounds", 3, "how often they are, each time in a cluster of their own")
+	flag.IntVar(&s.more, "more", 30, "the most changes of each kind in a cluster, beside each number of other routes")
+	flag.DurationVar(&s.moreTime, "more-time", 3*time.Minute, "how long those of one kind may take")
+	flag.IntVar(&s.footprint, "footprint", 5000, "GRPCRoutes, and Services, that memory and CPU of the controller are measured with")
+	flag.IntVar(&s.foreign, "foreign", 1000, "routes of another class that change while the controller is idle")
+	flag.DurationVar(&s.idle, "idle", 20*time.Second, "how long the controller is idle")
 	flag.StringVar(&s.proxies, "proxy", "", "measure only proxies whose name, such as nginx-1.26.3, has this in it")
-	flag.StringVar(&s.parts, "only", "render,generate,calls,balance,changes", "the parts to measure")
+	flag.StringVar(&s.parts, "only", strings.Join(parts, ","), "the parts to measure")
 	flag.Parse()
+	if !slices.ContainsFunc(strings.Split(s.parts, ","), func(part string) bool { return slices.Contains(clustered, part) }) {
+		os.Exit(s.measure())
+	}
+	os.Exit(isolated.Run(func() int {
+		if err := isolated.AddLocal(siteNetwork); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return s.measure()
+	}))
+}
 
+// measure measures what is asked for, and returns the program's exit code.
+func (s settings) measure() int {
 	t := &program{}
 	scope := harness.NewScope(t)
 	t.scope = scope
@@ -61,25 +96,29 @@ func main() {
 	if len(proxies) == 0 {
 		t.Fatalf("no proxy has %q in its name", s.proxies)
 	}
-	parts := map[string]func(){
-		"render":   func() { measureRender(scope, newest(proxies)) },
-		"generate": func() { measureGenerate(scope, newest(proxies)) },
-		"calls":    func() { measureProxies(scope, proxies, s) },
-		"balance":  func() { measureBalance(scope, newest(proxies), s) },
-		"changes":  func() { measureChanges(scope, proxies, s) },
+	measures := map[string]func(){
+		"render":    func() { measureRender(scope, newest(proxies)) },
+		"generate":  func() { measureGenerate(scope, newest(proxies)) },
+		"calls":     func() { measureProxies(scope, proxies, s) },
+		"balance":   func() { measureBalance(scope, newest(proxies), s) },
+		"changes":   func() { measureChanges(scope, proxies, s) },
+		"growth":    func() { measureGrowth(scope, newest(proxies), s) },
+		"more":      func() { measureMore(scope, newest(proxies), s) },
+		"footprint": func() { measureFootprint(scope, newest(proxies), s) },
 	}
 	for part := range strings.SplitSeq(s.parts, ",") {
-		measure := parts[part]
+		measure := measures[part]
 		if measure == nil {
-			t.Fatalf("-only %s: there is no such part; use render, generate, calls, balance or changes", part)
+			t.Fatalf("-only %s: there is no such part; use some of %s", part, strings.Join(parts, ", "))
 		}
 		measure()
 	}
 	fmt.Printf("\nload %s\n", load(t))
 	scope.End()
 	if t.failed {
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 // newest are the newest version of each proxy: what gatewright itself costs hangs little on the version.

@@ -166,10 +166,10 @@ func parse(manifests string) ([]*unstructured.Unstructured, error) {
 
 // Client is a client of the administrator that knows Kubernetes' own kinds, the Gateway API's and CRDs; others
 // it takes as unstructured.Unstructured. It caches nothing but which kinds there are.
-func (c *Cluster) Client() client.Client {
+func (c *Cluster) Client() client.WithWatch {
 	c.t.Helper()
 	quiet()
-	cl, err := client.New(c.Config(), client.Options{Scheme: scheme()})
+	cl, err := client.NewWithWatch(c.Config(), client.Options{Scheme: scheme()})
 	if err != nil {
 		c.t.Fatalf("a client of the cluster: %v", err)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"maps"
 	"os"
 	"os/exec"
@@ -13,8 +12,6 @@ import (
 	"github.com/gatewright/gatewright/test/cluster"
 	"github.com/gatewright/gatewright/test/harness"
 )
-
-var errNotAccepted = errors.New("it isn't accepted")
 
 // needHTTPRoute are tests that ask for no HTTPRoute among their features and yet want to see it among the
 // kinds that a listener supports. HTTPRoutes aren't served yet, so the report has these tests as skipped.
