@@ -179,10 +179,10 @@ func (e *engine) serve(ctx context.Context, in input) error {
 	}
 }
 
-// startLast starts the proxy with the last good configuration. When the proxy says that it serves it, calls can come:
-// the cluster may be away for long.
+// startLast starts the proxy with the last good configuration. Where newer input may be long in coming, calls can come as
+// soon as the proxy says that it serves that; what is read from files is there at once, and waited for.
 func (e *engine) startLast(ctx context.Context, generation string) error {
-	if err := e.proxy.Start(ctx, generation); err != nil {
+	if err := e.proxy.Start(ctx, generation); err != nil || e.service.waiting == nil {
 		return err
 	}
 	if running, err := e.proxy.Running(ctx); err == nil && running == generation {
