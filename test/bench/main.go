@@ -97,14 +97,14 @@ func (s settings) measure() int {
 		t.Fatalf("no proxy has %q in its name", s.proxies)
 	}
 	measures := map[string]func(){
-		"render":    func() { measureRender(scope, newest(proxies)) },
-		"generate":  func() { measureGenerate(scope, newest(proxies)) },
+		"render":    func() { measureRender(scope, harness.Newest(proxies)) },
+		"generate":  func() { measureGenerate(scope, harness.Newest(proxies)) },
 		"calls":     func() { measureProxies(scope, proxies, s) },
-		"balance":   func() { measureBalance(scope, newest(proxies), s) },
+		"balance":   func() { measureBalance(scope, harness.Newest(proxies), s) },
 		"changes":   func() { measureChanges(scope, proxies, s) },
-		"growth":    func() { measureGrowth(scope, newest(proxies), s) },
-		"more":      func() { measureMore(scope, newest(proxies), s) },
-		"footprint": func() { measureFootprint(scope, newest(proxies), s) },
+		"growth":    func() { measureGrowth(scope, harness.Newest(proxies), s) },
+		"more":      func() { measureMore(scope, harness.Newest(proxies), s) },
+		"footprint": func() { measureFootprint(scope, harness.Newest(proxies), s) },
 	}
 	for part := range strings.SplitSeq(s.parts, ",") {
 		measure := measures[part]
@@ -119,26 +119,6 @@ func (s settings) measure() int {
 		return 1
 	}
 	return 0
-}
-
-// newest are the newest version of each proxy: what gatewright itself costs hangs little on the version.
-func newest(proxies []harness.Proxy) []harness.Proxy {
-	var out []harness.Proxy
-	for _, p := range proxies {
-		known := false
-		for i := range out {
-			if out[i].Name == p.Name {
-				known = true
-				if out[i].Capabilities.Version.Compare(p.Capabilities.Version) < 0 {
-					out[i] = p
-				}
-			}
-		}
-		if !known {
-			out = append(out, p)
-		}
-	}
-	return out
 }
 
 // load is how busy the machine has been in the last 1, 5 and 15 minutes.

@@ -105,7 +105,7 @@ func Root(t T) string {
 	}
 }
 
-// Newest are the newest version of each kind.
+// Newest are the newest version of each kind, for what hangs little on the version.
 func Newest(proxies []Proxy) []Proxy {
 	var out []Proxy
 	for _, p := range proxies {
