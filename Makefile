@@ -28,10 +28,11 @@ demo: build ## Show gatewright at work with nginx and real gRPC servers, then st
 	$(GO) build -o bin/demo ./test/demo
 	bin/demo -gatewright bin/gatewright -nginx $(NGINX)
 
-# One package at a time: proxies, servers and callers of two would take each other's processors.
+# One package at a time: proxies, servers and callers of two would take each other's processors. Nothing from the cache:
+# it does not know of the programs that tests build and run.
 .PHONY: test
 test: proxies cluster lint build ## Install the proxies and build the control plane that are missing, then run every check and test
-	$(GO) test -p 1 -timeout $(TIMEOUT) ./...
+	$(GO) test -p 1 -count 1 -timeout $(TIMEOUT) ./...
 	@echo
 	@echo 'All passed: gofmt, go vet, every package with'
 	@sh test/proxies.sh --list | sed 's/^/  /'
