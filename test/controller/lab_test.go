@@ -131,19 +131,7 @@ func (l *lab) account() string {
 // until tries until there is no error.
 func (l *lab) until(what string, try func() error) {
 	l.Helper()
-	deadline := time.Now().Add(patience)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			l.Fatalf("%s: %v", what, err)
-		}
-		<-tick.C
-	}
+	harness.Until(l, what, patience, try, func() string { return "" })
 }
 
 // replica is a `gatewright controller` with a proxy.

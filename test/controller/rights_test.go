@@ -88,8 +88,8 @@ func unused(rights []right, requests []cluster.Request) (out []string) {
 	return out
 }
 
-// everything are objects that make gatewright use all of its rights.
-const everything = `---
+// demanding is a Gateway that, with optionalObjects, makes gatewright use all of its rights.
+const demanding = `---
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {namespace: default, name: web}
@@ -101,26 +101,6 @@ spec:
   - {name: tls, port: 8443, protocol: HTTPS, tls: {certificateRefs: [{name: pair}]}}
   - {name: far, port: 9090, protocol: UDP}
 ---
-apiVersion: gateway.networking.k8s.io/v1
-kind: ListenerSet
-metadata: {namespace: default, name: set}
-spec:
-  parentRef: {name: web}
-  listeners: [{name: more, port: 8081, protocol: HTTP}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {namespace: default, name: http}
-spec:
-  parentRefs: [{name: web, sectionName: far}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: BackendTLSPolicy
-metadata: {namespace: default, name: policy}
-spec:
-  targetRefs: [{group: "", kind: Service, name: second}]
-  validation: {hostname: h.test, wellKnownCACertificates: System}
----
 `
 
 // TestRights fails when deploy/controller gives gatewright a right that it doesn't use, or not one that it needs. The API
@@ -130,8 +110,8 @@ func TestRights(t *testing.T) {
 	r := l.newReplica(harness.Newest(harness.Proxies(t))[0], l.account())
 	r.start("--publish-service", "default/first")
 	gateways := []string{"web"}
-	l.Apply(everything + harness.Secret("default", "pair", harness.Certificate(t, "h.test")) + l.service("first", 0) + l.service("second", 0) +
-		route("base", "base.Service", gateways, backend{"first", 1}) + route("secure", "secure.Service", gateways, backend{"second", 1}))
+	l.Apply(demanding + harness.Secret("default", "pair", harness.Certificate(t, "h.test")) + l.service("first", 0) + l.service("second", 0) +
+		route("base", "base.Service", gateways, backend{"first", 1}) + route("secure", "secure.Service", gateways, backend{"second", 1}) + optionalObjects)
 	const user = "system:serviceaccount:gatewright:gatewright"
 	rights := deployed(t)
 	requests := func() []cluster.Request {

@@ -154,7 +154,7 @@ func TestOptionalCRDs(t *testing.T) {
 	l.answers(l.addressOf("web"), "base.Service", "first")
 	l.tells("web", "Programmed", l.addressOf("web"))
 	l.install()
-	l.Apply(everythingOptional)
+	l.Apply(optionalObjects)
 	for kind, list := range map[string]string{"ListenerSet": "conditions", "HTTPRoute": "parents", "BackendTLSPolicy": "ancestors"} {
 		l.until("write the status of a "+kind, func() error {
 			text := fmt.Sprint(l.raw(kind, "late", list))
@@ -166,8 +166,8 @@ func TestOptionalCRDs(t *testing.T) {
 	}
 }
 
-// everythingOptional are objects of the kinds that a cluster need not have.
-const everythingOptional = `---
+// optionalObjects are objects of the kinds that a cluster need not have.
+const optionalObjects = `---
 apiVersion: gateway.networking.k8s.io/v1
 kind: ListenerSet
 metadata: {namespace: default, name: late}

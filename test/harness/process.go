@@ -203,6 +203,24 @@ func (p *Process) Await(what string, limit time.Duration, try func() error) {
 	}
 }
 
+// Until tries until there is no error, for at most limit. said is what a failure tells beside it.
+func Until(t T, what string, limit time.Duration, try func() error, said func() string) {
+	t.Helper()
+	deadline := time.Now().Add(limit)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: %v\n%s", what, err, said())
+		}
+		<-tick.C
+	}
+}
+
 // TempDir is a folder with a short path, for a socket's path may have 107 bytes, that everybody may enter, for
 // a proxy started by root works as another user. It goes with the test.
 func TempDir(t T) string {

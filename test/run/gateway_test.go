@@ -228,19 +228,7 @@ func (g *gateway) get(path string) (int, string, error) { return g.http().Get(pa
 // until tries until there is no error.
 func (g *gateway) until(what string, try func() error) {
 	g.Helper()
-	deadline := time.Now().Add(patience)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			g.Fatalf("%s: %v\n%s", what, err, g.said())
-		}
-		<-tick.C
-	}
+	harness.Until(g, what, patience, try, g.said)
 }
 
 func (g *gateway) ready() {
