@@ -1,7 +1,7 @@
 package answers
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/gatewright/gatewright/generators/model"
@@ -66,7 +66,7 @@ var Failures = []Failure{
 
 // Service is a cluster as messages name it: "Service ns/name port 80".
 func Service(c *model.Cluster) string {
-	return fmt.Sprintf("Service %s/%s port %d", c.Namespace, c.Service, c.Port)
+	return "Service " + c.Namespace + "/" + c.Service + " port " + strconv.Itoa(int(c.Port))
 }
 
 // NotTaken and TooLong are what a rule's calls get when its cluster fails. Both arguments are put in as they
@@ -79,22 +79,31 @@ func NotTaken(rule, service string) string {
 func TooLong(rule, service string) string { return rule + ": " + service + " took too long" }
 
 // Encode writes a message as the value of grpc-message: percent-encoded as gRPC's protocol says.
-func Encode(message string) string {
-	return encode(message, func(c byte) bool { return c >= ' ' && c <= '~' && c != '%' })
-}
+func Encode(message string) string { return encode(message, &plain) }
 
 // EncodeAll encodes all but letters, digits and "-_./", so that the message can stand between separators.
 // It decodes to the same.
-func EncodeAll(message string) string {
-	return encode(message, func(c byte) bool {
+func EncodeAll(message string) string { return encode(message, &plainest) }
+
+// plain and plainest are the bytes that Encode and EncodeAll leave as they are.
+var (
+	plain    = bytesThat(func(c byte) bool { return c >= ' ' && c <= '~' && c != '%' })
+	plainest = bytesThat(func(c byte) bool {
 		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-_./", c) >= 0
 	})
+)
+
+func bytesThat(are func(byte) bool) (set [256]bool) {
+	for c := range set {
+		set[c] = are(byte(c))
+	}
+	return set
 }
 
-func encode(message string, plain func(byte) bool) string {
+func encode(message string, plain *[256]bool) string {
 	n := 0
 	for i := range len(message) {
-		if !plain(message[i]) {
+		if !plain[message[i]] {
 			n++
 		}
 	}
@@ -104,7 +113,7 @@ func encode(message string, plain func(byte) bool) string {
 	const hex = "0123456789ABCDEF"
 	b := make([]byte, 0, len(message)+2*n)
 	for i := range len(message) {
-		if c := message[i]; plain(c) {
+		if c := message[i]; plain[c] {
 			b = append(b, c)
 		} else {
 			b = append(b, '%', hex[c>>4], hex[c&15])

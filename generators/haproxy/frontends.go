@@ -267,7 +267,7 @@ func (b *blockWriter) base(n *needs) (expression string, before []string, err er
 		variable := b.variables.of(c, plain)
 		return "str(" + string(n.key) + ":),concat(," + variable + ",|),concat(," + b.scope() + ")", b.once(variable, before), err
 	}
-	return "str(" + n.keyOf("") + "|),concat(," + b.scope() + ")", nil, nil
+	return "str(" + n.keyOf("", "|") + "),concat(," + b.scope() + ")", nil, nil
 }
 
 // once is lines that set a variable for a key, or none where they stand above already.

@@ -2,11 +2,12 @@ package haproxy
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/model"
 )
 
 // lineLimit is the most bytes that HAProxy reads of a line of a map file: what fits in its buffers of 16 kB.
@@ -41,21 +42,31 @@ func (m *mapFile) check() error {
 	return nil
 }
 
-// entry is a line of a map file that is sorted before it is written.
-type entry struct{ key, value, comment string }
+// entry is a line of a map file that is sorted before it is written, and the rule that it is from.
+type entry struct {
+	key, value string
+	source     *model.Source
+}
 
-// sorted writes entries by key, with a comment wherever it changes.
+// sorted writes entries by key, with a comment wherever the rule changes.
 func sorted(entries []entry) mapFile {
-	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.key, b.key) })
-	var m mapFile
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
+	bytes := 0
+	for i := range entries {
+		bytes += len(entries[i].key) + len(entries[i].value)
+	}
+	m := mapFile{make([]byte, 0, bytes+perEntry*len(entries))}
 	for i, e := range entries {
-		if e.comment != "" && (i == 0 || entries[i-1].comment != e.comment) {
-			m.comment(e.comment)
+		if i == 0 || entries[i-1].source != e.source {
+			m.comment(e.source.String())
 		}
 		m.add(e.key, e.value)
 	}
 	return m
 }
+
+// perEntry is about how many bytes an entry takes besides its key and value, with its comment.
+const perEntry = 50
 
 func (m *mapFile) file(path string) generators.File {
 	return generators.File{Path: path, Data: m.data}

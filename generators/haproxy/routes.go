@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatewright/gatewright/generators/matching"
+	"github.com/gatewright/gatewright/generators/model"
 )
 
 // step is a kind of lookup, in the order in which a scope makes them.
@@ -49,19 +50,19 @@ func stepOf(s *matching.Scope, i int) step {
 	return step{order: anyStep}
 }
 
-// key is the key of a value in routes.map, without the scope. A path begins with a slash, so no path looks
-// like another step's key.
-func (s step) keyOf(value string) string {
+// keyOf is the key of a value in routes.map, with what follows the value in all keys of a scope. A path begins with a
+// slash, so no path looks like another step's key.
+func (s step) keyOf(value, scope string) string {
 	switch s.key {
 	case matching.KeyPath:
-		return value
+		return value + scope
 	case matching.KeyService, matching.KeyMethod, matching.KeyPrefix:
-		return string(s.key) + ":" + value
+		return string(s.key) + ":" + value + scope
 	}
 	if s.order == regexStep {
-		return "regex"
+		return "regex" + scope
 	}
-	return "any"
+	return "any" + scope
 }
 
 // needs is what the entries of one step of one scope ask for.
@@ -99,10 +100,15 @@ func newRoutes(t *matching.Tables, targets []string, side sides) *routes {
 	r.routes = make([]entry, 0, entries)
 	for i := range t.Scopes {
 		s := &t.Scopes[i]
+		if r.scopes[i] == "" {
+			// No class leads to it.
+			continue
+		}
+		behind := "|" + r.scopes[i] + side.suffix
 		for j := range s.Stages {
 			n := needs{step: stepOf(s, j), tuples: map[string][]column{}, shapes: map[string][]column{}}
 			for k := range s.Stages[j].Entries {
-				r.entry(&n, r.scopes[i], &s.Stages[j].Entries[k])
+				r.entry(&n, behind, &s.Stages[j].Entries[k])
 			}
 			r.needs[i] = append(r.needs[i], n)
 		}
@@ -138,55 +144,62 @@ func scopeNames(t *matching.Tables) []string {
 
 // entry adds what one value of a step's key finds: a target, or "?SHAPE;TUPLE;…;|TARGET" with the shape of the
 // regular expressions to try, the tuples of columns to look up and the target if none of them holds. There may
-// be no shape and no tuple, and "|TARGET" may be missing.
-func (r *routes) entry(n *needs, scope string, e *matching.Entry) {
-	key := n.keyOf(e.Value) + "|" + scope
-	if scope == "" || !MapKey(key) {
+// be no shape and no tuple, and "|TARGET" may be missing. Behind the value stand the scope and the side.
+func (r *routes) entry(n *needs, behind string, e *matching.Entry) {
+	sided := n.keyOf(e.Value, behind)
+	if !MapKey(sided) {
 		return
 	}
+	first := &r.tables.Rules[e.Candidates[0].Rule].Source
+	value := ""
+	if len(e.Candidates) == 1 && len(e.Candidates[0].Conditions) == 0 {
+		value = r.targets[e.Candidates[0].Rule]
+	} else {
+		value = r.conditional(n, strings.TrimSuffix(sided, r.sides.suffix), e, first)
+	}
+	if value != "" {
+		r.routes = append(r.routes, entry{sided, value, first})
+	}
+}
+
+// conditional is the value of an entry whose candidates have conditions; key is that of the entry without its side.
+func (r *routes) conditional(n *needs, key string, e *matching.Entry, first *model.Source) string {
 	tuples, fallback := map[string]bool{}, ""
 	shape := shape{columns: map[column]bool{}}
-	comment := ""
 	for i := range e.Candidates {
 		c := &e.Candidates[i]
-		if i == 0 {
-			comment = r.tables.Rules[c.Rule].Source.String()
-		}
 		target := r.targets[c.Rule]
 		switch {
 		case len(c.Conditions) == 0:
 			fallback = target
 		case neverHolds(c.Conditions):
 		case hasRegex(c.Conditions):
-			shape.add(c.Conditions, i, target, comment)
+			shape.add(c.Conditions, i, target, first)
 		default:
 			columns, values := tupleOf(c.Conditions)
 			name := columnsName(columns)
 			tuples[name], n.tuples[name] = true, columns
 			r.matches = append(r.matches, entry{
-				key + "|" + name + values + r.sides.suffix, strconv.Itoa(i) + ";" + target, r.tables.Rules[c.Rule].Source.String(),
+				key + "|" + name + values + r.sides.suffix, strconv.Itoa(i) + ";" + target, &r.tables.Rules[c.Rule].Source,
 			})
 		}
 	}
-	value := fallback
-	if len(tuples)+len(shape.members) > 0 {
-		var b strings.Builder
-		b.WriteByte('?')
-		if len(shape.members) > 0 {
-			b.WriteString(r.shape(n, key, &shape))
-		}
-		for _, name := range slices.Sorted(maps.Keys(tuples)) {
-			b.WriteString(";" + name)
-		}
-		b.WriteByte(';')
-		if fallback != "" {
-			b.WriteString("|" + fallback)
-		}
-		value = b.String()
+	if len(tuples)+len(shape.members) == 0 {
+		return fallback
 	}
-	if value != "" {
-		r.routes = append(r.routes, entry{key + r.sides.suffix, value, comment})
+	var b strings.Builder
+	b.WriteByte('?')
+	if len(shape.members) > 0 {
+		b.WriteString(r.shape(n, key, &shape))
 	}
+	for _, name := range slices.Sorted(maps.Keys(tuples)) {
+		b.WriteString(";" + name)
+	}
+	b.WriteByte(';')
+	if fallback != "" {
+		b.WriteString("|" + fallback)
+	}
+	return b.String()
 }
 
 // shape is the candidates of an entry that have regular expressions.
@@ -199,11 +212,11 @@ type member struct {
 	conditions []matching.Condition
 	position   int
 	target     string
-	comment    string
+	source     *model.Source
 }
 
-func (s *shape) add(cs []matching.Condition, position int, target, comment string) {
-	s.members = append(s.members, member{cs, position, target, comment})
+func (s *shape) add(cs []matching.Condition, position int, target string, source *model.Source) {
+	s.members = append(s.members, member{cs, position, target, source})
 	for i := range cs {
 		c := columnOf(&cs[i])
 		c.digest = false
@@ -228,12 +241,12 @@ func (r *routes) shape(n *needs, key string, s *shape) string {
 		index := strconv.Itoa(i)
 		if !r.shapes[id] {
 			if i == 0 {
-				r.regexes.comment(m.comment + " and what looks at the same values alike")
+				r.regexes.comment(m.source.String() + " and what looks at the same values alike")
 			}
 			r.regexes.add("^"+hash+bodies[i]+`\z`, index)
 		}
 		r.matches = append(r.matches, entry{
-			key + "|" + id + "|" + index + r.sides.suffix, strconv.Itoa(m.position) + ";" + m.target, m.comment,
+			key + "|" + id + "|" + index + r.sides.suffix, strconv.Itoa(m.position) + ";" + m.target, m.source,
 		})
 	}
 	r.shapes[id] = true

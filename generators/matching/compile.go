@@ -34,8 +34,9 @@ type compiler struct {
 	index  map[*model.Rule]int
 	// order holds each rule's place among rules that match equally well.
 	order []int
-	// ranks holds the rank of each match of each rule.
-	ranks [][]rank
+	// ranks holds the rank of each match of each rule, from the rule's place in firstRank on.
+	ranks     []rank
+	firstRank []int
 	// equal finds the scope that another listener had with the same content.
 	equal map[string]int
 }
@@ -60,12 +61,11 @@ func (c *compiler) collectRules(m model.Gateways) {
 			compareNames(&a.Source, &b.Source), cmp.Compare(a.Source.Rule, b.Source.Rule))
 	})
 	byAge := make([]int, len(rules))
-	c.order, c.ranks = make([]int, len(rules)), make([][]rank, len(rules))
+	c.order, c.ranks, c.firstRank = make([]int, len(rules)), make([]rank, 0, len(rules)), make([]int, len(rules))
 	for i, r := range rules {
-		c.index[r], byAge[i] = i, i
-		c.ranks[i] = make([]rank, len(r.Matches))
+		c.index[r], byAge[i], c.firstRank[i] = i, i, len(c.ranks)
 		for k := range r.Matches {
-			c.ranks[i][k] = rankOf(&r.Matches[k])
+			c.ranks = append(c.ranks, rankOf(&r.Matches[k]))
 		}
 	}
 	slices.SortStableFunc(byAge, func(a, b int) int { return compareRules(rules[a], rules[b]) })
@@ -165,13 +165,13 @@ func (c *compiler) scope(s *model.Scope, scopes map[string]*model.Scope, built m
 			break
 		}
 	}
-	i := c.add(s, parent)
+	i := c.compile(s, parent)
 	built[s.Hostname] = i
 	return i
 }
 
-// add compiles a scope, unless an equal one is there.
-func (c *compiler) add(s *model.Scope, parent int) int {
+// compile compiles a scope, unless an equal one is there.
+func (c *compiler) compile(s *model.Scope, parent int) int {
 	rules := make([]int, len(s.Rules))
 	for i, r := range s.Rules {
 		rules[i] = c.index[r]
@@ -196,7 +196,6 @@ func (c *compiler) add(s *model.Scope, parent int) int {
 			refs = append(refs, ref{r, k})
 		}
 	}
-	slices.SortFunc(refs, c.compare)
 	scope.Stages = c.stages(refs)
 	i := len(c.tables.Scopes)
 	c.tables.Scopes = append(c.tables.Scopes, scope)
@@ -206,7 +205,7 @@ func (c *compiler) add(s *model.Scope, parent int) int {
 
 // compare orders the matches of a scope by precedence (R12).
 func (c *compiler) compare(a, b ref) int {
-	x, y := &c.ranks[a.rule][a.match], &c.ranks[b.rule][b.match]
+	x, y := &c.ranks[c.firstRank[a.rule]+a.match], &c.ranks[c.firstRank[b.rule]+b.match]
 	for i := range x {
 		if x[i] != y[i] {
 			return y[i] - x[i]

@@ -52,9 +52,14 @@ func placeOf(m *model.Match) place {
 	return place{restStage, KeyNone, 0, ""}
 }
 
+// placed is one match of one rule with its place.
+type placed struct {
+	place
+	ref
+}
+
 // slot gathers the candidates of one place.
 type slot struct {
-	place
 	candidates []Candidate
 	// closed says that the last candidate has no conditions.
 	closed bool
@@ -78,45 +83,51 @@ func (s *slot) repeats(conditions []Condition) bool {
 	return false
 }
 
-// stages parts the matches of a scope, in order of precedence, into stages.
+// stages parts the matches of a scope into stages.
 func (c *compiler) stages(refs []ref) []Stage {
-	slots := map[place]*slot{}
-	for _, r := range refs {
-		m := &c.tables.Rules[r.rule].Matches[r.match]
-		at := placeOf(m)
-		s := slots[at]
-		if s == nil {
-			s = &slot{place: at}
-			slots[at] = s
-		}
-		if s.closed {
-			continue
-		}
-		conditions := conditionsOf(m)
-		if s.repeats(conditions) {
-			continue
-		}
-		s.candidates = append(s.candidates, Candidate{Rule: r.rule, Match: r.match, Conditions: conditions})
-		s.closed = len(conditions) == 0
+	list := make([]placed, len(refs))
+	for i, r := range refs {
+		list[i] = placed{placeOf(&c.tables.Rules[r.rule].Matches[r.match]), r}
 	}
-	sorted := make([]*slot, 0, len(slots))
-	for _, s := range slots {
-		sorted = append(sorted, s)
-	}
-	slices.SortFunc(sorted, func(a, b *slot) int {
-		return cmp.Or(cmp.Compare(a.order, b.order), strings.Compare(a.value, b.value))
+	slices.SortFunc(list, func(a, b placed) int {
+		if order := cmp.Or(cmp.Compare(a.order, b.order), strings.Compare(a.value, b.value)); order != 0 {
+			return order
+		}
+		return c.compare(a.ref, b.ref)
 	})
 	var stages []Stage
-	last := -1
-	for _, s := range sorted {
-		if s.order != last {
-			stages = append(stages, Stage{Key: s.key, Depth: s.depth})
-			last = s.order
+	// One allocation for the candidates of all entries.
+	room := make([]Candidate, 0, len(list))
+	for i := 0; i < len(list); {
+		at := &list[i].place
+		s := slot{candidates: room[len(room):]}
+		same := i
+		for ; same < len(list) && list[same].order == at.order && list[same].value == at.value; same++ {
+			c.add(&s, list[same].ref)
 		}
+		if i == 0 || list[i-1].order != at.order {
+			stages = append(stages, Stage{Key: at.key, Depth: at.depth})
+		}
+		n := len(s.candidates)
+		room = room[:len(room)+n]
 		stage := &stages[len(stages)-1]
-		stage.Entries = append(stage.Entries, Entry{Value: s.value, Candidates: s.candidates})
+		stage.Entries = append(stage.Entries, Entry{Value: at.value, Candidates: s.candidates[:n:n]})
+		i = same
 	}
 	return stages
+}
+
+// add adds the next match by precedence to its slot, unless it can't win.
+func (c *compiler) add(s *slot, r ref) {
+	if s.closed {
+		return
+	}
+	conditions := conditionsOf(&c.tables.Rules[r.rule].Matches[r.match])
+	if s.repeats(conditions) {
+		return
+	}
+	s.candidates = append(s.candidates, Candidate{Rule: r.rule, Match: r.match, Conditions: conditions})
+	s.closed = len(conditions) == 0
 }
 
 // conditionsOf returns what a lookup by placeOf leaves to check.
@@ -141,6 +152,9 @@ func conditionsOf(m *model.Match) []Condition {
 	}
 	for _, q := range m.Query {
 		cs = append(cs, Condition{Subject: SubjectQuery, Name: q.Name, Value: q.Value, Regex: q.Regex})
+	}
+	if len(cs) < 2 {
+		return cs
 	}
 	slices.SortFunc(cs, func(a, b Condition) int {
 		return cmp.Or(strings.Compare(string(a.Subject), string(b.Subject)), strings.Compare(a.Name, b.Name))

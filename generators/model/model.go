@@ -1,7 +1,7 @@
 package model
 
 import (
-	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/gatewright/gatewright/generators/pattern"
@@ -85,7 +85,7 @@ type Source struct {
 
 // String is the source as comments and messages name it: "GRPCRoute ns/name rule 0".
 func (s Source) String() string {
-	return fmt.Sprintf("%s %s/%s rule %d", s.Kind, s.Namespace, s.Name, s.Rule)
+	return string(s.Kind) + " " + s.Namespace + "/" + s.Name + " rule " + strconv.Itoa(s.Rule)
 }
 
 // Rule is one rule of a route: calls that one of its matches matches are answered by its backends.
