@@ -37,6 +37,8 @@ type Controller struct {
 	secrets secrets
 	guard   guard
 	writer  *writer
+	// translator is used by Next alone.
+	translator translate.Translator
 	// hold is why Next gave nothing the last time, so that it is logged once.
 	hold atomic.Pointer[string]
 	// asked says that another try is on its way.
@@ -122,7 +124,7 @@ func (c *Controller) next(ctx context.Context, caps model.Capabilities) (transla
 	if snapshot.Secrets, err = c.secrets.read(ctx, c.manager.GetAPIReader(), w.world, secrets); err != nil {
 		return translate.Result{}, err
 	}
-	result := translate.Translate(snapshot, caps, translate.Options{
+	result := c.translator.Translate(snapshot, caps, translate.Options{
 		Controller: c.ControllerName, Backends: c.Backends,
 		Addresses: c.addresses(w.world), BundleVersion: w.world.bundleVersion(),
 	})

@@ -98,7 +98,7 @@ func (o *controllerOptions) run(ctx context.Context, stderr io.Writer) (err erro
 		return err
 	}
 	g := &clusterGateway{}
-	if g.engine, err = newEngine(ctx, o.options, &o.engineOptions, stderr, g.statusText); err != nil {
+	if g.engine, err = newEngine(ctx, o.options, &o.engineOptions, stderr, g.publish, g.statusText); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, g.close()) }()
@@ -219,10 +219,14 @@ func (g *clusterGateway) next(ctx context.Context) (apply.Job, bool) {
 		} else {
 			g.service.applied(out)
 		}
-		reports := outcome.Complete(result.Reports, result.Gateways, out)
-		g.reports.Store(&reports)
-		g.cluster.Publish(reports)
+		g.publisher.put(func() []status.Report { return outcome.Complete(result.Reports(), result.Gateways, out) })
 	}}, true
+}
+
+// publish gives the statuses to the cluster and to /status.
+func (g *clusterGateway) publish(reports []status.Report) {
+	g.reports.Store(&reports)
+	g.cluster.Publish(reports)
 }
 
 // statusText is the newest statuses as the cluster gets them.

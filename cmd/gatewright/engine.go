@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/pflag"
 
+	"github.com/gatewright/gatewright/controller/status"
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/runtime/apply"
@@ -47,9 +48,11 @@ type engine struct {
 	applier  *apply.Applier
 	service  *service
 	registry *prometheus.Registry
-	caps     model.Capabilities
-	lost     chan struct{}
-	render   func(model.Gateways, model.Capabilities) ([]generators.File, error)
+	// publisher makes the statuses known.
+	publisher *publisher
+	caps      model.Capabilities
+	lost      chan struct{}
+	render    func(model.Gateways, model.Capabilities) ([]generators.File, error)
 }
 
 // input is where an engine's configurations come from.
@@ -62,15 +65,16 @@ type input struct {
 	reread func()
 }
 
-// newEngine takes the state folder and makes everything that serve works with. status is the body of /status.
-func newEngine(ctx context.Context, o *options, eo *engineOptions, stderr io.Writer, status func() []byte) (*engine, error) {
+// newEngine takes the state folder and makes everything that serve works with. publish makes statuses known, text is the
+// body of /status.
+func newEngine(ctx context.Context, o *options, eo *engineOptions, stderr io.Writer, publish func([]status.Report), text func() []byte) (*engine, error) {
 	eagerGC()
-	e := &engine{options: o, engineOptions: eo, log: o.logger(stderr), registry: prometheus.NewRegistry(), lost: make(chan struct{}, 1)}
+	e := &engine{options: o, engineOptions: eo, log: o.logger(stderr), registry: prometheus.NewRegistry(), lost: make(chan struct{}, 1), publisher: newPublisher(publish)}
 	var err error
 	if e.store, err = apply.OpenStore(o.stateDir, eo.keep); err != nil {
 		return nil, err
 	}
-	if err := e.prepare(ctx, stderr, status); err != nil {
+	if err := e.prepare(ctx, stderr, text); err != nil {
 		return nil, errors.Join(err, e.store.Close())
 	}
 	return e, nil
@@ -79,7 +83,7 @@ func newEngine(ctx context.Context, o *options, eo *engineOptions, stderr io.Wri
 // close lets go of the proxy and the state folder.
 func (e *engine) close() error { return errors.Join(e.proxy.Close(), e.store.Close()) }
 
-func (e *engine) prepare(ctx context.Context, stderr io.Writer, status func() []byte) error {
+func (e *engine) prepare(ctx context.Context, stderr io.Writer, text func() []byte) error {
 	proxy := proxyNamed(e.options.proxy)
 	templates, err := openTemplates(e.templates)
 	if err != nil {
@@ -92,7 +96,10 @@ func (e *engine) prepare(ctx context.Context, stderr io.Writer, status func() []
 	if e.caps, err = proxy.asked(ctx, e.proxyBinary); err != nil {
 		return fmt.Errorf("find out what the proxy can do: %w", err)
 	}
-	e.service = newService(&e.serviceOptions, e.registry, e.log, status)
+	e.service = newService(&e.serviceOptions, e.registry, e.log, func() []byte {
+		e.publisher.flush() // What /readyz says is true of what /status shows.
+		return text()
+	})
 	e.proxy, err = proxy.run(runnerOptions{
 		binary: e.proxyBinary, caps: e.caps, state: e.store.Dir(), current: e.store.Current(), marker: marker,
 		attach: e.attach, timeout: e.timeout, errors: stderr, log: e.log,
@@ -125,6 +132,7 @@ func (e *engine) serve(ctx context.Context, in input) error {
 	if err := e.service.start(answering, &answers); err != nil {
 		return err
 	}
+	defer e.publisher.start()()
 	ctx, stop := context.WithCancel(ctx)
 	var tasks sync.WaitGroup
 	defer tasks.Wait()

@@ -113,7 +113,7 @@ func newExplanation(p *pipeline, trace matching.Trace, call model.Call) *explana
 	}
 	e.addOthers(p.result.Gateways, trace, call)
 	e.Answer = newAnswer(p.result.Gateways, trace, call)
-	e.addRefused(p.refused)
+	e.addRefused(p.refused())
 	return e
 }
 

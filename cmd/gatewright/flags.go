@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gatewright/gatewright/controller/resources"
+	"github.com/gatewright/gatewright/controller/translate"
 	"github.com/gatewright/gatewright/generators"
 )
 
@@ -27,6 +28,8 @@ type options struct {
 	// reader remembers what it has read, for a subcommand that follows manifests while they change; nil for the
 	// others.
 	reader *resources.Reader
+	// translator remembers what came of it, for the same.
+	translator translate.Translator
 
 	output    string
 	stateDir  string

@@ -51,7 +51,7 @@ func (o *options) generate(cmd *cobra.Command) error {
 		return err
 	}
 	log := o.journal(cmd.ErrOrStderr())
-	if !p.hasGateways() {
+	if !p.result.HasGateways() {
 		// An empty or truncated file must not replace what is served.
 		log.notes(p.notes)
 		return errors.New("no Gateway of the manifests is to be served, so nothing was written: see the notes, or name its class with --gateway-class")
@@ -65,7 +65,7 @@ func (o *options) generate(cmd *cobra.Command) error {
 		return err
 	}
 	log.summary(p, outcome)
-	if code == exitFine && len(p.refused) > 0 {
+	if code == exitFine && len(p.refused()) > 0 {
 		code = exitRefused
 	}
 	if code != exitFine {

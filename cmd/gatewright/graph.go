@@ -48,7 +48,7 @@ func newGraph(log *logOptions) *cobra.Command {
 			o.journal(cmd.ErrOrStderr()).notes(p.notes)
 			for _, d := range drawings {
 				if d.name == o.output {
-					_, err = io.WriteString(cmd.OutOrStdout(), draw(d, p.result.Edges))
+					_, err = io.WriteString(cmd.OutOrStdout(), draw(d, p.result.Edges()))
 				}
 			}
 			return err

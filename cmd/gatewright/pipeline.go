@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/gatewright/gatewright/controller/resources"
@@ -28,7 +27,6 @@ type pipeline struct {
 	problems resources.Problems
 	notes    []string
 	result   translate.Result
-	refused  []status.Refusal
 	steps    []step
 }
 
@@ -82,19 +80,16 @@ func (o *options) translateFor(stdin io.Reader, changed map[string]bool, capabil
 		p.notes = append(p.notes, n.String())
 	}
 	return p, p.timed("translate", func() error {
-		p.result = translate.Translate(snapshot, caps, translate.Options{
+		p.result = o.translator.Translate(snapshot, caps, translate.Options{
 			Controller: translate.DefaultController,
 			Backends:   translate.Backends(o.backends),
 		})
-		p.refused = status.Refusals(p.result.Reports)
 		return nil
 	})
 }
 
-// hasGateways says whether any Gateway is ours, served or refused.
-func (p *pipeline) hasGateways() bool {
-	return slices.ContainsFunc(p.result.Reports, func(r status.Report) bool { return r.Gateway != nil })
-}
+// refused is what isn't served, and why.
+func (p *pipeline) refused() []status.Refusal { return status.Refusals(p.result.Reports()) }
 
 // render makes the files of the output folder: the proxy's and the status of every object.
 func (o *options) render(p *pipeline) ([]generators.File, error) {
@@ -124,7 +119,7 @@ func (o *options) render(p *pipeline) ([]generators.File, error) {
 		if files, err = proxy.generator(g).Render(p.result.Gateways, p.caps); err != nil {
 			return err
 		}
-		text, err := status.Marshal(p.result.Reports)
+		text, err := status.Marshal(p.result.Reports())
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -69,6 +70,10 @@ type gateway struct {
 	problems string
 	// statuses are those of the last good manifests.
 	statuses []byte
+
+	// writing is held while the file is written; written is what it has.
+	writing sync.Mutex
+	written []byte
 }
 
 func (o *runOptions) run(ctx context.Context, stderr io.Writer) (err error) {
@@ -85,7 +90,7 @@ func (o *runOptions) run(ctx context.Context, stderr io.Writer) (err error) {
 	}
 	o.reader = resources.NewReader()
 	g := &gateway{}
-	if g.engine, err = newEngine(ctx, o.options, &o.engineOptions, stderr, g.statusText); err != nil {
+	if g.engine, err = newEngine(ctx, o.options, &o.engineOptions, stderr, g.publish, g.statusText); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, g.close()) }()
@@ -140,7 +145,7 @@ func (t *touched) take() map[string]bool {
 func (g *gateway) next(context.Context) (apply.Job, bool) {
 	start := time.Now()
 	p, err := g.translateFor(nil, g.touched.take(), func() (model.Capabilities, string, error) { return g.caps, "", nil })
-	if err == nil && !p.hasGateways() {
+	if err == nil && !p.result.HasGateways() {
 		err = errors.New("there is no Gateway in the manifests")
 		if len(p.problems) > 0 {
 			err = errors.Join(p.problems, err)
@@ -149,7 +154,9 @@ func (g *gateway) next(context.Context) (apply.Job, bool) {
 	if err != nil {
 		g.log.Error("the manifests have errors; what was served stays", "error", err)
 		g.service.read(err)
-		g.publish(nil, err.Error())
+		g.publisher.flush()
+		g.setProblems(err.Error())
+		g.write()
 		return apply.Job{}, false
 	}
 	problems := ""
@@ -160,34 +167,49 @@ func (g *gateway) next(context.Context) (apply.Job, bool) {
 	} else {
 		g.service.read(nil)
 	}
-	g.log.Debug("read the manifests", "took", time.Since(start), "steps", p.steps, "refused", len(p.refused))
+	g.log.Debug("read the manifests", "took", time.Since(start), "steps", p.steps)
 	return apply.Job{Model: p.result.Gateways, Capabilities: p.caps, Report: func(out apply.Outcome) {
 		g.service.applied(out)
-		text, err := status.Marshal(outcome.Complete(p.result.Reports, p.result.Gateways, out))
-		if err != nil {
-			g.log.Error("the status can't be written", "error", err)
-			return
-		}
-		g.publish(text, problems)
+		g.publisher.put(func() []status.Report {
+			g.setProblems(problems)
+			return outcome.Complete(p.result.Reports(), p.result.Gateways, out)
+		})
 	}}, true
 }
 
-// publish keeps the statuses for /status and in the state folder. Without any, the last ones stay.
-func (g *gateway) publish(statuses []byte, problems string) {
-	g.mu.Lock()
-	before := string(g.text())
-	g.problems = problems
-	if statuses != nil {
-		g.statuses = statuses
+// publish keeps the statuses of good manifests for /status and in the state folder.
+func (g *gateway) publish(reports []status.Report) {
+	text, err := status.Marshal(reports)
+	if err != nil {
+		g.log.Error("the status can't be written", "error", err)
+		return
 	}
-	text := g.text()
+	g.mu.Lock()
+	g.statuses = text
 	g.mu.Unlock()
-	if string(text) == before {
+	g.write()
+}
+
+// setProblems notes what is wrong with the manifests.
+func (g *gateway) setProblems(problems string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.problems = problems
+}
+
+// write brings the file up to date.
+func (g *gateway) write() {
+	g.writing.Lock()
+	defer g.writing.Unlock()
+	text := g.statusText()
+	if bytes.Equal(text, g.written) {
 		return
 	}
 	if err := replaceFile(filepath.Join(g.store.Dir(), statusFile), text); err != nil {
 		g.log.Error("the status can't be written", "error", err)
+		return
 	}
+	g.written = text
 }
 
 // text is the content of status.yaml.

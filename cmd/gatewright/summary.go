@@ -35,14 +35,15 @@ func (j *journal) summary(p *pipeline, outcome string) {
 			fmt.Fprintf(j.out, "  %s\n", n)
 		}
 	}
-	shown := len(p.refused)
+	refused := p.refused()
+	shown := len(refused)
 	if !j.verbose {
 		shown = min(shown, shownRefusals)
 	}
-	if len(p.refused) > 0 {
+	if len(refused) > 0 {
 		fmt.Fprintln(j.out, "\nNot served")
-		refusalsText(j.out, p.refused[:shown])
-		if rest := len(p.refused) - shown; rest > 0 {
+		refusalsText(j.out, refused[:shown])
+		if rest := len(refused) - shown; rest > 0 {
 			fmt.Fprintf(j.out, "  and %d more: -v shows them, %s holds them\n", rest, statusFile)
 		}
 	}
@@ -141,12 +142,13 @@ func (j *journal) summaryJSON(p *pipeline, outcome string) {
 		}
 	}
 	j.notes(p.notes)
-	for _, r := range p.refused {
+	refused := p.refused()
+	for _, r := range refused {
 		j.json.Warn(r.Message, "event", "refused", "object", r.Object, "where", r.Where, "condition", r.Condition, "reason", r.Reason)
 	}
 	took := map[string]float64{}
 	for _, s := range p.steps {
 		took[s.name] = s.took.Seconds()
 	}
-	j.json.Info(outcome, "event", "done", "proxy", p.caps.Proxy, "version", p.caps.Version.String(), "refused", len(p.refused), "seconds", took)
+	j.json.Info(outcome, "event", "done", "proxy", p.caps.Proxy, "version", p.caps.Version.String(), "refused", len(refused), "seconds", took)
 }

@@ -38,7 +38,7 @@ func (g *graph) attachRoutes() {
 				p.refuse(gatewayv1.RouteReasonNotAllowedByListeners, noHTTPRoutes)
 			}
 			if p.refused == nil {
-				p.attach(r)
+				g.attach(p, r)
 			}
 		}
 	}
@@ -154,7 +154,7 @@ func (p *parent) leaveTaken(r *route) {
 }
 
 // attach counts the route on its listeners and puts its rules under its hostnames.
-func (p *parent) attach(r *route) {
+func (g *graph) attach(p *parent, r *route) {
 	for _, l := range p.listeners {
 		if l.last == r {
 			continue // by another parentRef already
@@ -164,8 +164,8 @@ func (p *parent) attach(r *route) {
 		if !l.served() {
 			continue
 		}
-		for _, c := range r.clusters {
-			c.used = true
+		for _, key := range r.sends {
+			g.clusters[key].used = true
 		}
 		for _, h := range r.hostnames {
 			if _, ok := model.HostnameIntersection(l.hostname, h); ok && len(r.rules) > 0 {
@@ -173,8 +173,15 @@ func (p *parent) attach(r *route) {
 			}
 		}
 	}
-	for _, used := range r.policies {
-		used.ancestors[p.gateway.name] = p.gateway
+	if len(g.policies) == 0 {
+		return
+	}
+	for i := range r.looks {
+		if l := &r.looks[i]; l.allowed {
+			if used := g.clusters[l.key].policy; used != nil {
+				used.ancestors[p.gateway.name] = p.gateway
+			}
+		}
 	}
 }
 

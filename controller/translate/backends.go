@@ -36,7 +36,7 @@ func (g *graph) backends(r *route, rule *model.Rule, refs []gatewayv1.GRPCBacken
 		if weight > 0 {
 			rule.Backends = append(rule.Backends, b)
 			if b.Cluster != "" {
-				r.clusters = append(r.clusters, c)
+				r.sends = append(r.sends, c.key())
 			}
 		}
 	}
@@ -78,19 +78,18 @@ func (g *graph) resolveBackend(r *route, ref *gatewayv1.GRPCBackendRef) (*cluste
 	n := name{string(deref(ref.Namespace, gatewayv1.Namespace(r.name.namespace))), string(ref.Name)}
 	by := reference{string(r.kind), r.name.namespace, kindService, n.namespace, n.name}
 	if !g.index.grants.allow(by) {
+		r.looks = append(r.looks, look{by: by})
 		return nil, &problem{string(gatewayv1.RouteReasonRefNotPermitted), fmt.Sprintf("Service %s: %s", n, grantHint(by))}
 	}
 	if ref.Port == nil {
 		return nil, &problem{string(gatewayv1.RouteReasonBackendNotFound), fmt.Sprintf("Service %s: no port is given; name a port of the Service", n)}
 	}
 	c := g.cluster(clusterKey{n, *ref.Port})
+	r.looks = append(r.looks, look{by, c.key(), true, c.problem, c.notes})
 	for _, note := range c.notes {
 		if !slices.Contains(r.notes, note) {
 			r.notes = append(r.notes, note)
 		}
-	}
-	if c.policy != nil {
-		r.policies = append(r.policies, c.policy)
 	}
 	return c, c.problem
 }

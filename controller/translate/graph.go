@@ -2,12 +2,14 @@ package translate
 
 import (
 	"cmp"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/gatewright/gatewright/controller/resources"
+	"github.com/gatewright/gatewright/controller/status"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/generators/pattern"
 )
@@ -32,8 +34,13 @@ type graph struct {
 	clusters map[clusterKey]*cluster
 	policies []*policy
 	patterns map[string]parsedPattern
-	// ruleSlab is where the rules of the model are cut from: one allocation for many.
-	ruleSlab []model.Rule
+	// before is what was translated before, for the same capabilities; nil for nothing.
+	before *Translator
+	// ruleSlab and parentSlab are where rules of the model and parents are cut from: one allocation for many.
+	ruleSlab   []model.Rule
+	parentSlab []parent
+	// told are the reports, once somebody asks for them.
+	told func() []status.Report
 }
 
 // name is the namespace and name of an object.
@@ -115,20 +122,30 @@ type listenerSet struct {
 }
 
 type route struct {
+	*routeSpec
+	*routeRules
+	parents []*parent
+}
+
+// routeSpec is what a route says of itself.
+type routeSpec struct {
 	kind      model.RouteKind
 	name      name
 	meta      *metav1.ObjectMeta
 	created   time.Time
 	hostnames []string
-	parents   []*parent
 	grpc      *gatewayv1.GRPCRoute // nil for an HTTPRoute
+}
 
-	rules    []*model.Rule
-	clusters []*cluster
-	policies []*policy
-	targets  []target  // for edges
-	refs     []problem // ResolvedRefs=False
-	dropped  []dropped // rules that can't be served
+// routeRules is what the rules of a route came to. Nobody changes it once it is complete.
+type routeRules struct {
+	rules []*model.Rule
+	// looks are all backendRefs as they were resolved, sends those clusters that calls go to.
+	looks   []look
+	sends   []clusterKey
+	targets []target  // for edges
+	refs    []problem // ResolvedRefs=False
+	dropped []dropped // rules that can't be served
 	// unresolved are rules with a filter that can't be found: valid, and answered with an error (R22).
 	unresolved []dropped
 	notes      []string // about Services, for the message of Accepted
@@ -173,6 +190,9 @@ type cluster struct {
 	used    bool
 }
 
+// key is what the cluster is found by.
+func (c *cluster) key() clusterKey { return clusterKey{name{c.Namespace, c.Service}, c.Port} }
+
 type policy struct {
 	object    *gatewayv1.BackendTLSPolicy
 	ancestors map[name]*gateway
@@ -204,5 +224,6 @@ func newGraph(s *resources.Snapshot, caps model.Capabilities, o Options) *graph 
 	}
 	g.index = newIndex(s)
 	g.policies = g.index.policyList
+	g.told = sync.OnceValue(g.reports)
 	return g
 }

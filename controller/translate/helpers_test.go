@@ -114,9 +114,10 @@ func add[T any](t testing.TB, doc []byte, list *[]*T) {
 // findReport returns the report of an object.
 func findReport(t testing.TB, r Result, kind, n string) *status.Report {
 	t.Helper()
-	for i := range r.Reports {
-		if r.Reports[i].Kind == kind && r.Reports[i].Name == n {
-			return &r.Reports[i]
+	reports := r.Reports()
+	for i := range reports {
+		if reports[i].Kind == kind && reports[i].Name == n {
+			return &reports[i]
 		}
 	}
 	t.Fatalf("no report for %s %s", kind, n)

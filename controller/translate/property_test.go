@@ -36,20 +36,27 @@ func same(t *testing.T, s *resources.Snapshot, seed uint64) {
 		shuffle(rnd, &c.Services)
 		shuffle(rnd, &c.EndpointSlices)
 		shuffle(rnd, &c.Secrets)
-		got := Translate(&c, nginx, Options{})
-		for _, part := range []struct {
-			name      string
-			got, want any
-		}{
-			{"model", got.Gateways, want.Gateways},
-			{"reports", got.Reports, want.Reports},
-			{"edges", got.Edges, want.Edges},
-		} {
-			if !reflect.DeepEqual(part.got, part.want) {
-				t.Fatalf("seed %d: another order gives another %s:\n%+v\nwant\n%+v", seed, part.name, part.got, part.want)
-			}
+		if diff := different(Translate(&c, nginx, Options{}), want); diff != "" {
+			t.Fatalf("seed %d: another order gives another %s", seed, diff)
 		}
 	}
+}
+
+// different says in which part a result isn't as wanted, and how; "" when it is the same.
+func different(got, want Result) string {
+	for _, part := range []struct {
+		name      string
+		got, want any
+	}{
+		{"model", got.Gateways, want.Gateways},
+		{"reports", got.Reports(), want.Reports()},
+		{"edges", got.Edges(), want.Edges()},
+	} {
+		if !reflect.DeepEqual(part.got, part.want) {
+			return fmt.Sprintf("%s:\n%+v\nwant\n%+v", part.name, part.got, part.want)
+		}
+	}
+	return ""
 }
 
 func shuffle[T any](rnd *rand.Rand, list *[]T) {
@@ -91,12 +98,13 @@ func wellFormed(t *testing.T, r Result) {
 	if !reflect.DeepEqual(clusters, used) {
 		t.Errorf("clusters %v, used are %v", clusters, used)
 	}
-	if _, err := status.Marshal(r.Reports); err != nil {
+	reports := r.Reports()
+	if _, err := status.Marshal(reports); err != nil {
 		t.Error(err)
 	}
-	for i := range r.Reports {
-		if route := r.Reports[i].Route; route != nil && (len(route.Parents) == 0 || len(route.Parents) > maxParents) {
-			t.Errorf("%s has %d parents", r.Reports[i].Object(), len(route.Parents))
+	for i := range reports {
+		if route := reports[i].Route; route != nil && (len(route.Parents) == 0 || len(route.Parents) > maxParents) {
+			t.Errorf("%s has %d parents", reports[i].Object(), len(route.Parents))
 		}
 	}
 }
@@ -125,6 +133,63 @@ func TestOrderDoesNotMatter(t *testing.T) {
 			t.Fatalf("seed %d", seed)
 		}
 	}
+}
+
+// TestTranslatorForgetsNothing and remembers nothing that has changed: whatever becomes of a snapshot, its results are
+// those of a first translation, and the ones that it gave before stay what they were.
+func TestTranslatorForgetsNothing(t *testing.T) {
+	for seed := range uint64(1000) {
+		rnd := rand.New(rand.NewPCG(seed, 3))
+		var translator Translator
+		s := randomSnapshot(rnd)
+		var before, wantBefore Result
+		for step := range 8 {
+			caps, options := nginx, Options{}
+			if rnd.IntN(8) == 0 {
+				caps = pick(rnd, model.Capabilities{}, nginx)
+			}
+			if rnd.IntN(8) == 0 {
+				options.Backends = pick(rnd, BackendsDNS, BackendsClusterIP)
+			}
+			got, want := translator.Translate(s, caps, options), Translate(s, caps, options)
+			if diff := different(got, want); diff != "" {
+				t.Fatalf("seed %d, step %d: %s", seed, step, diff)
+			}
+			if step > 0 {
+				if diff := different(before, wantBefore); diff != "" {
+					t.Fatalf("seed %d, step %d changed what came of the one before: %s", seed, step, diff)
+				}
+			}
+			before, wantBefore = got, want
+			s = changed(rnd, s)
+		}
+	}
+}
+
+// changed is a snapshot with most of the objects of another one.
+func changed(rnd *rand.Rand, s *resources.Snapshot) *resources.Snapshot {
+	other := randomSnapshot(rnd)
+	return &resources.Snapshot{
+		GatewayClasses:     mixed(rnd, s.GatewayClasses, other.GatewayClasses),
+		Gateways:           mixed(rnd, s.Gateways, other.Gateways),
+		ListenerSets:       mixed(rnd, s.ListenerSets, other.ListenerSets),
+		GRPCRoutes:         mixed(rnd, s.GRPCRoutes, other.GRPCRoutes),
+		HTTPRoutes:         mixed(rnd, s.HTTPRoutes, other.HTTPRoutes),
+		ReferenceGrants:    mixed(rnd, s.ReferenceGrants, other.ReferenceGrants),
+		BackendTLSPolicies: mixed(rnd, s.BackendTLSPolicies, other.BackendTLSPolicies),
+		Services:           mixed(rnd, s.Services, other.Services),
+		EndpointSlices:     mixed(rnd, s.EndpointSlices, other.EndpointSlices),
+	}
+}
+
+// mixed keeps most of a list, and takes some of another one: instead of an object, or beside it.
+func mixed[T metav1.Object](rnd *rand.Rand, list, other []T) []T {
+	drop := func(T) bool { return rnd.IntN(8) == 0 }
+	list = slices.DeleteFunc(slices.Clone(list), drop)
+	other = slices.DeleteFunc(slices.Clone(other), func(T) bool { return !drop(*new(T)) })
+	list = uniq(append(other, list...))
+	shuffle(rnd, &list)
+	return list
 }
 
 func pick[T any](rnd *rand.Rand, of ...T) T { return of[rnd.IntN(len(of))] }
@@ -175,7 +240,8 @@ func randomSnapshot(rnd *rand.Rand) *resources.Snapshot {
 	s.HTTPRoutes = uniq(s.HTTPRoutes)
 	for range rnd.IntN(5) {
 		s.Services = append(s.Services, &corev1.Service{ObjectMeta: meta(rnd, "s1", "s2", "s3"), Spec: corev1.ServiceSpec{
-			Ports: []corev1.ServicePort{{Name: "grpc", Port: 1, AppProtocol: pick(rnd, nil, new("kubernetes.io/ws"))}, {Name: "other", Port: 2}},
+			Ports:           []corev1.ServicePort{{Name: "grpc", Port: 1, AppProtocol: pick(rnd, nil, new("kubernetes.io/ws"))}, {Name: "other", Port: 2}},
+			SessionAffinity: pick(rnd, corev1.ServiceAffinityNone, corev1.ServiceAffinityClientIP),
 		}})
 	}
 	s.Services = uniq(s.Services)

@@ -14,38 +14,76 @@ import (
 // maxParents is how many parents the status of a route has room for (R26).
 const maxParents = 32
 
-// addRoutes takes the routes that name a Gateway or ListenerSet of ours, oldest first.
+// addRoutes takes the routes that name a Gateway or ListenerSet of ours, oldest first. Those of before come in the order
+// that they had.
 func (g *graph) addRoutes() {
-	g.routes = make([]*route, 0, len(g.in.GRPCRoutes)+len(g.in.HTTPRoutes))
-	for _, o := range g.in.GRPCRoutes {
-		if r := g.newRoute(model.GRPCRoute, &o.ObjectMeta, o.Spec.ParentRefs, o.Spec.Hostnames); r != nil {
-			r.grpc = o
-			g.routes = append(g.routes, r)
+	var known, fresh []*route
+	if g.before != nil {
+		known = make([]*route, len(g.before.routes))
+	}
+	add := func(kind model.RouteKind, meta *metav1.ObjectMeta, spec *gatewayv1.CommonRouteSpec, hostnames []gatewayv1.Hostname, grpc *gatewayv1.GRPCRoute) {
+		parents := g.newParents(spec.ParentRefs, meta.Namespace)
+		if len(parents) == 0 {
+			return
 		}
+		if i := g.before.place(meta); i >= 0 {
+			known[i] = &route{routeSpec: g.before.routes[i].routeSpec, parents: parents}
+		} else {
+			fresh = append(fresh, &route{routeSpec: newRouteSpec(kind, meta, hostnames, grpc), parents: parents})
+		}
+	}
+	for _, o := range g.in.GRPCRoutes {
+		add(model.GRPCRoute, &o.ObjectMeta, &o.Spec.CommonRouteSpec, o.Spec.Hostnames, o)
 	}
 	for _, o := range g.in.HTTPRoutes {
-		if r := g.newRoute(model.HTTPRoute, &o.ObjectMeta, o.Spec.ParentRefs, o.Spec.Hostnames); r != nil {
-			g.routes = append(g.routes, r)
-		}
+		add(model.HTTPRoute, &o.ObjectMeta, &o.Spec.CommonRouteSpec, o.Spec.Hostnames, nil)
 	}
-	slices.SortFunc(g.routes, func(a, b *route) int { return cmp.Or(older(a.meta, b.meta), cmp.Compare(a.kind, b.kind)) })
+	slices.SortFunc(fresh, compareRoutes)
+	g.routes = merge(slices.DeleteFunc(known, func(r *route) bool { return r == nil }), fresh)
 }
 
-// newRoute returns nil for a route that is none of ours.
-func (g *graph) newRoute(kind model.RouteKind, meta *metav1.ObjectMeta, refs []gatewayv1.ParentReference, hostnames []gatewayv1.Hostname) *route {
-	var parents []*parent
-	for i := range refs {
-		if p := g.newParent(&refs[i], meta.Namespace); p != nil && len(parents) < maxParents {
-			parents = append(parents, p)
+func compareRoutes(a, b *route) int {
+	return cmp.Or(older(a.meta, b.meta), cmp.Compare(a.kind, b.kind))
+}
+
+// merge makes one list of two that are in order.
+func merge(a, b []*route) []*route {
+	switch {
+	case len(a) == 0:
+		return b
+	case len(b) == 0:
+		return a
+	}
+	out := make([]*route, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if compareRoutes(b[0], a[0]) < 0 {
+			out, b = append(out, b[0]), b[1:]
+		} else {
+			out, a = append(out, a[0]), a[1:]
 		}
 	}
-	if len(parents) == 0 {
-		return nil
+	return append(append(out, a...), b...)
+}
+
+// newParents are the references to a Gateway or ListenerSet of ours.
+func (g *graph) newParents(refs []gatewayv1.ParentReference, namespace string) []*parent {
+	var parents []*parent
+	for i := range refs {
+		p := parent{ref: &refs[i]}
+		if !g.findParent(&p, namespace) || len(parents) == maxParents {
+			continue
+		}
+		if len(g.parentSlab) == cap(g.parentSlab) {
+			g.parentSlab = make([]parent, 0, 256)
+		}
+		g.parentSlab = append(g.parentSlab, p)
+		parents = append(parents, &g.parentSlab[len(g.parentSlab)-1])
 	}
-	r := &route{
-		kind: kind, name: name{meta.Namespace, meta.Name}, meta: meta, parents: parents,
-		created: meta.CreationTimestamp.UTC(),
-	}
+	return parents
+}
+
+func newRouteSpec(kind model.RouteKind, meta *metav1.ObjectMeta, hostnames []gatewayv1.Hostname, grpc *gatewayv1.GRPCRoute) *routeSpec {
+	r := &routeSpec{kind: kind, name: nameOf(meta), meta: meta, created: meta.CreationTimestamp.UTC(), grpc: grpc}
 	for _, h := range hostnames {
 		if lower := strings.ToLower(string(h)); !slices.Contains(r.hostnames, lower) {
 			r.hostnames = append(r.hostnames, lower)
@@ -60,23 +98,20 @@ func (g *graph) newRoute(kind model.RouteKind, meta *metav1.ObjectMeta, refs []g
 // anyHost is the hostname of a route without any.
 var anyHost = []string{""}
 
-func (g *graph) newParent(ref *gatewayv1.ParentReference, namespace string) *parent {
-	if deref(ref.Group, groupGateway) != groupGateway {
-		return nil
+// findParent finds what a parentRef names, and says whether that is ours.
+func (g *graph) findParent(p *parent, namespace string) bool {
+	if deref(p.ref.Group, groupGateway) != groupGateway {
+		return false
 	}
-	n := name{string(deref(ref.Namespace, gatewayv1.Namespace(namespace))), string(ref.Name)}
-	switch deref(ref.Kind, kindGateway) {
+	n := name{string(deref(p.ref.Namespace, gatewayv1.Namespace(namespace))), string(p.ref.Name)}
+	switch deref(p.ref.Kind, kindGateway) {
 	case kindGateway:
-		if gw := g.byName[n]; gw != nil {
-			return &parent{ref: ref, gateway: gw}
-		}
+		p.gateway = g.byName[n]
 	case kindListenerSet:
-		if s := g.bySet[n]; s != nil {
-			return &parent{ref: ref, set: s}
-		}
+		p.set = g.bySet[n]
 	}
-	return nil
+	return p.gateway != nil || p.set != nil
 }
 
 // object is the route as messages name it.
-func (r *route) object() string { return string(r.kind) + " " + r.name.String() }
+func (r *routeSpec) object() string { return string(r.kind) + " " + r.name.String() }

@@ -13,23 +13,28 @@ import (
 // translateRules turns the rules of every GRPCRoute into the model's, once: the listeners of a route share
 // them.
 func (g *graph) translateRules() {
+	var fresh []*route
 	total := 0
 	for _, r := range g.routes {
-		if r.grpc != nil {
+		switch {
+		case r.grpc == nil:
+			r.routeRules = &noRules
+		case !g.reuse(r):
+			fresh = append(fresh, r)
 			total += len(r.grpc.Spec.Rules)
 		}
 	}
 	g.ruleSlab = make([]model.Rule, 0, total)
-	for _, r := range g.routes {
-		if r.grpc == nil {
-			continue
-		}
-		r.rules = make([]*model.Rule, 0, len(r.grpc.Spec.Rules))
+	for _, r := range fresh {
+		r.routeRules = &routeRules{rules: make([]*model.Rule, 0, len(r.grpc.Spec.Rules))}
 		for i := range r.grpc.Spec.Rules {
 			g.translateRule(r, i)
 		}
 	}
 }
+
+// noRules are those of every HTTPRoute: they aren't looked at.
+var noRules routeRules
 
 // translateRule adds one rule of a route. A rule that can't be matched is dropped (R9, R31); one that can be
 // matched and not served as written answers an error, for its calls must neither skip what it asks for nor
@@ -59,7 +64,7 @@ func (g *graph) translateRule(r *route, i int) {
 		bad = &problem{string(gatewayv1.RouteReasonUnsupportedValue),
 			ruleField(i) + ".sessionPersistence: isn't supported yet; remove it"}
 	}
-	others := len(r.clusters)
+	others := len(r.sends)
 	g.backends(r, rule, spec.BackendRefs, changes)
 	switch {
 	case bad != nil:
@@ -74,7 +79,7 @@ func (g *graph) translateRule(r *route, i int) {
 		return
 	}
 	answer(rule, model.Internal, r.object()+": "+bad.message)
-	r.clusters = r.clusters[:others] // the rule sends nothing to its own
+	r.sends = r.sends[:others] // the rule sends nothing to its own
 }
 
 // answer makes the proxy answer every call of a rule.
@@ -93,12 +98,12 @@ func newStatus(code model.Code, message string) *model.Status {
 }
 
 // drop notes a rule that isn't served as written.
-func (r *route) drop(rule int, p *problem) {
+func (r *routeRules) drop(rule int, p *problem) {
 	r.dropped = append(r.dropped, dropped{rule, *p})
 }
 
 // dropMessage names the rules that aren't served as written: "Rule 1: …; Rule 4: …".
-func (r *route) dropMessage() string {
+func (r *routeRules) dropMessage() string {
 	list := make([]problem, len(r.dropped))
 	for i, d := range r.dropped {
 		list[i] = problem{d.reason, fmt.Sprintf("Rule %d: %s", d.rule, d.message)}
@@ -107,7 +112,7 @@ func (r *route) dropMessage() string {
 }
 
 // invalid says why no parent can accept the route: a value that refuses all of it, or no rule that is valid.
-func (r *route) invalid() *problem {
+func (r *routeRules) invalid() *problem {
 	switch {
 	case r.fatal != nil:
 		return r.fatal

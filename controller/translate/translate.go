@@ -40,17 +40,27 @@ type Options struct {
 type Result struct {
 	// Gateways is what to serve.
 	Gateways model.Gateways
-	// Reports hold the status of everything of ours, sorted by kind, namespace and name: GatewayClasses of
-	// this controller, their Gateways, the routes, ListenerSets and BackendTLSPolicies that refer to them.
-	Reports []status.Report
-	// Edges say how the objects hang together, in an order to draw them in; refused ones have a reason.
-	Edges []Edge
+	graph    *graph
 }
 
-// Translate works out what to serve and what to say about it. Whatever is wrong with a resource is in its
-// status: there is no error to return.
+// Translate is Translator.Translate for one snapshot alone.
 func Translate(s *resources.Snapshot, caps model.Capabilities, o Options) Result {
-	g := newGraph(s, caps, o)
+	return new(Translator).Translate(s, caps, o)
+}
+
+// Reports are the status of everything of ours, sorted by kind, namespace and name: GatewayClasses of
+// this controller, their Gateways, the routes, ListenerSets and BackendTLSPolicies that refer to them. They are made
+// when they are first asked for, because serving doesn't wait for them, and are to be read only.
+func (r Result) Reports() []status.Report { return r.graph.told() }
+
+// Edges say how the objects hang together, in an order to draw them in; refused ones have a reason.
+func (r Result) Edges() []Edge { return r.graph.edges() }
+
+// HasGateways says whether any Gateway is ours, served or refused.
+func (r Result) HasGateways() bool { return len(r.graph.gateways) > 0 }
+
+// translate does it all, step by step. The graph stays as it is afterwards.
+func (g *graph) translate() Result {
 	g.addClasses()
 	g.addGateways()
 	g.addListenerSets()
@@ -61,5 +71,5 @@ func Translate(s *resources.Snapshot, caps model.Capabilities, o Options) Result
 	g.addRoutes()
 	g.translateRules()
 	g.attachRoutes()
-	return Result{Gateways: g.model(), Reports: g.reports(), Edges: g.edges()}
+	return Result{Gateways: g.model(), graph: g}
 }

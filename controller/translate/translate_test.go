@@ -214,7 +214,7 @@ func TestEdges(t *testing.T) {
 		return strings.Trim(n.Kind+" "+n.Namespace+"/"+n.Name+" "+n.Section, " ")
 	}
 	var got []edge
-	for _, e := range r.Edges {
+	for _, e := range r.Edges() {
 		got = append(got, edge{text(e.From), text(e.To), e.Label, e.Reason})
 		if (e.Reason == "") != (e.Message == "") {
 			t.Errorf("reason %q, message %q", e.Reason, e.Message)

@@ -39,6 +39,7 @@ func renderRows(t harness.T, p harness.Proxy) (rows [][]string) {
 		run := func() {
 			start := time.Now()
 			result := translate.Translate(snapshot, p.Capabilities, translate.Options{})
+			result.Reports()
 			half := time.Now()
 			files, err := generator.Render(result.Gateways, p.Capabilities)
 			if err != nil {

@@ -69,7 +69,7 @@ func runCase(t *testing.T, dir string) {
 	reverse(snapshot)
 	turned := translateCase(snapshot, caps, o)
 	turnedModel, turnedStatus := texts(t, turned)
-	if turnedModel != gotModel || turnedStatus != gotStatus || !cmp.Equal(turned.Edges, result.Edges) {
+	if turnedModel != gotModel || turnedStatus != gotStatus || !cmp.Equal(turned.Edges(), result.Edges()) {
 		t.Errorf("the order of the objects makes a difference:\n%s%s", cmp.Diff(gotModel, turnedModel), cmp.Diff(gotStatus, turnedStatus))
 	}
 	files, turnedFiles := render(t, result, caps), render(t, turned, caps)
@@ -154,7 +154,7 @@ func texts(t *testing.T, result translate.Result) (modelText, statusText string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := status.Marshal(result.Reports)
+	s, err := status.Marshal(result.Reports())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func render(t *testing.T, p harness.Proxy, s *resources.Snapshot) []generators.F
 	if err != nil {
 		t.Fatal(err)
 	}
-	statuses, err := status.Marshal(result.Reports)
+	statuses, err := status.Marshal(result.Reports())
 	if err != nil {
 		t.Fatal(err)
 	}

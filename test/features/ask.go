@@ -109,8 +109,9 @@ func backendRef(service string) gatewayv1.GRPCBackendRef {
 // that refuses counts, and so does a message of an accepted object that says more than that.
 func (o *objects) ask(c model.Capabilities) string {
 	result := translate.Translate(&o.Snapshot, c, translate.Options{Controller: harness.Controller})
+	reports := result.Reports()
 	first := ""
-	for _, r := range status.Refusals(result.Reports) {
+	for _, r := range status.Refusals(reports) {
 		message := r.Message
 		for _, general := range []string{"no rule is valid: ", "Dropped ", "Rule 0: "} {
 			message = strings.TrimPrefix(message, general)
@@ -127,8 +128,8 @@ func (o *objects) ask(c model.Capabilities) string {
 	if first != "" {
 		return first
 	}
-	for i := range result.Reports {
-		if note := noteOf(&result.Reports[i]); note != "" {
+	for i := range reports {
+		if note := noteOf(&reports[i]); note != "" {
 			return note
 		}
 	}

@@ -79,7 +79,7 @@ func (s *Served) write(snapshot *resources.Snapshot, o Options) {
 	s.t.Helper()
 	moved := s.move(snapshot, o)
 	result := translate.Translate(moved, s.Proxy.Capabilities, translate.Options{Controller: Controller, Backends: translate.BackendsEndpoints})
-	s.Model, s.Reports = result.Gateways, result.Reports
+	s.Model, s.Reports = result.Gateways, result.Reports()
 	options := o.Generator
 	options.Marker = s.marker
 	files, err := s.Proxy.Generator(options).Render(s.Model, s.Proxy.Capabilities)

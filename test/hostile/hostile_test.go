@@ -143,7 +143,7 @@ func (r *runner) ask(p harness.Proxy, files []generators.File) *failure {
 }
 
 func reports(r translate.Result) string {
-	text, err := status.Marshal(r.Reports)
+	text, err := status.Marshal(r.Reports())
 	if err != nil {
 		return err.Error()
 	}

@@ -19,8 +19,9 @@ import (
 func checkStatuses(s *resources.Snapshot, result translate.Result) *failure {
 	served := servedRules(result.Gateways)
 	told := map[string]*status.Report{}
-	for i := range result.Reports {
-		r := &result.Reports[i]
+	reports := result.Reports()
+	for i := range reports {
+		r := &reports[i]
 		told[r.Object()] = r
 	}
 	for _, route := range s.GRPCRoutes {

@@ -1,0 +1,98 @@
+package translate
+
+import (
+	"reflect"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gatewright/gatewright/controller/resources"
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// Translator translates one snapshot after the other. What the rules of a route came to is good for as long as the
+// object and what they refer to stay as they are, so of thousands of routes only those are translated again that a
+// change is about. The results are those of Translate, and share what is the same with those of before. One goroutine
+// at a time may use it; the zero value is ready.
+type Translator struct {
+	caps model.Capabilities
+	// routes are those of the last snapshot, oldest first, and places tell where an object's is.
+	routes []remembered
+	places map[*metav1.ObjectMeta]int
+}
+
+// remembered is what is kept of a route.
+type remembered struct {
+	*routeSpec
+	*routeRules
+}
+
+// Translate works out what to serve and what to say about it. Whatever is wrong with a resource is in its
+// status: there is no error to return.
+func (t *Translator) Translate(s *resources.Snapshot, caps model.Capabilities, o Options) Result {
+	g := newGraph(s, caps, o)
+	if reflect.DeepEqual(t.caps, caps) {
+		g.before = t
+	}
+	result := g.translate()
+	t.remember(g)
+	return result
+}
+
+// remember keeps what the next snapshot may have as well.
+func (t *Translator) remember(g *graph) {
+	t.caps = g.caps
+	t.routes, t.places = make([]remembered, len(g.routes)), make(map[*metav1.ObjectMeta]int, len(g.routes))
+	for i, r := range g.routes {
+		t.routes[i], t.places[r.meta] = remembered{r.routeSpec, r.routeRules}, i
+	}
+}
+
+// place is where a route was before; -1 when it wasn't there.
+func (t *Translator) place(meta *metav1.ObjectMeta) int {
+	if t != nil {
+		if i, ok := t.places[meta]; ok {
+			return i
+		}
+	}
+	return -1
+}
+
+// look is what a backendRef was resolved to.
+type look struct {
+	by  reference
+	key clusterKey
+	// allowed says that a ReferenceGrant, or the namespace, lets it refer; the rest is empty otherwise.
+	allowed bool
+	problem *problem
+	notes   []string
+}
+
+// same says whether a backendRef comes to the same now.
+func (l *look) same(g *graph) bool {
+	if g.index.grants.allow(l.by) != l.allowed {
+		return false
+	}
+	if !l.allowed {
+		return true
+	}
+	c := g.cluster(l.key)
+	sameProblem := c.problem == l.problem || c.problem != nil && l.problem != nil && *c.problem == *l.problem
+	return sameProblem && slices.Equal(c.notes, l.notes)
+}
+
+// reuse takes the rules of before for a route, if they are still good.
+func (g *graph) reuse(r *route) bool {
+	i := g.before.place(r.meta)
+	if i < 0 {
+		return false
+	}
+	rules := g.before.routes[i].routeRules
+	for j := range rules.looks {
+		if !rules.looks[j].same(g) {
+			return false
+		}
+	}
+	r.routeRules = rules
+	return true
+}
