@@ -100,7 +100,8 @@ var requirements = []row{
 	{requirement: "R34", what: "a reload loses no call", limit: reloadLimit},
 	{requirement: "R34", what: "endpoints without a reload", needs: []model.Feature{model.FeatureResolve}, limit: func(c model.Capabilities) string {
 		if c.Proxy == "nginx" {
-			return "a change that comes within a second of another one is seen when nginx asks again, a second later at most"
+			return "a change that comes within a second of another one is seen when nginx asks again, a second later at most; " +
+				"a call whose endpoint one worker chooses in the very microseconds in which another one learns of others is answered UNAVAILABLE"
 		}
 		return "until the next reload an endpoint that came without one has no TCP user timeout: where it goes without a word, " +
 			"a call that is under way there ends by its own deadline only, and more calls may go there until the endpoint is taken away"

@@ -173,6 +173,7 @@ type load struct {
 	running  sync.WaitGroup
 	counts   []atomic.Int64
 	dead     atomic.Int64
+	crossed  atomic.Int64 // calls that harness.Crossed tells
 	mu       sync.Mutex
 	failures map[string]int
 	// seen is when an endpoint answered a call that began after it was forgotten last.
@@ -208,7 +209,11 @@ func (l *load) caller(client *harness.Client, path string, count *atomic.Int64) 
 		}
 		start := time.Now()
 		r := client.Do(l.stand.call(path))
-		if r.Code != codes.OK {
+		switch {
+		case r.Code == codes.OK:
+		case harness.Crossed(l.binary, r):
+			l.crossed.Add(1)
+		default:
 			l.failed(fmt.Sprintf("%s %s", r.Code, r.Message))
 		}
 		count.Add(1)
@@ -304,6 +309,12 @@ func (l *load) end() (calls int64) {
 	l.stop()
 	for i := range l.counts {
 		calls += l.counts[i].Load()
+	}
+	if n := l.crossed.Load(); n > 0 {
+		l.Logf("%d of %d calls crossed a change", n, calls)
+	}
+	if n := l.crossed.Load(); n > harness.MostCrossed {
+		l.Errorf("%d calls were given up", n)
 	}
 	for why, n := range l.failures {
 		l.Errorf("%d of %d calls: %s", n, calls, why)
