@@ -100,6 +100,9 @@ func (o *runOptions) run(ctx context.Context, stderr io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, watcher.Close()) }()
 	mark := func(files map[string]bool) {
+		if files != nil && !g.reader.Concerns(files) {
+			return // An editor's draft, or another neighbour.
+		}
 		g.touched.add(files)
 		g.applier.Mark()
 	}

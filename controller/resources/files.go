@@ -27,7 +27,11 @@ type files struct {
 	problems Problems
 	seen     map[string]bool
 	found    int // files named or found, read before or not
-	chunk    []byte
+	// folders are the names of the folders that were read, by their real paths.
+	folders map[string]string
+	// tangled says that a file may have two names: of several, through a symlink, or in a folder that was read twice.
+	tangled bool
+	chunk   []byte
 	// before are the sources of an earlier reading by name.
 	before map[string]*source
 }
@@ -95,6 +99,10 @@ func (f *files) walk(dir, realDir string) {
 		f.problem(dir, "the folder can't be read: "+reason(err)+": check its permissions")
 		return
 	}
+	if _, twice := f.folders[realDir]; twice || realDir == "" {
+		f.tangled = true
+	}
+	f.folders[realDir] = dir
 	for _, entry := range entries {
 		path, real := filepath.Join(dir, entry.Name()), filepath.Join(realDir, entry.Name())
 		if realDir == "" || entry.Type()&fs.ModeSymlink != 0 {
@@ -106,6 +114,7 @@ func (f *files) walk(dir, realDir string) {
 		case entry.IsDir():
 			f.walk(path, real)
 		case entry.Type()&fs.ModeSymlink != 0 || manifest:
+			f.tangled = f.tangled || entry.Type()&fs.ModeSymlink != 0
 			f.addEntry(path, real, manifest)
 		}
 	}
@@ -220,6 +229,26 @@ func invalidLine(data []byte) int {
 		data = data[size:]
 	}
 	return line
+}
+
+// newName is what a plain file is called that is, or was, in one of the folders; "" when only another walk can tell.
+func (f *files) newName(path string) string {
+	dir, ok := f.folders[filepath.Dir(path)]
+	info, err := os.Lstat(path)
+	if !ok || f.tangled || err == nil && !info.Mode().IsRegular() {
+		return ""
+	}
+	return filepath.Join(dir, filepath.Base(path))
+}
+
+// walksBefore orders names as a walk comes to them: folder by folder, so that what ends a name sorts before everything.
+func walksBefore(a, b string) bool {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return a[i] == filepath.Separator || b[i] != filepath.Separator && a[i] < b[i]
+		}
+	}
+	return len(a) < len(b)
 }
 
 // reason is an error without the path, which the message has already.

@@ -1,12 +1,15 @@
 package resources
 
 import (
+	"errors"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // Reader loads the same files again and again, as a program does that follows their changes: the schemas are built
@@ -22,6 +25,8 @@ type Reader struct {
 	sources map[string]*source
 	// byPath has the names of the files by their real paths.
 	byPath map[string]string
+	// known is byPath for Concerns; nil when anything may matter.
+	known atomic.Pointer[map[string]string]
 }
 
 // NewReader returns a Reader that has read nothing yet.
@@ -52,7 +57,7 @@ func (r *Reader) Follow(filenames []string, changed map[string]bool) (*Snapshot,
 
 // read looks at everything.
 func (r *Reader) read(filenames []string, stdin io.Reader) *files {
-	input := &files{seen: map[string]bool{}, before: r.sources}
+	input := &files{seen: map[string]bool{}, before: r.sources, folders: map[string]string{}, tangled: len(filenames) > 1}
 	for _, name := range filenames {
 		input.add(name, stdin)
 	}
@@ -66,31 +71,80 @@ func (r *Reader) reread(filenames []string, changed map[string]bool) *files {
 		return nil
 	}
 	names := make(map[string]bool, len(changed))
+	var fresh []*source
 	for path := range changed {
 		name, known := r.byPath[path]
 		switch {
 		case known:
 			names[name] = true
 		case isManifest(path):
-			return nil
+			if name = r.input.newName(path); name == "" {
+				return nil
+			}
+			names[name] = true
+			fresh = append(fresh, &source{name: name, real: path})
 		}
 	}
-	input := &files{seen: map[string]bool{}, before: r.sources, notes: r.input.notes, sources: make([]*source, 0, len(r.input.sources))}
+	slices.SortFunc(fresh, func(a, b *source) int {
+		if walksBefore(a.name, b.name) {
+			return -1
+		}
+		return 1
+	})
+	input := &files{
+		seen: map[string]bool{}, before: r.sources, notes: r.input.notes, folders: r.input.folders, tangled: r.input.tangled,
+		sources: make([]*source, 0, len(r.input.sources)+len(fresh)),
+	}
 	for _, s := range r.input.sources {
+		for len(fresh) > 0 && walksBefore(fresh[0].name, s.name) {
+			if !input.look(fresh[0]) {
+				return nil
+			}
+			fresh = fresh[1:]
+		}
 		if s.looks != (appearance{}) && !names[s.name] {
 			input.sources = append(input.sources, s)
-			continue
-		}
-		info, err := os.Stat(s.name)
-		if err != nil || !info.Mode().IsRegular() {
+		} else if !input.look(s) {
 			return nil
 		}
-		input.addFile(s.name, s.real, info)
 	}
-	if len(input.problems) > 0 {
+	for _, s := range fresh {
+		if !input.look(s) {
+			return nil
+		}
+	}
+	if len(input.problems) > 0 || len(input.sources) == 0 || len(r.input.sources) == 0 {
 		return nil
 	}
 	return input
+}
+
+// look reads a file that may have changed, come or gone. It returns false when only another walk can tell what that
+// means.
+func (f *files) look(s *source) bool {
+	info, err := os.Stat(s.name)
+	if errors.Is(err, fs.ErrNotExist) && f.newName(s.real) != "" {
+		return true
+	}
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	f.addFile(s.name, s.real, info)
+	return true
+}
+
+// Concerns says whether a change of these files may matter to the next Follow. Any goroutine may ask.
+func (r *Reader) Concerns(changed map[string]bool) bool {
+	known := r.known.Load()
+	if known == nil {
+		return true
+	}
+	for path := range changed {
+		if _, ok := (*known)[path]; ok || isManifest(path) {
+			return true
+		}
+	}
+	return false
 }
 
 // isManifest says whether a folder's file is read.
@@ -119,6 +173,11 @@ func (r *Reader) keep(input *files) {
 		}
 	}
 	r.input, r.sources, r.byPath = input, sources, byPath
+	if len(input.problems) == 0 {
+		r.known.Store(&byPath)
+	} else {
+		r.known.Store(nil)
+	}
 }
 
 // good is what counts of all files, the bad ones as they were: first of those that were found, then of those that

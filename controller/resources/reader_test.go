@@ -1,6 +1,10 @@
 package resources
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -108,4 +112,61 @@ func routeNames(s *Snapshot) string {
 	}
 	slices.Sort(names)
 	return strings.Join(names, " ")
+}
+
+// TestFollowTold lets files come, change and go, and holds who is told of them against who looks at everything.
+func TestFollowTold(t *testing.T) {
+	for seed := range uint64(60) {
+		rnd := rand.New(rand.NewPCG(seed, 5))
+		dir := t.TempDir()
+		for _, sub := range []string{"b", "b.d", "b/c"} {
+			if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		names := []string{"a.yaml", "b/a.yaml", "b/c/a.yaml", "b.yaml", "b.d/a.yaml", "b0.yaml", "c.json", "c.txt", ".a.yaml"}
+		arguments := []string{dir}
+		switch rnd.IntN(4) {
+		case 0:
+			arguments = append(arguments, filepath.Join(dir, "a.yaml"))
+		case 1:
+			if err := os.Symlink(filepath.Join(dir, "b/a.yaml"), filepath.Join(dir, "link.yaml")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all, told, fast := NewReader(), NewReader(), 0
+		for step := range 30 {
+			changed := map[string]bool{}
+			for range rnd.IntN(4) {
+				name := names[rnd.IntN(len(names))]
+				changed[filepath.Join(realPath(dir), name)] = true
+				path := filepath.Join(dir, name)
+				text := fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: r%d}\nspec: {hostnames: [h%d.test]}\n", rnd.IntN(4), rnd.IntN(9))
+				err := os.Remove(path)
+				if rnd.IntN(3) > 0 || errors.Is(err, fs.ErrNotExist) {
+					err = os.WriteFile(path, []byte(text), 0o600)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, wantNotes, wantProblems := all.Follow(arguments, nil)
+			if told.reread(arguments, changed) != nil {
+				fast++
+			}
+			if step > 0 && !told.Concerns(changed) {
+				changed = map[string]bool{}
+			}
+			got, notes, problems := told.Follow(arguments, changed)
+			if diff := cmp.Diff(want, got) + cmp.Diff(wantNotes, notes); diff != "" {
+				t.Fatalf("seed %d, step %d, %v:\n%s", seed, step, changed, diff)
+			}
+			if problems.Error() != wantProblems.Error() {
+				t.Fatalf("seed %d, step %d, %v: problems %v, want %v", seed, step, changed, problems, wantProblems)
+			}
+		}
+		if len(arguments) == 1 && !told.input.tangled && fast < 15 {
+			t.Errorf("seed %d: only %d of 30 steps looked at what they were told of alone", seed, fast)
+		}
+	}
 }

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// settlePause is how long no change must come before the files on disk follow a proxy that is ahead of them.
-const settlePause = 100 * time.Millisecond
+// settlePause is how long no change must come before the files on disk follow a proxy that is ahead of them. Their check
+// takes a processor for a while, which the changes of a burst have better use for.
+const settlePause = 300 * time.Millisecond
 
 // settling is the writing of what the proxy serves already. It goes on beside the changes that come meanwhile, for
 // the disk and the proxy's check take longer than they do.
