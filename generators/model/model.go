@@ -214,6 +214,9 @@ type Cluster struct {
 	Port      int32  `json:"port"`
 	// Endpoints are sorted by address and port. A cluster without any answers UNAVAILABLE (R16).
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
+	// Unlearnt says that the proxy has yet to learn the endpoints of the cluster, so that they are in its files even
+	// where it is told of them in another way.
+	Unlearnt bool `json:"-"`
 }
 
 // Endpoint is where a backend listens.

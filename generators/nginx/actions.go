@@ -216,7 +216,8 @@ type Upstream struct {
 	Empty   model.Status
 	// Servers are "address:port".
 	Servers []string
-	// Resolve is the name that a resolver is asked for instead; "" when Servers are all.
+	// Resolve is the name that a resolver is asked for; "" when Servers are all. Beside it there are Servers only of an
+	// upstream that is new.
 	Resolve string
 }
 
@@ -241,7 +242,9 @@ func upstreams(clusters []model.Cluster, resolve bool) (map[string]*Upstream, []
 		list = append(list, u)
 		if resolve && Resolved(c) {
 			u.Resolve = EndpointsName(c)
-			continue
+			if !c.Unlearnt {
+				continue
+			}
 		}
 		for _, e := range c.Endpoints {
 			s, err := server(e)

@@ -103,6 +103,14 @@ func TestResolve(t *testing.T) {
 			t.Errorf("%s changes with the endpoints", path)
 		}
 	}
+	unlearnt := resolved(model.Endpoint{Address: "10.0.0.1", Port: 80})
+	unlearnt.Clusters[1].Unlearnt = true
+	text = string(rendered(t, o, now, unlearnt)["upstreams.conf"])
+	for _, want := range []string{"server 10.0.0.1:80 ", "server " + EndpointsName(&unlearnt.Clusters[1]) + " service=grpc resolve "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q for a cluster that nginx has yet to learn, in\n%s", want, text)
+		}
+	}
 	// Without the feature, or the address, the files hold the endpoints.
 	for what, files := range map[string]map[string][]byte{
 		"1.26":        rendered(t, o, model.Version{Major: 1, Minor: 26, Patch: 3}, resolved(model.Endpoint{Address: "10.0.0.1", Port: 80})),

@@ -95,6 +95,8 @@ type Applier struct {
 	unsettled time.Time
 	// settling is what brings them there; nil while nothing does.
 	settling *settling
+	// unfinished says that another reload is due, for the proxy has learnt what it had to.
+	unfinished bool
 }
 
 // New returns an Applier that does nothing until Run.
@@ -244,6 +246,7 @@ func (a *Applier) confirmed(c Configuration) {
 	a.live = &c
 	a.generation = c.Generation
 	a.places = placesOf(c.Model)
+	a.unfinished = false
 }
 
 func (a *Applier) log(out Outcome) {

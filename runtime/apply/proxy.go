@@ -71,12 +71,12 @@ type Preparer interface {
 	Prepare(next Configuration)
 }
 
-// Stepper is implemented by a Proxy that has to know a part of a configuration for a moment before the rest can
-// use it, and that learns it by a reload of its own.
+// Stepper is implemented by a Proxy that has to learn a part of a configuration while it serves it already, and takes
+// another reload once it has.
 type Stepper interface {
-	// Step returns what to serve between old and next, and whether that is needed. All calls get the same
-	// answers by it as by old.
-	Step(old, next model.Gateways) (between model.Gateways, needed bool)
+	// Step returns what to serve first of next, and whether that is needed. All calls get the same answers by it as by
+	// next.
+	Step(old, next model.Gateways) (first model.Gateways, needed bool)
 }
 
 // Pacer is implemented by a Proxy whose reloads cost more the closer they follow each other.

@@ -13,10 +13,13 @@ import (
 // replace stages, validates, switches and reloads, and returns the model that is served then.
 func (a *Applier) replace(ctx context.Context, job Job, next Configuration) (model.Gateways, error) {
 	a.stopSettling()
-	err := a.check(ctx, next)
+	first, err := a.first(job, next)
+	if err == nil {
+		err = a.check(ctx, first)
+	}
 	var refusal *Refusal
 	if errors.As(err, &refusal) {
-		a.discard(next.Generation)
+		a.discard(first.Generation)
 		if a.Whole {
 			return model.Gateways{}, fmt.Errorf("the proxy refuses the configuration: %w", err)
 		}
@@ -26,39 +29,29 @@ func (a *Applier) replace(ctx context.Context, job Job, next Configuration) (mod
 		if a.same(next) {
 			return next.Model, nil
 		}
-		err = a.stage(next)
+		if first, err = a.first(job, next); err == nil {
+			err = a.stage(first)
+		}
 	}
 	if err == nil {
-		err = a.step(ctx, job, next)
+		err = a.reload(ctx, first)
 	}
 	if err == nil {
-		err = a.reload(ctx, next)
+		a.unfinished = first.Generation != next.Generation
 	}
 	return next.Model, err
 }
 
-// step lets the proxy learn first what it has to know before it can serve next.
-func (a *Applier) step(ctx context.Context, job Job, next Configuration) error {
+// first is what to serve of next until the proxy has learnt what it can't know before; next itself otherwise.
+func (a *Applier) first(job Job, next Configuration) (Configuration, error) {
 	s, ok := a.Proxy.(Stepper)
 	if !ok || a.live == nil {
-		return nil
+		return next, nil
 	}
-	m, needed := s.Step(a.live.Model, next.Model)
-	if !needed {
-		return nil
+	if m, needed := s.Step(a.live.Model, next.Model); needed {
+		return a.render(job, m)
 	}
-	between, err := a.render(job, m)
-	if err != nil {
-		return err
-	}
-	if err = a.stage(between); err == nil {
-		err = a.reload(ctx, between)
-	}
-	if err == nil {
-		// It may have been pruned meanwhile.
-		err = a.stage(next)
-	}
-	return err
+	return next, nil
 }
 
 // stage writes a version.

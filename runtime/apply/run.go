@@ -8,6 +8,10 @@ import (
 // busyMax is the longest pause between looks at a port that somebody else has.
 const busyMax = 2 * time.Second
 
+// finishPause is how long no change must come before a proxy that serves already takes the reload that is left. A change
+// of which it needs one anyway brings that along.
+const finishPause = time.Second
+
 // Run applies what source gives, whenever Mark was called, until ctx ends. One job is applied at a time, and
 // what is marked meanwhile is one job afterwards. source returns false when there is nothing new to apply.
 // Failed jobs are tried again with growing pauses.
@@ -80,6 +84,9 @@ func (a *Applier) Run(ctx context.Context, source func(context.Context) (Job, bo
 			retry = a.Retry
 			timer.Reset(max(0, min(settlePause, a.Settle-time.Since(a.unsettled))))
 			then = settle
+		case a.unfinished:
+			timer.Reset(finishPause)
+			then = attempt
 		case len(a.quarantine.busy) > 0:
 			timer.Reset(retry)
 			retry = min(2*retry, busyMax)

@@ -7,6 +7,9 @@
 // was started again. A changed set is another target. What was told last is kept in the state folder, for an nginx that
 // starts while gatewright can't know the endpoints yet.
 //
+// A new cluster's endpoints are in nginx's files until it has learnt them, so that one reload serves it; another one,
+// when nothing changes for a moment, leaves them to the answers.
+//
 // What is answered and when is decided in book.go, without sockets or clocks. The package imports
 // generators/model, generators/nginx and runtime/apply.
 package endpoints

@@ -1,8 +1,12 @@
 package endpoints_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -283,12 +287,64 @@ func TestNewServices(t *testing.T) {
 				})
 			}
 			services = append(services, []model.Endpoint{e})
-			out := s.apply(s.config(services...), apply.Reloaded)
+			m := s.config(services...)
+			out := s.apply(m, apply.Reloaded)
 			s.until(path, func(r harness.Reply) bool { return r.Code == codes.OK })
+			// nginx knows the endpoints by now: they go out of its files.
+			s.apply(m, apply.Reloaded)
+			s.apply(m, apply.Unchanged)
 			close(done)
 			callers.Wait()
 			t.Logf("applied in %v", out.Took)
 		}
 		t.Logf("10 new Services beside 300: %d calls", calls.Load())
 	})
+}
+
+// TestFinish: the files name the endpoints of a new Service only until nginx has learnt them, without anybody's doing.
+func TestFinish(t *testing.T) {
+	t.Parallel()
+	each(t, func(s *stand) {
+		_, e := s.backend()
+		s.apply(s.config([]model.Endpoint{e}), apply.Reloaded)
+		ctx, cancel := context.WithCancel(context.Background())
+		var running sync.WaitGroup
+		defer running.Wait()
+		defer cancel()
+		job := apply.Job{Model: s.config([]model.Endpoint{e}, []model.Endpoint{e}), Capabilities: s.binary.Capabilities}
+		served := make(chan bool, 10)
+		job.Report = func(apply.Outcome) { served <- s.listed(e) }
+		running.Go(func() { s.applier.Run(ctx, func(context.Context) (apply.Job, bool) { return job, true }) })
+		s.applier.Mark()
+		for _, want := range []bool{true, false} {
+			select {
+			case listed := <-served:
+				if listed != want {
+					t.Errorf("the files name the endpoint: %v, want %v", listed, want)
+				}
+			case <-time.After(20 * time.Second):
+				t.Fatal("nothing is applied")
+			}
+			s.until("/s1/M", func(r harness.Reply) bool { return r.Code == codes.OK })
+		}
+	})
+}
+
+// listed says whether nginx's files name an endpoint.
+func (s *stand) listed(e model.Endpoint) bool {
+	s.Helper()
+	files, err := filepath.Glob(filepath.Join(s.store.Current(), "*"))
+	if err != nil || len(files) == 0 {
+		s.Fatalf("%d files: %v", len(files), err)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			s.Fatal(err)
+		}
+		if strings.Contains(string(content), "server "+text(e)) {
+			return true
+		}
+	}
+	return false
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -89,24 +88,21 @@ func (p *Proxy) Reload(ctx context.Context, dir, generation string) error {
 	return nil
 }
 
-// Step lets nginx learn the endpoints of new clusters before the first call is sent to them: a reload brings their
-// upstreams, empty, and only when they are filled another one brings the routes.
-func (p *Proxy) Step(old, next model.Gateways) (between model.Gateways, needed bool) {
-	known := make(map[string]bool, len(next.Clusters))
-	for _, c := range next.Clusters {
+// Step lets calls go to new clusters before nginx has learnt their endpoints, which it asks for only once it serves
+// them: they come with its files. Another reload leaves them to what it has learnt.
+func (p *Proxy) Step(old, next model.Gateways) (first model.Gateways, needed bool) {
+	known := make(map[string]bool, len(old.Clusters))
+	for _, c := range old.Clusters {
 		known[c.Name] = true
 	}
-	clusters := slices.Clone(next.Clusters)
-	for _, c := range old.Clusters {
-		if !known[c.Name] {
-			clusters = append(clusters, c)
+	first = next
+	first.Clusters = slices.Clone(next.Clusters)
+	for i := range first.Clusters {
+		if c := &first.Clusters[i]; !known[c.Name] && len(c.Endpoints) > 0 {
+			c.Unlearnt, needed = true, true
 		}
 	}
-	if len(clusters) == len(old.Clusters) {
-		return model.Gateways{}, false
-	}
-	slices.SortFunc(clusters, func(a, b model.Cluster) int { return strings.Compare(a.Name, b.Name) })
-	return model.Gateways{Gateways: old.Gateways, KeyPairs: old.KeyPairs, Clusters: clusters}, true
+	return first, needed
 }
 
 // Update tells nginx the endpoints that have changed and returns when it has learnt them. They change also when
@@ -175,6 +171,8 @@ func changed(old, next []model.Cluster) []model.Cluster {
 // difference says why two configurations with different files need a reload.
 func difference(old, next model.Gateways) (reason, cause string) {
 	switch {
+	case slices.ContainsFunc(old.Clusters, func(c model.Cluster) bool { return c.Unlearnt }):
+		return "the endpoints of new Services are known now", "services"
 	case !reflect.DeepEqual(listeners(old), listeners(next)):
 		return "listeners have changed", "listeners"
 	case !reflect.DeepEqual(old.KeyPairs, next.KeyPairs):

@@ -18,9 +18,13 @@ func TestStep(t *testing.T) {
 	p := New(nil, nil)
 	old := model.Gateways{Clusters: clusters("a", "c"), Gateways: []model.Gateway{{Name: "old"}}}
 	next := model.Gateways{Clusters: clusters("b", "c"), Gateways: []model.Gateway{{Name: "new"}}}
-	between, needed := p.Step(old, next)
-	if !needed || between.Gateways[0].Name != "old" || len(changed(clusters("a", "b", "c"), between.Clusters)) != 0 || len(between.Clusters) != 3 {
-		t.Errorf("between is %+v, needed: %v", between, needed)
+	next.Clusters[0].Endpoints = []model.Endpoint{{Address: "127.0.0.1", Port: 1}}
+	first, needed := p.Step(old, next)
+	if !needed || first.Gateways[0].Name != "new" || len(first.Clusters) != 2 || !first.Clusters[0].Unlearnt || first.Clusters[1].Unlearnt || next.Clusters[0].Unlearnt {
+		t.Errorf("first is %+v, needed: %v", first, needed)
+	}
+	if _, needed := p.Step(first, next); needed {
+		t.Error("a step for what nginx has learnt")
 	}
 	for _, c := range [][]model.Cluster{nil, clusters("a"), clusters("a", "c")} {
 		if _, needed := p.Step(old, model.Gateways{Clusters: c}); needed {
