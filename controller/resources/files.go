@@ -168,7 +168,9 @@ func (f *files) addFile(path, real string, info fs.FileInfo) {
 	defer file.Close()
 	if f.read(path, file) {
 		read := f.sources[len(f.sources)-1]
-		read.real = real
+		if info.Mode().IsRegular() {
+			read.real = real
+		}
 		if looks.tells() {
 			read.looks = looks
 		}

@@ -102,7 +102,7 @@ func (r *Reader) reread(filenames []string, changed map[string]bool) *files {
 			}
 			fresh = fresh[1:]
 		}
-		if s.looks != (appearance{}) && !names[s.name] {
+		if s.real != "" && !names[s.name] {
 			input.sources = append(input.sources, s)
 		} else if !input.look(s) {
 			return nil

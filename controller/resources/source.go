@@ -12,7 +12,7 @@ import (
 // is, so that of thousands only those that have changed are read, decoded and checked again.
 type source struct {
 	name string
-	// real is the file's real path; "" when it isn't known.
+	// real is a plain file's real path; "" when it isn't known, and for others.
 	real string
 	data []byte
 	// looks is what the file looked like when it was read; zero when that doesn't tell a change.
