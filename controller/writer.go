@@ -59,7 +59,7 @@ type pace struct {
 // The pauses between two writes of one object: they double while it changes all the time.
 const (
 	shortestPause = 50 * time.Millisecond
-	longestPause  = time.Second
+	longestPause  = 500 * time.Millisecond
 )
 
 type writerMetrics struct {
@@ -123,7 +123,7 @@ func (w *writer) check(kind string, key name) {
 func (w *writer) run(ctx context.Context) {
 	w.running.Lock()
 	defer w.running.Unlock()
-	queue := workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[object](20*time.Millisecond, 30*time.Second))
+	queue := newQueue()
 	w.mu.Lock()
 	w.queue = queue
 	w.written, w.paces = map[object]written{}, map[object]*pace{}

@@ -171,8 +171,6 @@ func changed(old, next []model.Cluster) []model.Cluster {
 // difference says why two configurations with different files need a reload.
 func difference(old, next model.Gateways) (reason, cause string) {
 	switch {
-	case slices.ContainsFunc(old.Clusters, func(c model.Cluster) bool { return c.Unlearnt }):
-		return "the endpoints of new Services are known now", "services"
 	case !reflect.DeepEqual(listeners(old), listeners(next)):
 		return "listeners have changed", "listeners"
 	case !reflect.DeepEqual(old.KeyPairs, next.KeyPairs):
@@ -181,6 +179,8 @@ func difference(old, next model.Gateways) (reason, cause string) {
 		return "the Services that are used have changed", "services"
 	case !reflect.DeepEqual(old.Gateways, next.Gateways):
 		return "routes have changed", "routes"
+	case slices.ContainsFunc(old.Clusters, func(c model.Cluster) bool { return c.Unlearnt }):
+		return "the endpoints of new Services are known now", "services"
 	}
 	return "the files have changed", "files"
 }
