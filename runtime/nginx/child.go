@@ -57,7 +57,13 @@ func (p *Proxy) clear(ctx context.Context) error {
 	if p.Marker == "" {
 		return nil
 	}
-	return process.FreeSocket(ctx, p.Marker, unix.SIGQUIT, "nginx: worker")
+	// A worker that has just been started still has its master's title.
+	return process.FreeSocket(ctx, p.Marker, unix.SIGQUIT, "nginx: worker", "nginx: master process "+strings.Join(append([]string{p.Binary}, p.arguments()...), " "))
+}
+
+// arguments are those that a child is started with.
+func (p *Proxy) arguments() []string {
+	return []string{"-e", "stderr", "-p", p.Prefix, "-c", p.Config, "-g", "daemon off;"}
 }
 
 // Shutdown lets a child finish its calls and streams and end, and ends them with ctx. A joined nginx isn't

@@ -33,7 +33,7 @@ func Validate(ctx context.Context, binary, dir string) error {
 	if err != nil {
 		return err
 	}
-	out, err := exec.CommandContext(ctx, binary, "-t", "-q", "-p", dir, "-c", filepath.Join(dir, "nginx.conf")).CombinedOutput()
+	out, err := command(ctx, binary, "-t", "-q", "-p", dir, "-c", filepath.Join(dir, "nginx.conf")).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("nginx refuses the configuration in %s: %w", dir, withOutput(ctx, err, out))
 	}

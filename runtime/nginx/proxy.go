@@ -76,7 +76,7 @@ func New(o Options) (*Proxy, error) {
 		Name: "nginx", Drain: unix.SIGQUIT, Stop: unix.SIGTERM, Timeout: o.Timeout,
 		LogFile: filepath.Join(o.Prefix, logName), Errors: o.Errors, Log: o.Log, Lost: o.Lost,
 		Command: func() *exec.Cmd {
-			return exec.Command(o.Binary, "-e", "stderr", "-p", o.Prefix, "-c", o.Config, "-g", "daemon off;")
+			return command(context.Background(), o.Binary, p.arguments()...)
 		},
 		Complaint: func(line string) bool { return strings.Contains(line, "[emerg]") || strings.Contains(line, "[alert]") },
 		Clear:     p.clear,
@@ -124,7 +124,7 @@ func (p *Proxy) Validate(ctx context.Context, dir string) error {
 
 // ValidateFile is Validate with a main file of any name.
 func (p *Proxy) ValidateFile(ctx context.Context, file string) error {
-	cmd := exec.CommandContext(ctx, p.Binary, "-t", "-q", "-e", "stderr", "-p", p.Prefix, "-c", file)
+	cmd := command(ctx, p.Binary, "-t", "-q", "-e", "stderr", "-p", p.Prefix, "-c", file)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	switch {
