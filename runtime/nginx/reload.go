@@ -66,6 +66,7 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
+	quiet := settled(master)
 	_, before := workers(master)
 	var said int64
 	if p.child != nil {
@@ -74,6 +75,12 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	p.reloaded.Store(time.Now().UnixNano())
 	if err := process.Signal(master, unix.SIGHUP); err != nil {
 		return err
+	}
+	var hurrying sync.WaitGroup
+	defer hurrying.Wait()
+	defer cancel()
+	if quiet {
+		hurrying.Go(func() { hurry(ctx, master, before) })
 	}
 	err = process.Poll(ctx, func() (bool, error) {
 		err := p.serves(ctx, master, before, generation)
@@ -93,6 +100,46 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	return err
 }
 
+// settled says that no worker is being replaced, which would come with the configuration of before and look like a new one.
+func settled(master int) bool {
+	for _, pid := range process.Children(master) {
+		// One that has ended has no title, and one that has just been started its parent's.
+		if title := process.Title(pid); title == "" || strings.HasPrefix(title, "nginx: master") {
+			return false
+		}
+	}
+	return true
+}
+
+// hurry lets the workers of before drain as soon as as many new ones take connections. nginx waits another tenth of a
+// second, in which most new connections still go to the old ones. None is lost: the listening sockets are the master's too,
+// and keep what nobody has accepted yet.
+func hurry(ctx context.Context, master int, before []int) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		_, serving := workers(master)
+		old := slices.DeleteFunc(slices.Clone(serving), func(pid int) bool { return !slices.Contains(before, pid) })
+		switch fresh := len(serving) - len(old); {
+		case len(old) == 0:
+			return
+		case fresh < len(before):
+			// A worker has its title once it is ready.
+		default:
+			for _, pid := range old {
+				// Who may not signal them leaves it to nginx.
+				_ = process.Signal(pid, unix.SIGQUIT)
+			}
+			return
+		}
+	}
+}
+
 // serves says what is still missing.
 func (p *Proxy) serves(ctx context.Context, master int, before []int, generation string) error {
 	if generation != "" && p.Marker != "" {
@@ -104,7 +151,7 @@ func (p *Proxy) serves(ctx context.Context, master int, before []int, generation
 			return fmt.Errorf("it serves generation %s, not %s", running, generation)
 		}
 	}
-	// For a tenth of a second after the new workers have begun, those of before go on accepting.
+	// After the new workers have begun, those of before go on accepting for a moment.
 	_, serving := workers(master)
 	for _, pid := range serving {
 		if slices.Contains(before, pid) {
