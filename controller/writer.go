@@ -2,6 +2,8 @@ package controller
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -154,28 +156,44 @@ func (w *writer) run(ctx context.Context) {
 	}
 }
 
+// portion is how many statuses are compared at a time: nothing new is heard of the cluster meanwhile.
+const portion = 64
+
 // compare queues every object whose status is not what it should be.
 func (w *writer) compare(queue workqueue.TypedRateLimitingInterface[object]) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.reports == nil {
-		return
+	reports := w.reports
+	w.mu.Unlock()
+	for objects := range slices.Chunk(slices.Collect(maps.Keys(reports)), portion) {
+		w.locked(func() {
+			for _, o := range objects {
+				if d := w.difference(o); len(d.Operations) > 0 {
+					queue.Add(o)
+				}
+			}
+		})
 	}
-	world := w.world
-	world.mu.Lock()
-	defer world.mu.Unlock()
-	for o := range w.reports {
-		if d := w.difference(o); len(d.Operations) > 0 {
-			queue.Add(o)
+	w.locked(func() {
+		if w.reports == nil {
+			return
 		}
-	}
-	for kind, k := range statusKinds {
-		for _, key := range k.mentioned(world) {
-			if o := (object{kind, key}); w.reports[o] == nil {
-				queue.Add(o)
+		for kind, k := range statusKinds {
+			for _, key := range k.mentioned(w.world) {
+				if o := (object{kind, key}); w.reports[o] == nil {
+					queue.Add(o)
+				}
 			}
 		}
-	}
+	})
+}
+
+// locked does something while neither the reports nor the world change.
+func (w *writer) locked(do func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.world.mu.Lock()
+	defer w.world.mu.Unlock()
+	do()
 }
 
 // difference is what to write to an object; both w and the world are locked.
@@ -221,15 +239,13 @@ func (w *writer) work(ctx context.Context, queue workqueue.TypedRateLimitingInte
 		return false
 	}
 	defer queue.Done(o)
-	w.mu.Lock()
-	w.world.mu.Lock()
-	d := w.difference(o)
-	w.world.mu.Unlock()
+	var d change
 	wait := time.Duration(0)
-	if len(d.Operations) > 0 {
-		wait = w.pause(o)
-	}
-	w.mu.Unlock()
+	w.locked(func() {
+		if d = w.difference(o); len(d.Operations) > 0 {
+			wait = w.pause(o)
+		}
+	})
 	switch {
 	case len(d.Operations) == 0:
 		queue.Forget(o)
