@@ -118,6 +118,8 @@ func TestEmpty(t *testing.T) {
 		ok := func(r harness.Reply) bool { return r.Code == codes.OK }
 		s.until("/s0/M", ok)
 		s.apply(s.config(nil), apply.Updated)
+		// One worker has been told, and another may take a call before that one has read it.
+		s.until("/s0/M", func(r harness.Reply) bool { return r.Code != codes.OK })
 		start := time.Now()
 		r := s.clients[0].Do(s.call("/s0/M"))
 		took := time.Since(start)
