@@ -61,7 +61,7 @@ type pace struct {
 // The pauses between two writes of one object: they double while it changes all the time.
 const (
 	shortestPause = 50 * time.Millisecond
-	longestPause  = 500 * time.Millisecond
+	longestPause  = 700 * time.Millisecond
 )
 
 type writerMetrics struct {
