@@ -64,6 +64,8 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 		}
 		return p.start(ctx, generation)
 	}
+	var hurrying sync.WaitGroup
+	defer hurrying.Wait()
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
 	quiet := settled(master)
@@ -76,9 +78,6 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	if err := process.Signal(master, unix.SIGHUP); err != nil {
 		return err
 	}
-	var hurrying sync.WaitGroup
-	defer hurrying.Wait()
-	defer cancel()
 	if quiet {
 		hurrying.Go(func() { hurry(ctx, master, before) })
 	}
