@@ -218,7 +218,7 @@ func (w *watches) startAll(ctx context.Context) {
 
 // start tries what hasn't started. It returns true when nothing is left to try that is needed.
 func (w *watches) start(ctx context.Context) bool {
-	complete := true
+	complete, news := true, false
 	for _, s := range w.states {
 		w.mu.Lock()
 		done := s.started != nil
@@ -228,7 +228,7 @@ func (w *watches) start(ctx context.Context) bool {
 		}
 		registration, err := w.watch(ctx, s.kind)
 		w.mu.Lock()
-		s.started, s.absent, s.problem = registration, isAbsent(err), err
+		news = s.tried(registration, err) || news
 		w.mu.Unlock()
 		complete = complete && (err == nil || s.absent && !s.kind.needed)
 		if err == nil {
@@ -241,8 +241,17 @@ func (w *watches) start(ctx context.Context) bool {
 			}()
 		}
 	}
-	w.progressed()
+	if news {
+		w.progressed()
+	}
 	return complete
+}
+
+// tried notes what came of a try to watch the kind, and says whether that is news: a kind that stays absent costs nothing.
+func (s *watchState) tried(registration toolscache.ResourceEventHandlerRegistration, err error) (news bool) {
+	news = err == nil || isAbsent(err) != s.absent || s.problem == nil || err.Error() != s.problem.Error()
+	s.started, s.absent, s.problem = registration, isAbsent(err), err
+	return news
 }
 
 func (w *watches) progressed() {
