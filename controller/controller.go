@@ -35,7 +35,7 @@ type Controller struct {
 	// watches are the newest ones. There are others after every outage.
 	watches atomic.Pointer[watches]
 	secrets secrets
-	guard   guard
+	guard   *guard
 	writer  *writer
 	// translator is used by Next alone.
 	translator translate.Translator
@@ -61,7 +61,12 @@ func New(o Options, registry prometheus.Registerer) (*Controller, error) {
 	config := rest.CopyConfig(o.Config)
 	// The API server shares its time out by itself.
 	config.QPS = -1
-	c := &Controller{Options: o, outages: newOutages(), secrets: newSecrets()}
+	c := &Controller{Options: o, outages: newOutages(), secrets: newSecrets(), guard: newGuard()}
+	if o.Remembered != nil {
+		if err := c.guard.recall(o.Remembered); err != nil {
+			o.Log.Warn("a cluster that was replaced meanwhile won't be noticed", "error", err)
+		}
+	}
 	config.Wrap(c.outages.wrap)
 	var err error
 	c.manager, err = ctrl.NewManager(config, manager.Options{
@@ -87,6 +92,9 @@ func (c *Controller) Run(ctx context.Context) error {
 	defer stop()
 	tasks.Go(func() { c.follow(ctx) })
 	tasks.Go(func() { c.elect(ctx) })
+	if c.Remember != nil {
+		tasks.Go(func() { c.remember(ctx) })
+	}
 	return c.manager.Start(ctx)
 }
 

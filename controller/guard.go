@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"time"
 
@@ -19,11 +20,15 @@ import (
 // kube-system, which is made once in the life of a cluster.
 type guard struct {
 	mu sync.Mutex
-	// served is what was admitted last, and identity the cluster that it was read from.
-	served   *model.Gateways
+	// served is what was admitted last, nil before anything was, and identity the cluster that it was read from.
+	served   iter.Seq[part]
 	identity types.UID
 	accept   bool
+	// news says that something was admitted.
+	news chan struct{}
 }
+
+func newGuard() *guard { return &guard{news: make(chan struct{}, 1)} }
 
 // identityName is the Namespace whose UID tells clusters apart, and identityTimeout how long the question may take.
 const (
@@ -40,7 +45,7 @@ func (g *guard) admit(identity types.UID, next model.Gateways, ask func() (types
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.served != nil && !g.accept {
-		if lost := lack(*g.served, next); lost != "" {
+		if lost := lack(g.served, parts(next)); lost != "" {
 			now, err := ask()
 			switch {
 			case err != nil:
@@ -53,7 +58,11 @@ func (g *guard) admit(identity types.UID, next model.Gateways, ask func() (types
 			}
 		}
 	}
-	g.served, g.identity, g.accept = &next, identity, false
+	g.served, g.identity, g.accept = parts(next), identity, false
+	select {
+	case g.news <- struct{}{}:
+	default:
+	}
 	return nil
 }
 
@@ -72,64 +81,74 @@ func identityOf(ctx context.Context, from client.Reader) (types.UID, error) {
 	return namespace.UID, err
 }
 
-// lack names something that one model serves and another doesn't; "" when there is nothing.
-func lack(before, after model.Gateways) string {
+// lack names something that was served before and isn't after; "" when there is nothing.
+func lack(before, after iter.Seq[part]) string {
 	have := map[part]bool{}
-	eachPart(after, func(p part) { have[p] = true })
-	var missing *part
-	eachPart(before, func(p part) {
-		if missing == nil && !have[p] {
-			missing = &p
-		}
-	})
-	if missing == nil {
-		return ""
+	for p := range after {
+		have[p] = true
 	}
-	return missing.String()
+	for p := range before {
+		if !have[p] {
+			return p.String()
+		}
+	}
+	return ""
 }
 
 // part is something that a model serves.
 type part struct {
-	what, kind, namespace, name string
-	// number is a rule's index or a port.
-	number int
-	// listener is where a rule is served, or the name of a listener.
-	gateway, listener string
+	What      string `json:"what"`
+	Kind      string `json:"kind,omitempty"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+	// Number is a rule's index or a port.
+	Number int `json:"number,omitempty"`
+	// Listener is where a rule is served, or the name of a listener.
+	Gateway  string `json:"gateway,omitempty"`
+	Listener string `json:"listener,omitempty"`
 }
 
 func (p part) String() string {
-	switch p.what {
+	switch p.What {
 	case "listener":
-		return fmt.Sprintf("listener %q of Gateway %s/%s", p.listener, p.namespace, p.name)
+		return fmt.Sprintf("listener %q of Gateway %s/%s", p.Listener, p.Namespace, p.Name)
 	case "rule":
-		return fmt.Sprintf("%s %s/%s rule %d on listener %q of Gateway %s", p.kind, p.namespace, p.name, p.number, p.listener, p.gateway)
+		return fmt.Sprintf("%s %s/%s rule %d on listener %q of Gateway %s", p.Kind, p.Namespace, p.Name, p.Number, p.Listener, p.Gateway)
 	case "endpoints":
-		return fmt.Sprintf("the last endpoint of Service %s/%s port %d", p.namespace, p.name, p.number)
+		return fmt.Sprintf("the last endpoint of Service %s/%s port %d", p.Namespace, p.Name, p.Number)
 	}
-	return "the certificate " + p.name
+	return "the certificate " + p.Name
 }
 
-// eachPart tells everything that a model serves: listeners, rules, Services with endpoints, certificates.
-func eachPart(m model.Gateways, f func(part)) {
-	for i := range m.Gateways {
-		g := &m.Gateways[i]
-		for j := range g.Listeners {
-			l := &g.Listeners[j]
-			f(part{what: "listener", namespace: g.Namespace, name: g.Name, listener: l.Name})
-			for _, s := range l.Scopes {
-				for _, r := range s.Rules {
-					f(part{what: "rule", kind: string(r.Source.Kind), namespace: r.Source.Namespace, name: r.Source.Name, number: r.Source.Rule,
-						gateway: g.Namespace + "/" + g.Name, listener: l.Name})
+// parts are everything that a model serves: listeners, rules, Services with endpoints, certificates.
+func parts(m model.Gateways) iter.Seq[part] {
+	return func(yield func(part) bool) {
+		for i := range m.Gateways {
+			g := &m.Gateways[i]
+			for j := range g.Listeners {
+				l := &g.Listeners[j]
+				if !yield(part{What: "listener", Namespace: g.Namespace, Name: g.Name, Listener: l.Name}) {
+					return
+				}
+				for _, s := range l.Scopes {
+					for _, r := range s.Rules {
+						if !yield(part{What: "rule", Kind: string(r.Source.Kind), Namespace: r.Source.Namespace, Name: r.Source.Name, Number: r.Source.Rule,
+							Gateway: g.Namespace + "/" + g.Name, Listener: l.Name}) {
+							return
+						}
+					}
 				}
 			}
 		}
-	}
-	for _, c := range m.Clusters {
-		if len(c.Endpoints) > 0 {
-			f(part{what: "endpoints", namespace: c.Namespace, name: c.Service, number: int(c.Port)})
+		for _, c := range m.Clusters {
+			if len(c.Endpoints) > 0 && !yield(part{What: "endpoints", Namespace: c.Namespace, Name: c.Service, Number: int(c.Port)}) {
+				return
+			}
 		}
-	}
-	for _, p := range m.KeyPairs {
-		f(part{what: "certificate", name: p.Name})
+		for _, p := range m.KeyPairs {
+			if !yield(part{What: "certificate", Name: p.Name}) {
+				return
+			}
+		}
 	}
 }

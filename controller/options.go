@@ -47,6 +47,10 @@ type Options struct {
 	Identity string
 	// Alone says that there is no other replica, so that no lease is needed.
 	Alone bool
+	// Remember keeps what is to be known after the next start; nil keeps nothing. Remembered is what it was given last
+	// before this one, nil for nothing.
+	Remember   func([]byte) error
+	Remembered []byte
 	// DryRun sends statuses only for the API server to check, and no Events.
 	DryRun bool
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 
@@ -105,6 +107,8 @@ func (o *controllerOptions) run(ctx context.Context, stderr io.Writer) (err erro
 	g.dryRun = o.dryRun
 	if o.dryRun {
 		g.dry()
+	} else {
+		g.remember(&co)
 	}
 	co.Log, co.Changed = g.log, g.applier.Mark
 	if g.cluster, err = controller.New(co, g.registry); err != nil {
@@ -221,6 +225,19 @@ func (g *clusterGateway) next(ctx context.Context) (apply.Job, bool) {
 		}
 		g.publisher.put(func() []status.Report { return outcome.Complete(result.Reports(), result.Gateways, out) })
 	}}, true
+}
+
+// memoryFile is where a controller keeps in its state folder what it has to know after a restart.
+const memoryFile = "cluster.json"
+
+// remember lets the controller keep it there.
+func (g *clusterGateway) remember(o *controller.Options) {
+	path := filepath.Join(g.store.Dir(), memoryFile)
+	o.Remember = func(data []byte) error { return replaceFile(path, data) }
+	var err error
+	if o.Remembered, err = os.ReadFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		g.log.Warn("a cluster that was replaced meanwhile won't be noticed", "error", err)
+	}
 }
 
 // publish gives the statuses to the cluster and to /status.

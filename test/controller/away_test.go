@@ -211,6 +211,35 @@ func TestWipe(t *testing.T) {
 	end()
 }
 
+// TestWipeAsleep loses the data of the cluster, and brings some of it back, while no replica runs. They start with what
+// they served, and go on with that until all of it is there again.
+func TestWipeAsleep(t *testing.T) {
+	p := newPair(t, func(l *lab) []string { return []string{l.Kubeconfig(), l.Kubeconfig()} })
+	for _, r := range p.replicas {
+		r.end()
+	}
+	p.wipe()
+	p.install()
+	anew := p.route("base", "base.Service", backend{"first", 1}) + p.service("other", 0) + p.route("other", "other.Service", backend{"other", 1})
+	for i, name := range p.names {
+		anew += gateway(name, p.addresses[i])
+	}
+	p.Apply(anew)
+	for i, r := range p.replicas {
+		r.start("--gateway", "default/"+r.proxy.Name)
+		r.says("/readyz", "the cluster's data was lost or replaced")
+		p.answers(p.addresses[i], "base.Service", "first")
+		if got := p.call(p.addresses[i], "other.Service").Backend(); got != unimplemented {
+			t.Errorf("%s: something is served of a cluster that has lost its data: %s", r.proxy, got)
+		}
+	}
+	end := p.traffic()
+	p.Apply(p.service("first", 0))
+	p.eachAnswers("other.Service", "other")
+	p.converged()
+	end()
+}
+
 // wipe replaces the cluster by an empty one.
 func (p *pair) wipe() {
 	p.Helper()
