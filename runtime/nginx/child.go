@@ -23,6 +23,15 @@ func (p *Proxy) pid() (int, error) {
 	return p.child.PID()
 }
 
+// Master identifies the running master. One that is started later is another one.
+func (p *Proxy) Master() (string, error) {
+	pid, err := p.pid()
+	if err != nil {
+		return "", err
+	}
+	return process.Identity(pid)
+}
+
 // Start starts nginx with the configuration that is there, unless it runs: the last good one serves until a new
 // one is ready.
 func (p *Proxy) Start(ctx context.Context, generation string) error {

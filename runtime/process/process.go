@@ -18,35 +18,53 @@ import (
 
 // Alive says whether a process runs; one that has ended and waits for its parent doesn't.
 func Alive(pid int) bool {
-	state, _, err := stat(pid)
-	return err == nil && state != 'Z' && state != 'X'
+	fields, err := stat(pid)
+	return err == nil && fields[statState] != "Z" && fields[statState] != "X"
 }
 
 // Parent is the id of a process's parent; 0 when it isn't known.
 func Parent(pid int) int {
-	_, parent, err := stat(pid)
+	fields, err := stat(pid)
+	if err != nil {
+		return 0
+	}
+	parent, err := strconv.Atoi(fields[statParent])
 	if err != nil {
 		return 0
 	}
 	return parent
 }
 
-func stat(pid int) (state byte, parent int, err error) {
+// Identity is a process's id and when it was started: unlike the id alone it isn't given to another process.
+func Identity(pid int) (string, error) {
+	fields, err := stat(pid)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d started at %s", pid, fields[statStart]), nil
+}
+
+// Where things stand behind the name in /proc/PID/stat.
+const (
+	statState, statParent, statStart = 0, 1, 19
+)
+
+// stat is what the kernel tells of a process, from its state on.
+func stat(pid int) ([]string, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
 	// The name stands in brackets and may have any character in it.
 	end := bytes.LastIndexByte(text, ')')
 	if end < 0 {
-		return 0, 0, fmt.Errorf("/proc/%d/stat has no name in it", pid)
+		return nil, fmt.Errorf("/proc/%d/stat has no name in it", pid)
 	}
 	fields := strings.Fields(string(text[end+1:]))
-	if len(fields) < 2 {
-		return 0, 0, fmt.Errorf("/proc/%d/stat is too short", pid)
+	if len(fields) <= statStart {
+		return nil, fmt.Errorf("/proc/%d/stat is too short", pid)
 	}
-	parent, err = strconv.Atoi(fields[1])
-	return fields[0][0], parent, err
+	return fields, nil
 }
 
 // Title is a process's command line with spaces between; "" when it has ended or is not to be seen.

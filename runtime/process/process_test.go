@@ -33,6 +33,13 @@ func TestProcess(t *testing.T) {
 	if !slices.Contains(Children(self), child) {
 		t.Errorf("children %v don't have %d", Children(self), child)
 	}
+	own, err := Identity(self)
+	if other, failed := Identity(child); err != nil || failed != nil || other == own || !strings.HasPrefix(other, fmt.Sprint(child, " started at ")) {
+		t.Errorf("identities are %q (%v) and %q (%v)", own, err, other, failed)
+	}
+	if again, err := Identity(self); again != own || err != nil {
+		t.Errorf("the identity was %q, and is %q (%v)", own, again, err)
+	}
 	file := filepath.Join(t.TempDir(), "pid")
 	if err := os.WriteFile(file, fmt.Appendf(nil, "%d\n", child), 0o600); err != nil {
 		t.Fatal(err)
@@ -54,6 +61,9 @@ func TestProcess(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
+	}
+	if id, err := Identity(child); err == nil {
+		t.Errorf("what has ended is %q", id)
 	}
 	if err := Signal(child, unix.SIGTERM); err != nil {
 		t.Errorf("a signal to what has ended: %v", err)

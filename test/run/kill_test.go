@@ -66,6 +66,10 @@ func (g *gateway) alone() error {
 	return nil
 }
 
+// pause is longer than a start of the proxy and a reload take, and shorter than nginx waits before it asks again for
+// endpoints that nobody has told it.
+const pause = 4 * time.Second
+
 // TestKills kills everything in turn, at random points of 100 changes. The end is what the last input says.
 func TestKills(t *testing.T) {
 	seed := rand.Uint64()
@@ -128,6 +132,9 @@ func TestKills(t *testing.T) {
 		g.answers("moving98.Service", unimplemented)
 		g.until("have one proxy", g.alone)
 		g.Logf("the longest time without an answer was %s", longest)
+		if longest > pause {
+			g.Errorf("no call was answered for %s", longest)
+		}
 	})
 }
 

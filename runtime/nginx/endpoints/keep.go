@@ -17,6 +17,10 @@ import (
 // starts with the last good configuration while nobody can say where its endpoints are would have none.
 const keptName = "endpoints.json"
 
+// learntName is the file in the state folder that names the master whose workers have learnt their endpoints once: from
+// then on they know some, whatever happens to gatewright.
+const learntName = "learnt"
+
 // restore answers what an earlier run has kept, until the first Set.
 func (s *Server) restore(file string) error {
 	text, err := os.ReadFile(file)

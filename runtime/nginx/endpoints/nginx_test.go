@@ -197,6 +197,34 @@ func TestRestart(t *testing.T) {
 	})
 }
 
+// TestStartedAlone: an nginx that was started while nobody answered has no endpoints and asks again only after five
+// seconds. gatewright, when it comes, lets other workers ask at once, and once only.
+func TestStartedAlone(t *testing.T) {
+	t.Parallel()
+	each(t, func(s *stand) {
+		_, a := s.backend()
+		config := s.config([]model.Endpoint{a})
+		s.apply(config, apply.Reloaded)
+		s.stopNginx()
+		if err := s.server.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s.openNginx()
+		if err := s.nginx.Start(context.Background(), s.store.Generation()); err != nil {
+			t.Fatal(err)
+		}
+		s.until("/s0/M", func(r harness.Reply) bool { return r.Code == codes.Unavailable })
+		s.listen()
+		s.apply(config, apply.Reloaded)
+		s.until("/s0/M", func(r harness.Reply) bool { return r.Code == codes.OK })
+		if err := s.server.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s.listen()
+		s.apply(config, apply.Unchanged)
+	})
+}
+
 // TestAddresses: IPv6, several ports, and a list that takes TCP.
 func TestAddresses(t *testing.T) {
 	t.Parallel()
@@ -261,7 +289,7 @@ func TestNewServices(t *testing.T) {
 			services[i] = []model.Endpoint{e}
 		}
 		s.apply(s.config(services...), apply.Reloaded)
-		var calls atomic.Int64
+		var calls, sentOn atomic.Int64
 		for range 10 {
 			path := fmt.Sprintf("/s%d/M", len(services))
 			done := make(chan struct{})
@@ -277,7 +305,11 @@ func TestNewServices(t *testing.T) {
 						r := client.Do(s.call(path))
 						end()
 						calls.Add(1)
-						if r.Code != codes.OK && r.Code != codes.Unimplemented {
+						switch {
+						case r.Code == codes.OK || r.Code == codes.Unimplemented:
+						case harness.SentOn(s.binary, r):
+							sentOn.Add(1)
+						default:
 							t.Errorf("%s: %s %s", path, r.Code, r.Message)
 						}
 						select {
@@ -299,7 +331,10 @@ func TestNewServices(t *testing.T) {
 			callers.Wait()
 			t.Logf("applied in %v", out.Took)
 		}
-		t.Logf("10 new Services beside 300: %d calls", calls.Load())
+		t.Logf("10 new Services beside 300: %d calls, sent on twice: %d", calls.Load(), sentOn.Load())
+		if sentOn.Load() > calls.Load()/1000 {
+			t.Error("the calls were disturbed")
+		}
 	})
 }
 

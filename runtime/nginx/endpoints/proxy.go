@@ -3,8 +3,10 @@ package endpoints
 import (
 	"context"
 	"fmt"
+	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +18,9 @@ import (
 // patience is how long nginx may take to ask for what has changed: it repeats a question that was lost after
 // five seconds, and pauses for one after each answer.
 const patience = 7 * time.Second
+
+// soon is how long workers may take that have just been started and find somebody who answers.
+const soon = 150 * time.Millisecond
 
 // Proxy is an nginx whose endpoints change without a reload: an apply.Updater and apply.Preparer. The
 // configuration has to be rendered with the server's address as generators.Options.Resolver, for an nginx that
@@ -31,11 +36,55 @@ type Proxy struct {
 	served map[string]bool
 	// unlearnt are clusters, by name, of which nginx isn't known to have the endpoints.
 	unlearnt map[string]model.Cluster
+	// learnt is the master whose workers have learnt all endpoints once.
+	learnt string
 }
 
 // New returns a proxy whose endpoints a server tells. Close closes both.
 func New(p *nginx.Proxy, s *Server) *Proxy {
-	return &Proxy{Proxy: p, server: s, served: map[string]bool{}, unlearnt: map[string]model.Cluster{}}
+	out := &Proxy{Proxy: p, server: s, served: map[string]bool{}, unlearnt: map[string]model.Cluster{}}
+	if text, err := os.ReadFile(s.learnt); err == nil {
+		out.learnt = strings.TrimSpace(string(text))
+	}
+	return out
+}
+
+// experienced says whether the workers of the running master have learnt endpoints before. Those of one that was started
+// while nobody answered have none, and ask again only after five seconds. Where the master can't be told from others
+// they count as experienced.
+func (p *Proxy) experienced() bool {
+	master, err := p.Master()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return err != nil || master == p.learnt
+}
+
+// gain waits for the workers of a master that has just been started to learn the endpoints that are answered now.
+func (p *Proxy) gain(ctx context.Context, clusters []model.Cluster) error {
+	ctx, cancel := context.WithTimeout(ctx, soon)
+	defer cancel()
+	if err := p.server.Wait(ctx, clusters); err != nil {
+		return fmt.Errorf("nginx was started while nobody told it endpoints: %w", err)
+	}
+	p.learn()
+	return nil
+}
+
+// learn notes that the running master's workers know all endpoints.
+func (p *Proxy) learn() {
+	master, err := p.Master()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil || master == p.learnt {
+		return
+	}
+	p.learnt = master
+	if p.server.learnt == "" {
+		return
+	}
+	if err := replace(p.server.learnt, master+"\n"); err != nil {
+		p.Log.Warn("nginx gets a reload more when gatewright is started again", "error", err)
+	}
 }
 
 // Resolver is where nginx asks: generators.Options.Resolver.
@@ -64,6 +113,25 @@ func (p *Proxy) Reload(ctx context.Context, dir, generation string) error {
 	if err := p.Proxy.Reload(ctx, dir, generation); err != nil {
 		return err
 	}
+	added := p.added(!p.experienced())
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := p.server.Wait(ctx, added); err != nil {
+		// It serves the configuration, and goes on asking.
+		p.Log.Warn("nginx serves before it knows all endpoints", "error", err)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for _, c := range added {
+			p.unlearnt[c.Name] = c
+		}
+		return nil
+	}
+	p.learn()
+	return nil
+}
+
+// added are the clusters of the configuration that a reload has brought, all of them or those that are new.
+func (p *Proxy) added(all bool) []model.Cluster {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	clear(p.unlearnt)
@@ -71,21 +139,12 @@ func (p *Proxy) Reload(ctx context.Context, dir, generation string) error {
 	served := make(map[string]bool, len(p.prepared))
 	for _, c := range p.prepared {
 		served[c.Name] = true
-		if !p.served[c.Name] {
+		if all || !p.served[c.Name] {
 			added = append(added, c)
 		}
 	}
 	p.served = served
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if err := p.server.Wait(ctx, added); err != nil {
-		// It serves the configuration, and goes on asking.
-		p.Log.Warn("nginx serves before it knows all endpoints", "error", err)
-		for _, c := range added {
-			p.unlearnt[c.Name] = c
-		}
-	}
-	return nil
+	return added
 }
 
 // Step lets calls go to new clusters before nginx has learnt their endpoints, which it asks for only once it serves
@@ -108,6 +167,11 @@ func (p *Proxy) Step(old, next model.Gateways) (first model.Gateways, needed boo
 // Update tells nginx the endpoints that have changed and returns when it has learnt them. They change also when
 // something else needs a reload: they don't depend on the rest of the configuration, and dead ones should go.
 func (p *Proxy) Update(ctx context.Context, old, next apply.Configuration) (apply.Update, error) {
+	if old.Generation == next.Generation && !p.experienced() {
+		if err := p.gain(ctx, next.Model.Clusters); err != nil {
+			return apply.Update{}, err // A reload brings workers that ask at once.
+		}
+	}
 	p.server.Set(next.Model)
 	if old.Generation != next.Generation {
 		reason, cause := difference(old.Model, next.Model)

@@ -15,7 +15,7 @@ func clusters(names ...string) []model.Cluster {
 }
 
 func TestStep(t *testing.T) {
-	p := New(nil, nil)
+	p := New(nil, &Server{})
 	old := model.Gateways{Clusters: clusters("a", "c"), Gateways: []model.Gateway{{Name: "old"}}}
 	next := model.Gateways{Clusters: clusters("b", "c"), Gateways: []model.Gateway{{Name: "new"}}}
 	next.Clusters[0].Endpoints = []model.Endpoint{{Address: "127.0.0.1", Port: 1}}

@@ -26,6 +26,8 @@ type Server struct {
 	udp     *net.UDPConn
 	tcp     *dns.Server
 	sender  *sender
+	// learnt is the file where Proxy notes which master has learnt endpoints; "" for none.
+	learnt string
 
 	mu   sync.Mutex
 	book *book

@@ -28,6 +28,7 @@ func ListenStable(stateDir string, log *slog.Logger) (*Server, error) {
 		log.Warn("an nginx that starts has no endpoints before they are known anew", "error", err)
 	}
 	s.running.Go(func() { s.keep(kept) })
+	s.learnt = filepath.Join(stateDir, learntName)
 	return s, nil
 }
 
