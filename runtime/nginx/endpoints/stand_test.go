@@ -174,6 +174,7 @@ type load struct {
 	counts   []atomic.Int64
 	dead     atomic.Int64
 	crossed  atomic.Int64 // calls that harness.Crossed tells
+	sentOn   atomic.Int64 // calls that harness.SentOn tells
 	mu       sync.Mutex
 	failures map[string]int
 	// seen is when an endpoint answered a call that began after it was forgotten last.
@@ -213,6 +214,8 @@ func (l *load) caller(client *harness.Client, path string, count *atomic.Int64) 
 		case r.Code == codes.OK:
 		case harness.Crossed(l.binary, r):
 			l.crossed.Add(1)
+		case harness.SentOn(l.binary, r):
+			l.sentOn.Add(1)
 		default:
 			l.failed(fmt.Sprintf("%s %s", r.Code, r.Message))
 		}
@@ -315,6 +318,13 @@ func (l *load) end() (calls int64) {
 	}
 	if n := l.crossed.Load(); n > harness.MostCrossed {
 		l.Errorf("%d calls were given up", n)
+	}
+	if n := l.sentOn.Load(); n > 0 {
+		l.Logf("%d of %d calls were sent on twice", n, calls)
+	}
+	// All calls on a connection have the same fate: those of one.
+	if n := l.sentOn.Load(); n > int64(len(l.counts)/len(l.clients)+1) {
+		l.Errorf("%d calls were sent on twice", n)
 	}
 	for why, n := range l.failures {
 		l.Errorf("%d of %d calls: %s", n, calls, why)
