@@ -8,6 +8,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
+
+	"github.com/gatewright/gatewright/controller/translate"
 )
 
 // kind is one kind of object that is watched.
@@ -18,6 +20,8 @@ type kind struct {
 	// needed says that nothing is served before its objects are known: all kinds but those of CRDs that a
 	// cluster need not have.
 	needed bool
+	// annotation is the one that somebody reads, or "".
+	annotation string
 	// strip takes away from a new object what nobody reads.
 	strip func(client.Object)
 	// matters says whether a change may change what is served or told. One of old and new may be nil.
@@ -59,7 +63,7 @@ func kinds() []*kind {
 	core := func(name string) schema.GroupKind { return schema.GroupKind{Kind: name} }
 	return []*kind{
 		{
-			GroupKind: crds.GroupKind(), versions: []version{metadataOf(crds)}, needed: true,
+			GroupKind: crds.GroupKind(), versions: []version{metadataOf(crds)}, needed: true, annotation: bundleAnnotation,
 			matters: func(w *world, old, new metav1.Object) bool { return w.crdMatters(old, new) },
 			put:     func(w *world, key name, o metav1.Object) { put(w.crds, key, o) },
 		},
@@ -122,7 +126,7 @@ func kinds() []*kind {
 			put:     func(w *world, key name, o metav1.Object) { put(w.namespaces, key, o) },
 		},
 		{
-			GroupKind: core("Service"), versions: []version{v1[corev1.Service]()}, needed: true, strip: stripService,
+			GroupKind: core("Service"), versions: []version{v1[corev1.Service]()}, needed: true, annotation: translate.CallOnceAnnotation, strip: stripService,
 			matters: func(w *world, old, new metav1.Object) bool {
 				return either(old, new, w.ourService) && changed(old, new)
 			},

@@ -52,8 +52,8 @@ func (k *kind) reduce(o client.Object) {
 	o.SetFinalizers(nil)
 	annotations := o.GetAnnotations()
 	o.SetAnnotations(nil)
-	if v, ok := annotations[bundleAnnotation]; ok && k.GroupKind == crds.GroupKind() {
-		o.SetAnnotations(map[string]string{bundleAnnotation: v})
+	if v, ok := annotations[k.annotation]; ok {
+		o.SetAnnotations(map[string]string{k.annotation: v})
 	}
 	if k.strip != nil {
 		k.strip(o)

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"maps"
 	"reflect"
 	"sync"
 
@@ -234,7 +235,8 @@ func changed(old, new metav1.Object) bool {
 	switch a := old.(type) {
 	case *corev1.Service:
 		if b, ok := new.(*corev1.Service); ok {
-			return !equality.Semantic.DeepEqual(a.Spec, b.Spec) || !equality.Semantic.DeepEqual(a.Status, b.Status)
+			return !equality.Semantic.DeepEqual(a.Spec, b.Spec) || !equality.Semantic.DeepEqual(a.Status, b.Status) ||
+				!maps.Equal(a.Annotations, b.Annotations)
 		}
 	case *discoveryv1.EndpointSlice:
 		if b, ok := new.(*discoveryv1.EndpointSlice); ok {

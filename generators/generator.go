@@ -2,6 +2,7 @@ package generators
 
 import (
 	"cmp"
+	"fmt"
 	"io/fs"
 	"slices"
 
@@ -57,6 +58,29 @@ type Options struct {
 	// Resolver is the IP address and port where the running configuration asks for the endpoints of clusters
 	// by DNS; "" writes them to the files. Proxies without model.FeatureResolve don't ask.
 	Resolver string
+	// User and Group are who the proxy's workers run as in LayoutFull, both or neither; "" leaves it to the proxy.
+	User, Group string
+	// CallOnce has every Service called so that a call runs once at most, as model.Cluster.CallOnce does one.
+	CallOnce bool
 	// Templates overrides built-in templates by name; nil for none.
 	Templates fs.FS
 }
+
+// Workers are User and Group as one word each of a configuration, by the proxy's way to quote it.
+func (o *Options) Workers(quote func(string) (string, error)) (user, group string, err error) {
+	if o.User == "" {
+		return "", "", nil
+	}
+	if user, err = quote(o.User); err != nil {
+		return "", "", fmt.Errorf("the user: %w", err)
+	}
+	if group, err = quote(o.Group); err != nil {
+		return "", "", fmt.Errorf("the group: %w", err)
+	}
+	return user, group, nil
+}
+
+// Ciphers are the suites of TLS 1.2 that listeners take, the first that a client has too, as OpenSSL names them:
+// those with forward secrecy and authenticated encryption that are in wide use. TLS 1.3 has no others.
+const Ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" +
+	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"

@@ -71,6 +71,7 @@ func newController(log *logOptions) *cobra.Command {
 	templatesFlag(f, &o.templates)
 	stateFlag(f, &o.stateDir)
 	backendsFlag(f, &o.backends)
+	o.servingFlags(f)
 	o.engineFlags(f)
 	o.clusterFlags(f)
 	return cmd

@@ -114,6 +114,9 @@ func (e *engine) prepare(ctx context.Context, stderr io.Writer, text func() []by
 		return err
 	}
 	options := generators.Options{Layout: generators.LayoutFull, Marker: marker, Templates: templates}
+	if err := e.workers(&options, proxy); err != nil {
+		return err
+	}
 	if r, ok := e.proxy.(resolving); ok {
 		options.Resolver = r.Resolver()
 	}

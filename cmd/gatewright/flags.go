@@ -36,6 +36,9 @@ type options struct {
 	templates string
 	layout    string
 	check     bool
+	user      string
+	group     string
+	callOnce  bool
 }
 
 // logOptions are the flags that every subcommand has.
@@ -80,6 +83,14 @@ func (o *options) renderFlags(f *pflag.FlagSet) {
 		"full to start the proxy from, include for a configuration of your own to include")
 	templatesFlag(f, &o.templates)
 	stateFlag(f, &o.stateDir)
+	o.servingFlags(f)
+}
+
+// servingFlags are about how the proxy serves, in what is rendered and in what runs.
+func (o *options) servingFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.user, "user", "", "run the proxy's workers as this `user` of the host")
+	f.StringVar(&o.group, "group", "", "and as this `group` (default the user's own)")
+	f.BoolVar(&o.callOnce, "call-once", false, "have no client send a call again that an endpoint may have run: HAProxy then takes a connection for each call")
 }
 
 func proxyFlag(f *pflag.FlagSet, value *string) {

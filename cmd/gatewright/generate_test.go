@@ -144,3 +144,51 @@ func TestNoSecretIsShown(t *testing.T) {
 		t.Errorf("%d files with keys in the folder: %v", keys, err)
 	}
 }
+
+// TestGenerateUsers: workers run as whom the flags name; without them nothing is rendered, for HAProxy with a user
+// starts as root only.
+func TestGenerateUsers(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	for _, c := range []struct {
+		proxy, file string
+		args        []string
+		code        int
+		want, not   string
+	}{
+		{"nginx", "nginx.conf", nil, exitFine, "", "\nuser "},
+		{"nginx", "nginx.conf", []string{"--user", "a b", "--group", "c"}, exitFine, "\nuser \"a b\" \"c\";\n", ""},
+		{"haproxy", "haproxy.cfg", nil, exitFine, "", "    user "},
+		{"haproxy", "haproxy.cfg", []string{"--user", "a'b", "--group", "c"}, exitFine, "    user 'a'\\''b'\n    group 'c'\n", ""},
+		{"haproxy", "", []string{"--user", "no-such-user"}, exitError, "this host has no such user", ""},
+		{"haproxy", "", []string{"--group", "c"}, exitError, "--group alone", ""},
+		{"haproxy", "", []string{"--user", "a", "--group", "c", "--layout", "include"}, exitError, "--user is for --layout full", ""},
+		{"haproxy", "", []string{"--user", "a\nb", "--group", "c"}, exitError, "the user: ", ""},
+	} {
+		args := append([]string{"generate", "-f", "-", "-o", out + c.proxy, "--proxy", c.proxy}, c.args...)
+		_, text := must(t, c.code, shop, args...)
+		if c.file != "" {
+			data, err := os.ReadFile(filepath.Join(out+c.proxy, c.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = string(data)
+		}
+		contains(t, strings.Join(args, " "), text, c.want)
+		if c.not != "" && strings.Contains(text, c.not) {
+			t.Errorf("%v: there is %q in\n%s", args, c.not, text)
+		}
+	}
+}
+
+// TestCallOnceFlag is refused where a version can't keep it (R40).
+func TestCallOnceFlag(t *testing.T) {
+	args := []string{"generate", "-f", "-", "-o", filepath.Join(t.TempDir(), "out"), "--call-once", "--proxy", "haproxy", "--proxy-version"}
+	_, stderr := must(t, exitError, shop, append(args, "2.6.12")...)
+	contains(t, "2.6", stderr, "--call-once can't be kept: HAProxy 2.6.12", "3.0.0 or later")
+	must(t, exitFine, shop, append(args, "3.0.11")...)
+	text, err := os.ReadFile(filepath.Join(args[4], "haproxy.cfg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	contains(t, "haproxy.cfg", string(text), " pool-max-conn 0 pool-conn-name uuid()")
+}

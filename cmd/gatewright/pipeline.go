@@ -114,6 +114,9 @@ func (o *options) render(p *pipeline) ([]generators.File, error) {
 		return nil, err
 	}
 	g.Templates = templates
+	if err := o.serving(&g, p.caps); err != nil {
+		return nil, err
+	}
 	var files []generators.File
 	err = p.timed("render", func() (err error) {
 		if files, err = proxy.generator(g).Render(p.result.Gateways, p.caps); err != nil {

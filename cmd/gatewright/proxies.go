@@ -25,6 +25,8 @@ type proxy struct {
 	usual model.Version
 	// marker is the name of the socket in --state-dir.
 	marker string
+	// users are whom workers run as that would be root's otherwise; nil for a proxy that sees to that by itself.
+	users []string
 	// run makes what runs or joins the proxy.
 	run func(runnerOptions) (runner, error)
 	// mainFile is the file that the proxy is started with, and join makes what reloads a running proxy that was
@@ -53,6 +55,7 @@ var proxies = []proxy{
 		asked:     haproxybinary.Capabilities,
 		usual:     model.Version{Major: 3, Minor: 0, Patch: 11},
 		marker:    "haproxy.sock",
+		users:     []string{"haproxy", "nobody"},
 		run:       runHAProxy,
 		mainFile:  "haproxy.cfg",
 		join:      joinHAProxy,

@@ -29,6 +29,9 @@ one that somebody else starts is joined: it has to be started with the same pref
 serve, leaves the last good one serving; one bad object costs only itself. What is wrong with each object is in
 status.yaml in --state-dir and at /status.
 
+The workers of an HAProxy that would run as root run as haproxy, else as nobody, unless --user names another; nginx's run as the
+user that it was built with.
+
 SIGTERM and SIGINT let the proxy finish its calls, for as long as --drain says; a second one ends it at once. SIGHUP
 reads the manifests again. SIGUSR1 is passed on.`
 
@@ -50,6 +53,7 @@ func newRun(log *logOptions) *cobra.Command {
 	binaryFlag(f, &o.proxyBinary)
 	templatesFlag(f, &o.templates)
 	stateFlag(f, &o.stateDir)
+	o.servingFlags(f)
 	r.engineFlags(f)
 	return cmd
 }

@@ -54,7 +54,26 @@ func (g *graph) cluster(key clusterKey) *cluster {
 		return c
 	}
 	g.addEndpoints(c, service, port)
+	g.callOnce(c, service)
 	return c
+}
+
+// CallOnceAnnotation on a Service, "true", asks for model.Cluster.CallOnce.
+const CallOnceAnnotation = "gatewright.io/call-once"
+
+// callOnce reads what a Service says of calls whose endpoint fails. A proxy that can't keep it serves the Service all
+// the same, and the routes' status says so.
+func (g *graph) callOnce(c *cluster, s *corev1.Service) {
+	value, ok := s.Annotations[CallOnceAnnotation]
+	switch asked, err := strconv.ParseBool(value); {
+	case !ok:
+	case err != nil:
+		c.notes = append(c.notes, fmt.Sprintf("Service %s: annotation %s is %.40q and changes nothing; use true or false", nameOf(s), CallOnceAnnotation, value))
+	case asked && !g.caps.Has(model.FeatureCallOnce):
+		c.notes = append(c.notes, fmt.Sprintf("Service %s: annotation %s isn't kept: %s", nameOf(s), CallOnceAnnotation, g.caps.Missing[model.FeatureCallOnce]))
+	default:
+		c.CallOnce = asked
+	}
 }
 
 func (c *cluster) refuse(reason gatewayv1.RouteConditionReason, message string) {

@@ -108,6 +108,9 @@ func capabilities(v model.Version, b build) model.Capabilities {
 			c.Missing[f] = fmt.Sprintf("HAProxy %s is too old: it takes %s or later", v, oldest)
 		}
 	}
+	if !v.AtLeast(3, 0, 0) {
+		c.Missing[model.FeatureCallOnce] = fmt.Sprintf("HAProxy %s tells clients that no endpoint has seen a call, whatever became of it: it takes 3.0.0 or later", v)
+	}
 	c.Missing[model.FeatureSticky] = "gatewright doesn't render HAProxy's cookies"
 	return c
 }

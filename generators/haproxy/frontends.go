@@ -88,11 +88,24 @@ func (f *frontends) of(p *matching.Port) (*Frontend, error) {
 	if p.Protocol == model.HTTPS {
 		f.tls(fe, p, id, h)
 	} else {
-		fe.Binds = bindAddresses(p)
+		fe.Binds = binds(p)
 	}
 	var err error
 	fe.Blocks, err = f.blocks(p)
 	return fe, err
+}
+
+// deadClient ends a client's connection that has taken nothing of what it was sent for so long. Keep-alive, in the
+// template of defaults, finds those that are sent nothing.
+const deadClient = " tcp-ut 2m"
+
+// binds are what stands behind "bind" for the addresses of a port.
+func binds(p *matching.Port) []string {
+	list := bindAddresses(p)
+	for i := range list {
+		list[i] += deadClient
+	}
+	return list
 }
 
 // bindAddresses are the addresses of a port, as "bind" takes them.

@@ -44,6 +44,10 @@ type View struct {
 	// from live.map, and CLI is the path of the socket that takes commands then.
 	Marker, CLI string
 	Live        bool
+	// User and Group are words for who the workers run as, or both "".
+	User, Group string
+	// TLS says that HAProxy was built with it.
+	TLS bool
 	// Observe, Reuse and Balance are settings of all backends.
 	Observe, Reuse, Balance string
 	// Errors are the HTTP statuses that HAProxy answers by itself.
@@ -95,6 +99,9 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		side = twoSides
 	}
 	ts := newTargets(m.Clusters, side)
+	ts.sections.once = func(cluster *model.Cluster) bool {
+		return (cluster.CallOnce || g.options.CallOnce) && c.Has(model.FeatureCallOnce)
+	}
 	targets := make([]string, len(t.Rules))
 	for i, rule := range t.Rules {
 		if targets[i], err = ts.of(rule); err != nil {
@@ -112,7 +119,10 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	}
 	view := &View{
 		Generation: generators.GenerationMark, Version: c.Version, Full: g.options.Layout != generators.LayoutInclude, Folder: folder,
-		Observe: observed(c.Version), Reuse: "safe", Balance: "leastconn", Sections: ts.sections.list(),
+		TLS: c.Has(model.FeatureTLS), Observe: observed(c.Version), Reuse: "safe", Balance: "leastconn", Sections: ts.sections.list(),
+	}
+	if view.User, view.Group, err = g.options.Workers(Arg); err != nil {
+		return nil, nil, err
 	}
 	for _, f := range failures {
 		view.Errors = append(view.Errors, f.status)

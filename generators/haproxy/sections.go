@@ -22,6 +22,9 @@ type Section struct {
 	// Changes are http-request and http-response rules.
 	Changes []string
 	Servers []Server
+	// Once says that a server's connection takes one call: when it ends before the answer, HAProxy tells the client so.
+	// On one that has taken a call before, it says that no endpoint has seen the call, and clients send it again.
+	Once    bool
 	service string
 }
 
@@ -43,6 +46,8 @@ type sections struct {
 	names map[string]int
 	// live says that servers come and go while HAProxy runs.
 	live bool
+	// once says whose calls run once at most; nil for nobody's.
+	once func(*model.Cluster) bool
 }
 
 func newSections(live bool) *sections {
@@ -78,7 +83,7 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 	ss.names[name]++
 	s := &Section{
 		Name: name, Comment: Comment(answers.Service(c)), Changes: changes,
-		service: answers.EncodeAll(answers.Service(c)),
+		service: answers.EncodeAll(answers.Service(c)), Once: ss.once != nil && ss.once(c),
 	}
 	for _, e := range c.Endpoints {
 		server, err := serverOf(e)

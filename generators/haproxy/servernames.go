@@ -44,10 +44,10 @@ func (f *frontends) serverNames(p *matching.Port, id string) (*ServerNames, []st
 	s := &ServerNames{
 		Name:    sectionName("names", gateway, port),
 		Comment: Comment(fmt.Sprintf("Gateway %s port %d: the server name finds the listener.", gateway, p.Port)),
-		Binds:   bindAddresses(p), Map: f.folder + "listeners." + id + ".map",
+		Binds:   binds(p), Map: f.folder + "listeners." + id + ".map",
 	}
 	var names mapFile
-	var binds []string
+	var sockets []string
 	// The most specific listener stands first, and the first key that a server name ends in counts.
 	for i := range p.Listeners {
 		l := &p.Listeners[i]
@@ -66,10 +66,10 @@ func (f *frontends) serverNames(p *matching.Port, id string) (*ServerNames, []st
 		f.certificates(&list, p, i)
 		path := "certificates." + id + "." + n + ".list"
 		f.files = append(f.files, list.file(path))
-		binds = append(binds, socket.Address+" accept-proxy ssl crt-list "+f.folder+path+" alpn h2,http/1.1")
+		sockets = append(sockets, socket.Address+" accept-proxy ssl crt-list "+f.folder+path+tlsOptions)
 	}
 	f.files = append(f.files, names.file("listeners."+id+".map"))
-	return s, binds
+	return s, sockets
 }
 
 // serverNameKey is what a server name with "=" before it ends in when it is under a hostname.

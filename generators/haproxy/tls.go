@@ -45,10 +45,14 @@ func (f *frontends) tls(fe *Frontend, p *matching.Port, id string, h *hosts) {
 		// No listener is for other names: such a connection ends before it can ask for anything.
 		fe.Session = append(fe.Session, "tcp-request session reject unless named")
 	}
-	for _, address := range bindAddresses(p) {
-		fe.Binds = append(fe.Binds, address+" ssl crt-list "+f.folder+path+strict+" alpn h2,http/1.1")
+	for _, bind := range binds(p) {
+		fe.Binds = append(fe.Binds, bind+" ssl crt-list "+f.folder+path+strict+tlsOptions)
 	}
 }
+
+// tlsOptions are the end of every bind with TLS. A client's session is kept by HAProxy: nothing that a client holds
+// opens an older one. Suites of TLS 1.3 and curves are OpenSSL's own, so that new ones come with it.
+const tlsOptions = " alpn h2,http/1.1 ssl-min-ver TLSv1.2 ciphers " + generators.Ciphers + " no-tls-tickets"
 
 // standard lists first what HAProxy takes for server names that nothing in the list covers. It never lets go of
 // the file that stands there, so a list that changes while HAProxy runs begins with a copy, whose content can.

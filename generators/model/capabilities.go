@@ -41,11 +41,15 @@ const (
 	FeatureResolve Feature = "Resolve"
 	// FeatureSticky is session persistence by cookie.
 	FeatureSticky Feature = "Sticky"
+	// FeatureCallOnce is that no call runs twice because an endpoint failed (R40). nginx sees to it always, HAProxy
+	// on demand: see Cluster.CallOnce.
+	FeatureCallOnce Feature = "CallOnce"
 )
 
 // Features are all of them, in order.
 var Features = []Feature{
 	FeatureHTTP2, FeatureH2C, FeatureTLS, FeatureGRPC, FeatureHTTP1Shared, FeatureResolve, FeatureSticky,
+	FeatureCallOnce,
 }
 
 // Limits are what a proxy can take of a thing that it has. 0 is no limit.

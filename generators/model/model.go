@@ -214,6 +214,9 @@ type Cluster struct {
 	Port      int32  `json:"port"`
 	// Endpoints are sorted by address and port. A cluster without any answers UNAVAILABLE (R16).
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
+	// CallOnce says that no call may run twice because an endpoint fails (R40), at whatever price. A proxy with
+	// FeatureCallOnce keeps it.
+	CallOnce bool `json:"callOnce,omitempty"`
 	// Unlearnt says that the proxy has yet to learn the endpoints of the cluster, so that they are in its files even
 	// where it is told of them in another way.
 	Unlearnt bool `json:"-"`

@@ -34,6 +34,10 @@ type View struct {
 	ConnectionTime string
 	// Folder is "" or ends in a slash: what paths of other files begin with.
 	Folder string
+	// User and Group are tokens for who the workers run as, or both "".
+	User, Group string
+	// Ciphers are the suites of TLS 1.2.
+	Ciphers string
 	// Marker is the token of the address where the generation is told, or "".
 	Marker string
 	Sizes  Sizes
@@ -71,6 +75,7 @@ var outputs = []output{
 	{"upstreams.conf", "upstreams.conf.tmpl", false},
 	{"settings.conf", "settings.conf.tmpl", false},
 	{"servers.conf", "servers.conf.tmpl", false},
+	{"tls.conf", "tls.conf.tmpl", false},
 	{"locations.conf", "locations.conf.tmpl", false},
 }
 
@@ -159,9 +164,14 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	if err != nil {
 		return nil, err
 	}
+	user, group, err := g.options.Workers(Token)
+	if err != nil {
+		return nil, err
+	}
 	return &View{
 		Resolver: resolver, ResolverTimeout: fmt.Sprintf("%ds", ResolverTimeout/time.Second), Zone: zoneSize(m.Clusters),
 		Generation: generators.GenerationMark, Version: c.Version, ConnectionTime: connectionTime(c.Version), Folder: folder, Marker: marker,
+		User: user, Group: group, Ciphers: generators.Ciphers,
 		Prefixes: r.prefixes(), Warm: r.warm, Sizes: bs.sizes(ss.names, ss.longName), Literals: bs.ordered, Maps: bs.maps(), Splits: as.splits,
 		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list, Failures: failures(),
 	}, nil

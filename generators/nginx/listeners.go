@@ -99,7 +99,7 @@ func (s *servers) listen(p *matching.Port, byDefault bool) []string {
 		options += " http2"
 	}
 	if byDefault {
-		options += " default_server so_keepalive=on"
+		options += " default_server so_keepalive=60s:10s:6"
 	}
 	if len(p.Addresses) == 0 {
 		return []string{port + options, "[::]:" + port + options}

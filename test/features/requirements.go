@@ -114,6 +114,10 @@ var requirements = []row{
 			"regular expressions, names of headers, other changes of headers, listeners, names to resolve, the first wildcard over five labels or more, " +
 			"and key pairs over 64,500 bytes are reloaded"
 	}},
+	{requirement: "R40", what: "a call whose endpoint fails runs once", needs: []model.Feature{model.FeatureCallOnce}, limit: only("haproxy",
+		"with `--call-once`, or for a Service with the annotation `gatewright.io/call-once: \"true\"`; without, clients send a call again by themselves "+
+			"whose endpoint dies or resets it before it answers. It takes a connection for each call, so a call costs HAProxy two to three times the processor time")},
+	{requirement: "R41", what: "an endpoint is told within a second that its client has gone"},
 }
 
 // only is a limit of one proxy.
