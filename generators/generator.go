@@ -62,6 +62,8 @@ type Options struct {
 	User, Group string
 	// CallOnce has every Service called so that a call runs once at most, as model.Cluster.CallOnce does one.
 	CallOnce bool
+	// Instance tells this gateway from others in the header Hops; "" makes one of what the model listens at.
+	Instance string
 	// Templates overrides built-in templates by name; nil for none.
 	Templates fs.FS
 }

@@ -17,6 +17,7 @@ type headerChanges struct{ request, response []model.HeaderChange }
 
 // protectedHeaders are those that HTTP/2 or gRPC live on: a filter that changes one would break calls.
 var protectedHeaders = map[string]string{
+	"cdn-loop":                "it says where the call has been, so that loops end",
 	"connection":              "HTTP/2 has no such header",
 	"content-length":          "it is the proxy's",
 	"content-type":            "gRPC needs it as it is",

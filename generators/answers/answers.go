@@ -25,6 +25,7 @@ var (
 	Limited         = model.Status{Code: model.ResourceExhausted, Message: "too many requests"}
 	Failed          = model.Status{Code: model.Internal, Message: "the proxy failed; see its log"}
 	Unreached       = model.Status{Code: model.Unavailable, Message: "no endpoint took the call"}
+	Loop            = model.Status{Code: model.Internal, Message: "the call came back to this gateway: an endpoint leads here again"}
 	TimedOut        = model.Status{Code: model.DeadlineExceeded, Message: "the endpoint took too long"}
 )
 

@@ -37,6 +37,8 @@ type Frontend struct {
 	// NotTaken and TooLong are messages for the rule that the call found; TimedOut is the one that TooLong is
 	// written over.
 	NotTaken, TooLong, TimedOut string
+	// Instance tells this gateway from others.
+	Instance string
 }
 
 // Block is the rules of one step of a scope.
@@ -55,6 +57,7 @@ type frontends struct {
 	keyPairs          map[string]*model.KeyPair
 	weights           bool
 	notTaken, tooLong string
+	instance          string
 }
 
 func newFrontends(m model.Gateways, t *matching.Tables, r *routes, folder string, weights bool) (*frontends, error) {
@@ -82,6 +85,7 @@ func (f *frontends) of(p *matching.Port) (*Frontend, error) {
 		Name:    sectionName("gateway", gateway, strconv.Itoa(int(p.Port))),
 		Comment: Comment(fmt.Sprintf("Gateway %s port %d, %s: listeners %s", gateway, p.Port, p.Protocol, strings.Join(listeners, ", "))),
 		Weights: f.weights || f.routes.live(), Side: f.routes.sides.converter, Live: f.routes.live(), Folder: f.folder, NotTaken: f.notTaken, TooLong: f.tooLong, TimedOut: answers.TimedOut.Message,
+		Instance: f.instance,
 	}
 	h := f.hosts(p, id)
 	fe.Hosts = h.requestLines(p)

@@ -117,6 +117,9 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	if err != nil {
 		return nil, nil, err
 	}
+	if fs.instance, err = g.options.InstanceOf(m); err != nil {
+		return nil, nil, fmt.Errorf("the instance: %w", err)
+	}
 	view := &View{
 		Generation: generators.GenerationMark, Version: c.Version, Full: g.options.Layout != generators.LayoutInclude, Folder: folder,
 		TLS: c.Has(model.FeatureTLS), Observe: observed(c.Version), Reuse: "safe", Balance: "leastconn", Sections: ts.sections.list(),

@@ -39,6 +39,7 @@ func failuresOf(statuses []int) []failure {
 func errorFiles() []generators.File {
 	files := []generators.File{
 		errorFile("norule", answers.NoRule),
+		errorFile("loop", answers.Loop),
 		// The frontend writes the status of the target over it.
 		errorFile("status", answers.Failed),
 	}

@@ -3,6 +3,7 @@ package nginx
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -219,6 +220,11 @@ type Upstream struct {
 	// Resolve is the name that a resolver is asked for; "" when Servers are all. Beside it there are Servers only of an
 	// upstream that is new.
 	Resolve string
+	// Backup says that the servers stand there once more, for when all are left alone for their failures: a client can
+	// make endpoints fail its own calls. Balancing that takes no backup servers does without.
+	Backup bool
+	// named says that some server is a name, which may have many addresses.
+	named bool
 }
 
 // serves says whether calls can be sent to the upstream. What a resolver tells may be nothing at any time.
@@ -252,11 +258,15 @@ func upstreams(clusters []model.Cluster, resolve bool) (map[string]*Upstream, []
 				return nil, nil, fmt.Errorf("cluster %s: %w", c.Name, err)
 			}
 			u.Servers = append(u.Servers, s)
+			_, err = netip.ParseAddr(e.Address)
+			u.named = u.named || err != nil
 		}
 	}
 	var filled []Upstream
 	for _, u := range list {
 		if u.serves() {
+			// One address by itself is never left alone.
+			u.Backup = u.Resolve != "" || len(u.Servers) > 1 || u.named
 			filled = append(filled, *u)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/answers"
 	"github.com/gatewright/gatewright/generators/matching"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/templates"
@@ -58,6 +59,9 @@ type View struct {
 	Warm     []string
 	Servers  []Server
 	Failures []Failure
+	// Instance tells this gateway from others, and Loop answers a call that has been here before.
+	Instance string
+	Loop     model.Status
 }
 
 // output is a rendered file and the template that it comes from.
@@ -160,6 +164,10 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 			return nil, fmt.Errorf("the marker's path %q: %w", g.options.Marker, err)
 		}
 	}
+	instance, err := g.options.InstanceOf(m)
+	if err != nil {
+		return nil, fmt.Errorf("the instance: %w", err)
+	}
 	resolver, err := g.resolver(filled)
 	if err != nil {
 		return nil, err
@@ -174,6 +182,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		User: user, Group: group, Ciphers: generators.Ciphers,
 		Prefixes: r.prefixes(), Warm: r.warm, Sizes: bs.sizes(ss.names, ss.longName), Literals: bs.ordered, Maps: bs.maps(), Splits: as.splits,
 		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list, Failures: failures(),
+		Instance: instance, Loop: answers.Loop,
 	}, nil
 }
 
