@@ -27,6 +27,16 @@ type File struct {
 	Data []byte
 	// Secret files hold private keys: nobody but the owner may read them.
 	Secret bool
+	// Access is who may read the file that this one is a copy of; nil for one that was rendered, which others may not
+	// read: what a route sets in a header may be a password.
+	Access *Access
+}
+
+// Access is who may read a file.
+type Access struct {
+	// Mode are its permissions, and Group is the id of its group.
+	Mode  fs.FileMode
+	Group int
 }
 
 // Sort orders files by path, as Render returns them.

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/gatewright/gatewright/runtime/beneath"
 )
 
 // maxFileSize is the largest file that is read, in bytes. It stops an endless one (/dev/zero, a pipe without an end)
@@ -32,6 +34,8 @@ type files struct {
 	// tangled says that a file may have two names: of several, through a symlink, or in a folder that was read twice.
 	tangled bool
 	chunk   []byte
+	// folder is the one of the command line that is being read; "" for none.
+	folder string
 	// before are the sources of an earlier reading by name.
 	before map[string]*source
 }
@@ -83,10 +87,12 @@ func realPath(name string) string {
 
 // addFolder reads a folder's manifests and its folders, sorted by name. What is hidden is skipped, which leaves out the
 // "..data" folders of a mounted ConfigMap, whose files are also there as symlinks. Symlinks to folders aren't followed,
-// so a walk always ends.
+// so a walk always ends; nor are those out of the folder: who may write to it needn't be who may read everything (R44).
 func (f *files) addFolder(dir string) {
 	before := f.found + len(f.problems)
+	f.folder = dir
 	f.walk(dir, realPath(dir))
+	f.folder = ""
 	if f.found+len(f.problems) == before {
 		f.note(dir, "no *.yaml, *.yml or *.json file in this folder")
 	}
@@ -160,14 +166,22 @@ func (f *files) addFile(path, real string, info fs.FileInfo) {
 		f.sources = append(f.sources, known)
 		return
 	}
-	file, err := os.Open(path)
-	if err != nil {
+	file, err := f.open(path)
+	switch {
+	case errors.Is(err, beneath.ErrOutside):
+		f.problem(path, "a symlink that leads out of the folder is not followed: put the file itself there, or name it with -f")
+		return
+	case errors.Is(err, beneath.ErrNotRegular):
+		f.note(path, "skipped: it is not a regular file")
+		return
+	case err != nil:
 		f.problem(path, "can't be read: "+reason(err)+": check its permissions")
 		return
 	}
 	defer file.Close()
 	if f.read(path, file) {
 		read := f.sources[len(f.sources)-1]
+		read.folder = f.folder
 		if info.Mode().IsRegular() {
 			read.real = real
 		}
@@ -175,6 +189,27 @@ func (f *files) addFile(path, real string, info fs.FileInfo) {
 			read.looks = looks
 		}
 	}
+}
+
+// open opens a file that the command line names, whatever it is, or one of the folder that is being read, by no link out of
+// that.
+func (f *files) open(path string) (*os.File, error) {
+	if f.folder == "" {
+		return os.Open(path)
+	}
+	folder, err := beneath.Open(f.folder)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	name, err := filepath.Rel(f.folder, path)
+	if err == nil {
+		name, err = folder.Resolve(name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return folder.Open(name)
 }
 
 func tooLarge() string {

@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -63,6 +64,47 @@ func TestFolder(t *testing.T) {
 	}
 	if len(notes) != 1 || notes[0].Source != filepath.Join(dir, "sub/loop") {
 		t.Errorf("notes %v", notes)
+	}
+}
+
+// TestLinksStayInside: who may write to a folder needn't be who may read everything (R44). A file that is named itself may
+// be a link to anywhere.
+func TestLinksStayInside(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir+"/secret.yaml", "s3cret: [")
+	write(t, dir+"/in/.real/a.yaml", namespace("alpha"))
+	link(t, ".real/a.yaml", dir+"/in/a.yaml")
+	link(t, "../secret.yaml", dir+"/in/b.yaml")
+	write(t, dir+"/other.yaml", "s3cret: [")
+	link(t, dir+"/other.yaml", dir+"/in/c.yaml")
+	link(t, dir+"/in/.real/a.yaml", dir+"/outside.yaml")
+	_, _, err := Load([]string{dir + "/in"}, nil)
+	if err == nil || strings.Contains(err.Error(), "s3cret") || strings.Count(err.Error(), "leads out of the folder") != 2 {
+		t.Errorf("%v", err)
+	}
+	reader := NewReader()
+	s, _, problems := reader.Follow([]string{dir + "/in"}, nil)
+	if len(s.Namespaces) != 1 || len(problems) != 2 {
+		t.Errorf("%d namespaces, %v", len(s.Namespaces), problems)
+	}
+	if s, _, err := Load([]string{dir + "/outside.yaml"}, nil); err != nil || len(s.Namespaces) != 1 {
+		t.Errorf("a link that is named: %v", err)
+	}
+	// A file that is replaced by a link is looked at again.
+	if err := errors.Join(os.Remove(dir+"/in/b.yaml"), os.Remove(dir+"/in/c.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir+"/in/d.yaml", namespace("delta"))
+	if _, _, problems = reader.Follow([]string{dir + "/in"}, nil); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	if err := os.Remove(dir + "/in/d.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	link(t, "../secret.yaml", dir+"/in/d.yaml")
+	_, _, problems = reader.Follow([]string{dir + "/in"}, map[string]bool{realPath(dir) + "/in/d.yaml": true})
+	if len(problems) != 1 || strings.Contains(problems.Error(), "s3cret") {
+		t.Errorf("%v", problems)
 	}
 }
 

@@ -82,7 +82,8 @@ func (r *Reader) reread(filenames []string, changed map[string]bool) *files {
 				return nil
 			}
 			names[name] = true
-			fresh = append(fresh, &source{name: name, real: path})
+			// There is only one folder.
+			fresh = append(fresh, &source{name: name, real: path, folder: filenames[0]})
 		}
 	}
 	slices.SortFunc(fresh, func(a, b *source) int {
@@ -122,14 +123,20 @@ func (r *Reader) reread(filenames []string, changed map[string]bool) *files {
 // look reads a file that may have changed, come or gone. It returns false when only another walk can tell what that
 // means.
 func (f *files) look(s *source) bool {
-	info, err := os.Stat(s.name)
+	look := os.Stat
+	if s.folder != "" {
+		look = os.Lstat
+	}
+	info, err := look(s.name)
 	if errors.Is(err, fs.ErrNotExist) && f.newName(s.real) != "" {
 		return true
 	}
 	if err != nil || !info.Mode().IsRegular() {
 		return false
 	}
+	f.folder = s.folder
 	f.addFile(s.name, s.real, info)
+	f.folder = ""
 	return true
 }
 

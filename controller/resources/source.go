@@ -14,7 +14,9 @@ type source struct {
 	name string
 	// real is a plain file's real path; "" when it isn't known, and for others.
 	real string
-	data []byte
+	// folder is the one of the command line that it was found in; "" for one that is named there itself.
+	folder string
+	data   []byte
 	// looks is what the file looked like when it was read; zero when that doesn't tell a change.
 	looks appearance
 

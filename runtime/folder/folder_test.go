@@ -71,7 +71,7 @@ func TestWrite(t *testing.T) {
 	}
 	wantTree(t, dir, map[string]string{"nginx.conf": "one", "tls/a.key": "key", "tls/a.crt": "crt"})
 	for name, want := range map[string]fs.FileMode{
-		".": 0o755 | fs.ModeDir, "tls": 0o755 | fs.ModeDir, "nginx.conf": 0o644, "tls/a.key": 0o600, "tls/a.crt": 0o644, Manifest: 0o644,
+		".": 0o751 | fs.ModeDir, "tls": 0o751 | fs.ModeDir, "nginx.conf": 0o640, "tls/a.key": 0o600, "tls/a.crt": 0o640, Manifest: 0o640,
 	} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil || info.Mode() != want {

@@ -8,24 +8,68 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/gatewright/gatewright/generators"
 )
 
-// The permissions of what is written. Files with private keys are for their owner only.
+// The permissions of what is written (R44). Files with private keys are for their owner only; the others for the group
+// too, which is that of the folder above when that has the set-group-ID bit. Nobody else reads what a route sets in a header,
+// but workers of the proxy that run as another user go through the folders to their sockets and temporary files.
 const (
-	dirMode    fs.FileMode = 0o755
-	fileMode   fs.FileMode = 0o644
+	dirMode    fs.FileMode = 0o751
+	fileMode   fs.FileMode = 0o640
 	secretMode fs.FileMode = 0o600
 )
 
+// modeOf is what a file's permissions are to be: those of a copy are no wider than those of what it was copied from, but
+// for its owner, who is another one.
 func modeOf(f generators.File) fs.FileMode {
-	if f.Secret {
+	switch {
+	case f.Secret:
 		return secretMode
+	case f.Access != nil:
+		return f.Access.Mode&0o044 | 0o600
 	}
 	return fileMode
+}
+
+// adjust gives a file that was just made its permissions. Where the group of what it was copied from can't have it, no
+// group gets any.
+func adjust(file *os.File, f generators.File) error {
+	mode := modeOf(f)
+	if f.Access != nil && mode&0o040 != 0 {
+		if info, err := file.Stat(); err != nil || groupOf(info) != f.Access.Group && file.Chown(-1, f.Access.Group) != nil {
+			mode &^= 0o040
+		}
+	}
+	return file.Chmod(mode)
+}
+
+// fits says whether a file has the permissions that adjust gives it.
+func fits(mode fs.FileMode, f generators.File) bool {
+	want := modeOf(f)
+	return mode == want || f.Access != nil && mode == want&^0o040
+}
+
+// groupOf is the id of a file's group.
+func groupOf(info fs.FileInfo) int {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(s.Gid)
+	}
+	return -1
+}
+
+// openUp gives a folder that was just made its permissions, whatever the umask has cut. It keeps the set-group-ID bit that
+// it has from the one above.
+func openUp(dir string) error {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	return os.Chmod(dir, dirMode|info.Mode()&fs.ModeSetgid)
 }
 
 // Write makes dir hold exactly the given files of ours and says whether it had to change anything: when all
@@ -56,7 +100,7 @@ func put(dir string, files []generators.File, durable bool) (changed bool, err e
 		return false, err
 	}
 	parent := filepath.Dir(dir)
-	if err := os.MkdirAll(parent, dirMode); err != nil {
+	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return false, fmt.Errorf("output folder %s: %w", dir, err)
 	}
 	unlock := lock(parent)
@@ -162,7 +206,7 @@ func isSame(dir string, files []generators.File) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if info.Mode() != modeOf(f) || info.Size() != int64(len(f.Data)) {
+		if !fits(info.Mode(), f) || info.Size() != int64(len(f.Data)) {
 			return false, nil
 		}
 		data, err := os.ReadFile(path)
@@ -197,7 +241,7 @@ func build(dir string, files []generators.File, durable bool) (next string, err 
 			err = errors.Join(err, remove(made[0]))
 		}
 	}()
-	if err := os.Chmod(next, dirMode); err != nil {
+	if err := openUp(next); err != nil {
 		return "", err
 	}
 	for _, f := range files {
@@ -210,17 +254,16 @@ func build(dir string, files []generators.File, durable bool) (next string, err 
 			}
 		}
 	}
-	if err := writeFile(filepath.Join(next, files[0].Path), files[0].Data, modeOf(files[0]), true); err != nil {
+	if err := writeFile(filepath.Join(next, files[0].Path), files[0], true); err != nil {
 		return "", err
 	}
 	if err := together(files[1:], func(f generators.File) error {
-		return writeFile(filepath.Join(next, f.Path), f.Data, modeOf(f), durable)
+		return writeFile(filepath.Join(next, f.Path), f, durable)
 	}); err != nil {
 		return "", err
 	}
 	for _, d := range made {
-		// The mode of Mkdir is cut by the umask.
-		err := os.Chmod(d, dirMode)
+		err := openUp(d)
 		if durable {
 			err = errors.Join(err, syncDir(d))
 		}
@@ -261,17 +304,17 @@ func together(files []generators.File, do func(generators.File) error) error {
 	return errors.Join(errs...)
 }
 
-func writeFile(path string, data []byte, mode fs.FileMode, durable bool) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+func writeFile(path string, f generators.File, durable bool) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, secretMode)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(mode))
+	_, err = file.Write(f.Data)
+	err = errors.Join(err, adjust(file, f))
 	if durable {
-		err = errors.Join(err, f.Sync())
+		err = errors.Join(err, file.Sync())
 	}
-	return errors.Join(err, f.Close())
+	return errors.Join(err, file.Close())
 }
 
 // syncAll waits until the files, and the folders that they are in, are on disk.

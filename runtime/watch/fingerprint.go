@@ -52,19 +52,30 @@ func (w *Watcher) fingerprint() marks {
 			if err != nil {
 				return nil
 			}
-			var info fs.FileInfo
+			looked := name
 			if entry.Type()&fs.ModeSymlink != 0 {
-				info, err = os.Stat(name)
-			} else {
-				info, err = entry.Info()
+				if target, inside := inFolder(real, name); inside {
+					looked = target
+				}
 			}
-			if err == nil {
+			if info, err := os.Lstat(looked); err == nil {
 				m.set(name, info, entry.Type().IsRegular())
 			}
 			return nil
 		})
 	}
 	return m
+}
+
+// inFolder says where a link in a watched folder leads to, and whether that is in the folder: no other link is followed
+// (R44). Both are real paths.
+func inFolder(folder, link string) (target string, inside bool) {
+	target, err := filepath.EvalSymlinks(link)
+	if err != nil {
+		return "", false
+	}
+	rel, err := filepath.Rel(folder, target)
+	return target, err == nil && filepath.IsLocal(rel)
 }
 
 // see brings what was seen of some files up to date, when they are plain files, there or gone, of folders of which

@@ -11,11 +11,11 @@ import (
 // read lease is granted only when it isn't. False where leases can't be had: on file systems that don't know
 // them, and for files of other users.
 func openForWriting(name string) bool {
-	info, err := os.Stat(name)
-	if err != nil || !info.Mode().IsRegular() {
+	if !isPlain(name) {
 		return false
 	}
-	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	// It may be a link or a pipe by now.
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return false
 	}

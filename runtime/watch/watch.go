@@ -211,11 +211,12 @@ func follow(path string, want map[string]map[string]bool, links int) {
 		}
 		at = next
 	}
-	addTree(want, at)
+	addTree(want, at, at)
 }
 
-// addTree adds a folder and all below it. Links inside it to files are followed, as the loader does.
-func addTree(want map[string]map[string]bool, dir string) {
+// addTree adds a folder of the watched one and all below it. Links to files in the watched one are followed, as the loader
+// does.
+func addTree(want map[string]map[string]bool, dir, watched string) {
 	info, err := os.Stat(dir)
 	if err != nil || !info.IsDir() {
 		return
@@ -229,11 +230,11 @@ func addTree(want map[string]map[string]bool, dir string) {
 		name := filepath.Join(dir, e.Name())
 		switch {
 		case e.IsDir() && !strings.HasPrefix(e.Name(), "."):
-			addTree(want, name)
+			addTree(want, name, watched)
 		case e.Type()&fs.ModeSymlink != 0:
-			if real, err := filepath.EvalSymlinks(name); err == nil {
-				if info, err := os.Stat(real); err == nil && !info.IsDir() {
-					addName(want, filepath.Dir(real), filepath.Base(real))
+			if target, inside := inFolder(watched, name); inside {
+				if info, err := os.Lstat(target); err == nil && !info.IsDir() {
+					addName(want, filepath.Dir(target), filepath.Base(target))
 				}
 			}
 		}

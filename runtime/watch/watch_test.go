@@ -122,6 +122,7 @@ func TestFolder(t *testing.T) {
 func TestNames(t *testing.T) {
 	w := &watched{T: t, dir: t.TempDir()}
 	w.write("in/a.yaml", "a")
+	w.write("in/.b/b.yaml", "b")
 	w.write("other/b.yaml", "b")
 	watcher, err := New([]string{w.path("in")}, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
@@ -148,8 +149,9 @@ func TestNames(t *testing.T) {
 		{"renamed over", func() { w.write("in/.next", "c"); w.do(os.Rename(w.path("in/.next"), w.path("in/a.yaml"))) }, ".next a.yaml"},
 		{"a new file", func() { w.write("in/new.yaml", "n") }, "new.yaml"},
 		{"a file that went", func() { w.do(os.Remove(w.path("in/new.yaml"))) }, "new.yaml"},
-		{"a new link", func() { w.do(os.Symlink(w.path("other/b.yaml"), w.path("in/b.yaml"))) }, "anything"},
-		{"where a link leads to", func() { w.write("other/b.yaml", "c") }, "anything"},
+		{"a new link", func() { w.do(os.Symlink(w.path("in/.b/b.yaml"), w.path("in/b.yaml"))) }, "anything"},
+		{"where a link leads to", func() { w.write("in/.b/b.yaml", "c") }, "anything"},
+		{"a link that leads out", func() { w.do(os.Symlink(w.path("other/b.yaml"), w.path("in/out.yaml"))) }, "anything"},
 		{"a new folder", func() { w.do(os.Mkdir(w.path("in/sub"), 0o755)) }, "anything"},
 		{"a file in the new folder", func() { w.write("in/sub/c.yaml", "c") }, "c.yaml"},
 		{"a folder in place of a file", func() { w.do(os.Remove(w.path("in/a.yaml"))); w.do(os.Mkdir(w.path("in/a.yaml"), 0o755)) }, "anything"},
@@ -171,6 +173,31 @@ func TestNames(t *testing.T) {
 				t.Fatalf("%s: it is about %q, want %q", step.what, text, step.want)
 			}
 		}
+	}
+}
+
+// TestLinksOut: what a link leads to outside is neither watched nor looked at (R44).
+func TestLinksOut(t *testing.T) {
+	w := &watched{T: t, dir: t.TempDir()}
+	w.write("in/a.yaml", "a")
+	w.write("other/b.yaml", "b")
+	w.link("../other/b.yaml", "in/b.yaml")
+	w.link(w.path("other"), "in/sub")
+	watcher, err := New([]string{w.path("in")}, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { w.do(watcher.Close()) }()
+	if _, ok := watcher.watched[w.path("other")]; ok {
+		t.Error("the folder that a link leads to is watched")
+	}
+	w.write("other/b.yaml", "another text")
+	if watcher.fingerprint().sum != watcher.seen.sum {
+		t.Error("a change of a file that a link leads to is a change")
+	}
+	w.write("in/a.yaml", "another text")
+	if watcher.fingerprint().sum == watcher.seen.sum {
+		t.Error("a change of a file isn't one")
 	}
 }
 
