@@ -25,17 +25,17 @@ import (
 // engineOptions are the flags of the subcommands that bring one configuration after the other to a proxy of theirs.
 type engineOptions struct {
 	serviceOptions
+	stateOptions
 
 	attach string
 	drain  time.Duration
-	keep   int
 }
 
 func (o *engineOptions) engineFlags(f *pflag.FlagSet) {
 	attachFlag(f, &o.attach)
 	o.serviceFlags(f)
 	f.DurationVar(&o.drain, "drain", 30*time.Second, "how long calls may take to finish at the end")
-	f.IntVar(&o.keep, "keep", 10, "how many versions of the configuration to keep")
+	o.stateFlags(f)
 }
 
 // engine is a proxy that is run or joined, with what brings configurations to it.
@@ -71,7 +71,7 @@ func newEngine(ctx context.Context, o *options, eo *engineOptions, stderr io.Wri
 	eagerGC()
 	e := &engine{options: o, engineOptions: eo, log: o.logger(stderr), registry: prometheus.NewRegistry(), lost: make(chan struct{}, 1), publisher: newPublisher(publish)}
 	var err error
-	if e.store, err = apply.OpenStore(o.stateDir, eo.keep); err != nil {
+	if e.store, err = eo.openStore(o.stateDir); err != nil {
 		return nil, err
 	}
 	if err := e.prepare(ctx, stderr, text); err != nil {

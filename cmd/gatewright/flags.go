@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/gatewright/gatewright/controller/resources"
 	"github.com/gatewright/gatewright/controller/translate"
 	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/runtime/apply"
 )
 
 // options are the flags of one subcommand. A flag means the same wherever it occurs, but for -o: a folder for
@@ -107,6 +109,30 @@ func templatesFlag(f *pflag.FlagSet, value *string) {
 
 func stateFlag(f *pflag.FlagSet, value *string) {
 	f.StringVar(value, "state-dir", "", "`folder` on the proxy's machine for what runs: configurations, and the socket that says which one it is")
+}
+
+// stateOptions are where a subcommand that goes on running keeps its state.
+type stateOptions struct {
+	shared bool
+	keep   int
+}
+
+func (o *stateOptions) stateFlags(f *pflag.FlagSet) {
+	f.IntVar(&o.keep, "keep", 10, "how many versions of the configuration to keep")
+	f.BoolVar(&o.shared, "shared-state-dir", false, "take a state folder that others may change, such as an emptyDir that only this pod has: they can change what is served")
+}
+
+// openStore takes the state folder.
+func (o *stateOptions) openStore(dir string) (*apply.Store, error) {
+	if o.shared {
+		return apply.OpenSharedStore(dir, o.keep)
+	}
+	store, err := apply.OpenStore(dir, o.keep)
+	var untrusted *apply.UntrustedError
+	if errors.As(err, &untrusted) {
+		err = fmt.Errorf("%w; where nobody else is about, as in a pod of your own, --shared-state-dir takes it as it is", err)
+	}
+	return store, err
 }
 
 func attachFlag(f *pflag.FlagSet, value *string) {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
@@ -33,6 +34,10 @@ started with STATE/current, not with the folder that is watched. Then the proxy 
 it, or its answer when gatewright rendered the files, prove that it did; if they don't come, current points to the
 last good files again.
 
+No link is followed out of the folder, and copies have permissions no wider than the files: --from itself may be a link
+that is switched, links in the folder lead to places in it. A proxy that was started with other files than STATE/current
+isn't reloaded, with a message that has the right command.
+
 The proxy is found by --attach, or as the only one of its kind among the processes to be seen here, such as those of a
 pod whose containers share their process namespace. No rights are needed but the proxy's own user.`
 
@@ -40,10 +45,10 @@ pod whose containers share their process namespace. No rights are needed but the
 type reloadOptions struct {
 	*logOptions
 	serviceOptions
+	stateOptions
 
 	proxy, binary, attach string
 	from, config, state   string
-	keep                  int
 }
 
 func newReload(log *logOptions) *cobra.Command {
@@ -64,7 +69,7 @@ func newReload(log *logOptions) *cobra.Command {
 	f.StringVar(&o.config, "config", "", "the main `file` in it (default nginx.conf or haproxy.cfg)")
 	stateFlag(f, &o.state)
 	attachFlag(f, &o.attach)
-	f.IntVar(&o.keep, "keep", 10, "how many versions of the configuration to keep")
+	o.stateFlags(f)
 	o.serviceFlags(f)
 	return cmd
 }
@@ -88,7 +93,7 @@ func (o *reloadOptions) run(ctx context.Context, stderr io.Writer) (err error) {
 		return errors.New("no state folder: name it with --state-dir DIR")
 	}
 	s := &sidecar{reloadOptions: o, log: o.logger(stderr)}
-	store, err := apply.OpenStore(o.state, o.keep)
+	store, err := o.openStore(o.state)
 	if err != nil {
 		return err
 	}
@@ -175,8 +180,29 @@ func (s *sidecar) serve(ctx context.Context, next func(context.Context) (apply.J
 	}
 	s.log.Info("ending")
 	stop()
-	tasks.Wait()
+	if !within(grace, &tasks) {
+		// A file system that doesn't answer can't be made to. The proxy serves what current names.
+		return errors.New("ended in the middle of something that could not be stopped, such as reading a folder whose file system doesn't answer")
+	}
 	return watcher.Close()
+}
+
+// grace is how long work that was told to stop may take.
+const grace = 8 * time.Second
+
+// within says whether tasks end in time.
+func within(limit time.Duration, tasks *sync.WaitGroup) bool {
+	ended := make(chan struct{})
+	go func() {
+		tasks.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return true
+	case <-time.After(limit):
+		return false
+	}
 }
 
 func (s *sidecar) report(out apply.Outcome) {
@@ -223,6 +249,9 @@ func (j *joined) Generation(files []generators.File) (string, error) {
 	marked := false
 	for _, f := range files {
 		fmt.Fprintf(h, "%q %d\n", f.Path, len(f.Data))
+		if f.Access != nil {
+			fmt.Fprintf(h, "%o %d\n", f.Access.Mode, f.Access.Group)
+		}
 		h.Write(f.Data)
 		marked = marked || strings.Contains(string(f.Data), j.marker)
 	}
@@ -230,6 +259,14 @@ func (j *joined) Generation(files []generators.File) (string, error) {
 		return generation, nil
 	}
 	return foreign + hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// Pace is the proxy's own, where it has one.
+func (j *joined) Pace() time.Duration {
+	if p, ok := j.validating.(apply.Pacer); ok {
+		return p.Pace()
+	}
+	return 0
 }
 
 // Validate checks the main file, whatever its name.
@@ -244,3 +281,5 @@ func (j *joined) Reload(ctx context.Context, dir, generation string) error {
 	}
 	return j.validating.Reload(ctx, dir, generation)
 }
+
+var _ apply.Pacer = (*joined)(nil)

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -28,34 +27,101 @@ const (
 // Store is a state folder: whole configurations under versions, each named by its generation, and current, a
 // symbolic link to the one that a starting proxy is to read. A version is on disk before current points to it, so
 // that whatever is killed whenever, current names a whole configuration.
+//
+// What is in it decides what is served, so it must be this user's, and nobody else may write to it (R44). Others go through
+// it, for a proxy's workers may run as another user, and read nothing that could be a secret.
 type Store struct {
 	dir  string
 	keep int
 	lock *os.File
+	// keys are the digests of the private keys of versions, as far as they are known.
+	keys map[string]map[digest]bool
 }
 
+// The permissions in a state folder; those of versions are package folder's.
+const (
+	folderMode fs.FileMode = 0o751
+	secretMode fs.FileMode = 0o600
+)
+
 // OpenStore takes a state folder, making it when it isn't there, and clears away what an interrupted run left
-// half done. keep is how many versions stay, current included; at least 2. Only one store is open at a time.
-func OpenStore(dir string, keep int) (*Store, error) {
+// half done. keep is how many versions stay, current included; at least 2. Only one store is open at a time. A folder that
+// somebody else can change is refused.
+func OpenStore(dir string, keep int) (*Store, error) { return openStore(dir, keep, checkFolder) }
+
+// OpenSharedStore is OpenStore for a folder that others may change: whoever asks for it trusts them all.
+func OpenSharedStore(dir string, keep int) (*Store, error) {
+	return openStore(dir, keep, func(string) error { return nil })
+}
+
+func openStore(dir string, keep int, check func(dir string) error) (*Store, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, versionsName), 0o755); err != nil {
-		return nil, fmt.Errorf("state folder: %w", err)
+	var lock *os.File
+	err = prepare(dir, check)
+	if err == nil {
+		lock, err = os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, secretMode)
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("state folder: %w", err)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("state folder %s: %w: it has to belong to user %d, as which gatewright runs: `chown` it, or name one that isn't there yet",
+			dir, err, os.Geteuid())
+	case err != nil:
+		return nil, fmt.Errorf("state folder %s: %w", dir, err)
 	}
 	if err := lockFile(lock); err != nil {
 		return nil, errors.Join(fmt.Errorf("state folder %s: another gatewright uses it: give each one its own --state-dir (%w)", dir, err), lock.Close())
 	}
-	s := &Store{dir: dir, keep: max(keep, 2), lock: lock}
-	if err := s.sweep(); err != nil {
+	s := &Store{dir: dir, keep: max(keep, 2), lock: lock, keys: map[string]map[digest]bool{}}
+	if err := errors.Join(s.sweep(), s.Prune()); err != nil {
 		return nil, errors.Join(fmt.Errorf("state folder %s: %w", dir, err), lock.Close())
 	}
 	return s, nil
+}
+
+// prepare makes what isn't there, and checks what is.
+func prepare(dir string, check func(dir string) error) error {
+	if err := check(dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	if err := makeFolder(dir); err != nil {
+		return err
+	}
+	// It may have come into being meanwhile.
+	if err := errors.Join(check(dir), checkContent(dir)); err != nil {
+		return err
+	}
+	versions := filepath.Join(dir, versionsName)
+	if err := makeFolder(versions); err != nil {
+		return err
+	}
+	info, err := os.Lstat(versions)
+	if err == nil && info.Mode().Perm() != folderMode {
+		// One of before, which everybody could list.
+		err = os.Chmod(versions, folderMode|info.Mode()&fs.ModeSetgid)
+	}
+	return err
+}
+
+// makeFolder makes a folder unless it is there.
+func makeFolder(dir string) error {
+	err := os.Mkdir(dir, folderMode)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	info, err := os.Lstat(dir)
+	if err == nil {
+		err = os.Chmod(dir, folderMode|info.Mode()&fs.ModeSetgid) // The umask may have cut it.
+	}
+	return err
 }
 
 // lockPatience is how long the lock may take: a program that is killed while it starts another one has it until
@@ -86,15 +152,19 @@ func (s *Store) Generation() string {
 }
 
 func (s *Store) linked(name string) string {
-	path := filepath.Join(s.dir, name)
-	target, err := os.Readlink(path)
+	target, err := os.Readlink(filepath.Join(s.dir, name))
+	if err != nil || filepath.Dir(target) != versionsName {
+		return ""
+	}
+	generation := filepath.Base(target)
+	dir, err := s.version(generation)
 	if err != nil {
 		return ""
 	}
-	if _, err := os.Stat(path); err != nil {
+	if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
 		return ""
 	}
-	return filepath.Base(target)
+	return generation
 }
 
 // Stage writes a version so that a crash can't lose it, and returns its folder. Nothing points to it yet. One
@@ -113,6 +183,7 @@ func (s *Store) Begin(generation string, files []generators.File) (dir string, f
 	if err != nil {
 		return "", nil, err
 	}
+	s.keys[generation] = keysOf(files)
 	finish, err = folder.Put(dir, files)
 	return dir, finish, err
 }
@@ -123,6 +194,7 @@ func (s *Store) Discard(generation string) error {
 	if err != nil || generation == s.Generation() {
 		return err
 	}
+	delete(s.keys, generation)
 	return os.RemoveAll(dir)
 }
 
@@ -170,32 +242,6 @@ func (s *Store) link(name, generation string) error {
 	return syncFolder(s.dir)
 }
 
-// Prune removes the oldest versions beyond those that are kept.
-func (s *Store) Prune() error {
-	entries, err := os.ReadDir(filepath.Join(s.dir, versionsName))
-	if err != nil {
-		return err
-	}
-	type version struct {
-		name string
-		used time.Time
-	}
-	current, good := s.Generation(), s.linked(goodName)
-	var old []version
-	for _, e := range entries {
-		info, err := e.Info()
-		if err == nil && e.Name() != current && e.Name() != good {
-			old = append(old, version{e.Name(), info.ModTime()})
-		}
-	}
-	slices.SortFunc(old, func(a, b version) int { return b.used.Compare(a.used) })
-	var errs []error
-	for _, v := range old[min(len(old), s.keep-1):] {
-		errs = append(errs, os.RemoveAll(filepath.Join(s.dir, versionsName, v.name)))
-	}
-	return errors.Join(errs...)
-}
-
 // Scratch writes files for a check and returns the folder and what removes it. A crash may lose them.
 func (s *Store) Scratch(files []generators.File) (dir string, remove func(), err error) {
 	dir, err = os.MkdirTemp(filepath.Join(s.dir, versionsName), checkPrefix)
@@ -206,13 +252,9 @@ func (s *Store) Scratch(files []generators.File) (dir string, remove func(), err
 	remove = func() { _ = os.RemoveAll(dir) }
 	for _, f := range files {
 		path := filepath.Join(dir, f.Path)
-		mode := fs.FileMode(0o644)
-		if f.Secret {
-			mode = 0o600
-		}
-		err := os.MkdirAll(filepath.Dir(path), 0o755)
+		err := os.MkdirAll(filepath.Dir(path), 0o700)
 		if err == nil {
-			err = os.WriteFile(path, f.Data, mode)
+			err = os.WriteFile(path, f.Data, secretMode)
 		}
 		if err != nil {
 			remove()
@@ -229,8 +271,8 @@ func (s *Store) version(generation string) (string, error) {
 	return filepath.Join(s.dir, versionsName, generation), nil
 }
 
-// sweep removes what isn't whole, which is everything that begins with a dot, and goes back from a
-// configuration that no proxy has confirmed to the last one that was.
+// sweep removes what isn't whole, which is everything that begins with a dot, and what no Store has made, and goes back
+// from a configuration that no proxy has confirmed to the last one that was.
 func (s *Store) sweep() error {
 	errs := []error{removeIfThere(filepath.Join(s.dir, "."+currentName)), removeIfThere(filepath.Join(s.dir, "."+goodName))}
 	if good := s.linked(goodName); good != "" && good != s.Generation() {
@@ -239,7 +281,8 @@ func (s *Store) sweep() error {
 	entries, err := os.ReadDir(filepath.Join(s.dir, versionsName))
 	errs = append(errs, err)
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") {
+		info, err := e.Info()
+		if strings.HasPrefix(e.Name(), ".") || !e.IsDir() || err == nil && ownerOf(info) != os.Geteuid() {
 			errs = append(errs, os.RemoveAll(filepath.Join(s.dir, versionsName, e.Name())))
 		}
 	}

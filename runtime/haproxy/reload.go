@@ -150,6 +150,11 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 		}
 		return p.start(ctx, generation)
 	}
+	if p.child == nil {
+		if err := p.startedFrom(master); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
 	before := p.procs(ctx, master)

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Log is a file that a program appends what it says to, so that it goes on when the one who started it ends.
@@ -17,7 +19,7 @@ type Log struct {
 
 // OpenLog opens a log, making it when it isn't there.
 func OpenLog(path string) (*Log, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o640)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND|unix.O_NOFOLLOW, 0o640)
 	if err != nil {
 		return nil, err
 	}
