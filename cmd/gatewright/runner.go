@@ -51,17 +51,22 @@ type runnerOptions struct {
 }
 
 // runNginx makes a runner that reloads nginx, and tells it its endpoints where it asks for them.
-func runNginx(o runnerOptions) (runner, error) {
-	proxy, err := nginxrunner.New(nginxrunner.Options{
+func runNginx(o runnerOptions) (_ runner, err error) {
+	options := nginxrunner.Options{
 		Binary: o.binary, Prefix: o.state, Config: filepath.Join(o.current, "nginx.conf"), Marker: o.marker,
 		Join: o.attach, Timeout: o.timeout, Errors: o.errors, Log: o.log, Lost: o.lost,
-	})
-	if err != nil || !o.caps.Has(model.FeatureResolve) {
-		return proxy, err
+	}
+	if !o.caps.Has(model.FeatureResolve) {
+		return nginxrunner.New(options)
 	}
 	server, err := endpoints.ListenStable(o.state, o.log)
 	if err != nil {
-		return nil, errors.Join(err, proxy.Close())
+		return nil, err
+	}
+	options.Inherit = server.Held()
+	proxy, err := nginxrunner.New(options)
+	if err != nil {
+		return nil, errors.Join(err, server.Close())
 	}
 	return endpoints.New(proxy, server), nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -38,6 +39,8 @@ type Options struct {
 	PID func() (int, error)
 	// Timeout is how long a start or a reload may take; 0 is 15 s.
 	Timeout time.Duration
+	// Inherit are files that a child has open, for whoever comes after us; nobody reads them.
+	Inherit []*os.File
 	// Errors is where the error log of a child goes; nil for nowhere but its file.
 	Errors io.Writer
 	Log    *slog.Logger
@@ -76,7 +79,9 @@ func New(o Options) (*Proxy, error) {
 		Name: "nginx", Drain: unix.SIGQUIT, Stop: unix.SIGTERM, Timeout: o.Timeout,
 		LogFile: filepath.Join(o.Prefix, logName), Errors: o.Errors, Log: o.Log, Lost: o.Lost,
 		Command: func() *exec.Cmd {
-			return command(context.Background(), o.Binary, p.arguments()...)
+			cmd := command(context.Background(), o.Binary, p.arguments()...)
+			cmd.ExtraFiles = o.Inherit
+			return cmd
 		},
 		Complaint: func(line string) bool { return strings.Contains(line, "[emerg]") || strings.Contains(line, "[alert]") },
 		Clear:     p.clear,

@@ -64,6 +64,11 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 		}
 		return p.start(ctx, generation)
 	}
+	if p.child == nil {
+		if err := p.startedFrom(master); err != nil {
+			return err
+		}
+	}
 	var hurrying sync.WaitGroup
 	defer hurrying.Wait()
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)

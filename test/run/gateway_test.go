@@ -31,6 +31,10 @@ func build(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // What is left is in the system's own folder for such things.
 	program = filepath.Join(dir, "gatewright")
+	if err := os.Chmod(dir, 0o755); err != nil { // Other users run it too.
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	if out, err := exec.Command("go", "build", "-o", program, "github.com/gatewright/gatewright/cmd/gatewright").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build gatewright: %v\n%s", err, out)
 		return 1
@@ -51,6 +55,8 @@ type gateway struct {
 	// address is the Gateway's.
 	address string
 	args    []string
+	// user is as whom gatewright runs; 0 for root.
+	user uint32
 
 	cmd    *exec.Cmd
 	exited chan error
@@ -105,6 +111,15 @@ func (g *gateway) write(name, text string) {
 	if err != nil {
 		g.Fatal(err)
 	}
+}
+
+// readable lets other users read the manifests.
+func (g *gateway) readable() error {
+	names, err := filepath.Glob(filepath.Join(g.in, "*.yaml"))
+	for _, name := range names {
+		err = errors.Join(err, os.Chmod(name, 0o644))
+	}
+	return err
 }
 
 func (g *gateway) remove(name string) {
@@ -170,6 +185,9 @@ func (g *gateway) start(more ...string) {
 	g.cmd = exec.Command(program, append(args, more...)...)
 	g.cmd.Stdout, g.cmd.Stderr = log, log
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if g.user != 0 {
+		g.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: g.user, Gid: g.user}
+	}
 	err = g.cmd.Start()
 	if err = errors.Join(err, log.Close()); err != nil {
 		g.Fatal(err)

@@ -107,20 +107,7 @@ func sidecar(t *testing.T, p harness.Proxy, attach string, files map[string]stri
 		files = handWritten[p.Name](g.address+":8080", "first")
 	}
 	f.put(files)
-	log, err := os.Create(g.log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.cmd = exec.Command(program, "reload", "--from", f.from, "--state-dir", g.state, "--proxy", p.Name, "--proxy-binary", p.Binary,
-		"--attach", filepath.Join(g.state, attach), "--listen", "unix:"+string(g.http()), "--reload-timeout", "5s")
-	g.cmd.Stdout, g.cmd.Stderr = log, log
-	if err := errors.Join(g.cmd.Start(), log.Close()); err != nil {
-		t.Fatal(err)
-	}
-	exited, cmd := make(chan error, 1), g.cmd
-	g.exited = exited
-	go func() { exited <- cmd.Wait() }()
-	t.Cleanup(g.end)
+	f.startReload(filepath.Join(g.state, attach))
 	g.until("have a configuration to start with", func() error {
 		_, err := os.Stat(filepath.Join(g.state, "current"))
 		return err
@@ -132,6 +119,25 @@ func sidecar(t *testing.T, p harness.Proxy, attach string, files map[string]stri
 	harness.Start(t, p.Binary, started[p.Name](g.state)...)
 	g.ready()
 	return f
+}
+
+// startReload starts `gatewright reload` for the proxy that a file or a socket names.
+func (f *folderGateway) startReload(attach string) {
+	f.Helper()
+	log, err := os.Create(f.log)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.cmd = exec.Command(program, "reload", "--from", f.from, "--state-dir", f.state, "--proxy", f.proxy.Name, "--proxy-binary", f.proxy.Binary,
+		"--attach", attach, "--listen", "unix:"+string(f.http()), "--reload-timeout", "5s")
+	f.cmd.Stdout, f.cmd.Stderr = log, log
+	if err := errors.Join(f.cmd.Start(), log.Close()); err != nil {
+		f.Fatal(err)
+	}
+	exited, cmd := make(chan error, 1), f.cmd
+	f.exited = exited
+	go func() { exited <- cmd.Wait() }()
+	f.Cleanup(f.end)
 }
 
 // attachments are the ways to find a proxy.

@@ -2,6 +2,7 @@ package endpoints
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"reflect"
@@ -97,6 +98,15 @@ func (p *Proxy) Close() error {
 		err = closed
 	}
 	return err
+}
+
+// Start is nginx.Proxy's, but for files that name an address where somebody else may answer now: nginx would send calls to
+// where that one says. Newer files are waited for.
+func (p *Proxy) Start(ctx context.Context, generation string) error {
+	if _, err := p.Master(); err != nil && p.server.moved {
+		return errors.New("the last good configuration asks for endpoints at an address that somebody else has now, so nginx isn't started with it")
+	}
+	return p.Proxy.Start(ctx, generation)
 }
 
 // Prepare lets the server know all endpoints of a configuration before nginx asks for them.

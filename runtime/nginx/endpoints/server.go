@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -26,6 +27,10 @@ type Server struct {
 	udp     *net.UDPConn
 	tcp     *dns.Server
 	sender  *sender
+	// held keep the address from others while nobody here answers.
+	held []*os.File
+	// moved says that the address isn't that of an earlier run.
+	moved bool
 	// learnt is the file where Proxy notes which master has learnt endpoints; "" for none.
 	learnt string
 
@@ -45,8 +50,12 @@ func Listen(address netip.AddrPort, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("answer nginx's questions for endpoints: %w", err)
 	}
+	held, err := holders(udp.LocalAddr().(*net.UDPAddr).AddrPort())
+	if err != nil {
+		log.Warn("while gatewright is away, another user may answer nginx's questions for endpoints", "address", udp.LocalAddr().String(), "error", err)
+	}
 	s := &Server{
-		log: log, address: udp.LocalAddr().String(), udp: udp,
+		log: log, address: udp.LocalAddr().String(), udp: udp, held: held,
 		book: newBook(func() time.Duration { return rand.N(hold / 4) }),
 		set:  make(chan struct{}, 1), changed: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
@@ -69,15 +78,18 @@ func bind(address netip.AddrPort) (*net.UDPConn, net.Listener, error) {
 	const attempts = 20
 	var problems error
 	for range attempts {
-		listener, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(address))
+		listener, err := listenConfig.Listen(context.Background(), "tcp", address.String())
 		if err != nil {
 			return nil, nil, err
 		}
-		port := listener.Addr().(*net.TCPAddr).AddrPort().Port()
-		udp, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(address.Addr(), port)))
+		own := netip.AddrPortFrom(address.Addr(), listener.Addr().(*net.TCPAddr).AddrPort().Port())
+		udp, err := listenConfig.ListenPacket(context.Background(), "udp", own.String())
+		if err == nil && !shared(own) {
+			growBuffer(udp.(*net.UDPConn))
+			return udp.(*net.UDPConn), listener, nil
+		}
 		if err == nil {
-			growBuffer(udp)
-			return udp, listener, nil
+			err = errors.Join(fmt.Errorf("%s: another gatewright answers there", own), udp.Close())
 		}
 		problems = errors.Join(err, listener.Close())
 		if address.Port() != 0 {
@@ -103,6 +115,10 @@ func growBuffer(udp *net.UDPConn) {
 // Address is the IP address and port to ask at: generators.Options.Resolver.
 func (s *Server) Address() string { return s.address }
 
+// Held are sockets that an nginx which is started should have open. They take nothing, but for as long as somebody has them
+// no other user can answer at the address while gatewright is away (R44); this user's next gatewright can.
+func (s *Server) Held() []*os.File { return s.held }
+
 // Close ends the answers. nginx keeps the endpoints that it knows.
 func (s *Server) Close() error {
 	close(s.closed)
@@ -111,6 +127,9 @@ func (s *Server) Close() error {
 	err := s.udp.Close()
 	if closed := s.tcp.Listener.Close(); err == nil && !errors.Is(closed, net.ErrClosed) {
 		err = closed
+	}
+	for _, f := range s.held {
+		err = errors.Join(err, f.Close())
 	}
 	s.running.Wait()
 	return err

@@ -2,7 +2,18 @@
 
 package endpoints
 
-import "net/netip"
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+)
+
+var listenConfig net.ListenConfig
+
+func holders(netip.AddrPort) ([]*os.File, error) { return nil, errors.ErrUnsupported }
+
+func shared(netip.AddrPort) bool { return false }
 
 // forceBuffer has no way to do more than SetReadBuffer.
 func forceBuffer(uintptr, int) {}

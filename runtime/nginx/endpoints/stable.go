@@ -49,6 +49,7 @@ func listenAgain(file string, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.moved = len(text) > 0
 	if err := replace(file, s.Address()+"\n"); err != nil {
 		return nil, errors.Join(fmt.Errorf("keep the address where nginx asks for endpoints: %w", err), s.Close())
 	}
