@@ -128,6 +128,35 @@ func TestAppProtocols(t *testing.T) {
 	}
 }
 
+// TestCallOnce: a Service asks for it, and a proxy that can't keep it says so in the routes' status (R40).
+func TestCallOnce(t *testing.T) {
+	able, unable := nginx, nginx
+	unable.Missing = map[model.Feature]string{model.FeatureCallOnce: "this one can't"}
+	for _, tt := range []struct {
+		value string
+		caps  model.Capabilities
+		want  bool
+		note  string
+	}{
+		{"true", able, true, ""},
+		{"false", able, false, ""},
+		{"yes", able, false, `is "yes" and changes nothing`},
+		{"true", unable, false, "isn't kept: this one can't"},
+		{"false", unable, false, ""},
+	} {
+		s := withRules(t, "  - backendRefs: [{name: s, port: 50051}]")
+		s.Services[0].Annotations = map[string]string{CallOnceAnnotation: tt.value}
+		r := Translate(s, tt.caps, Options{})
+		if got := r.Gateways.Clusters[0].CallOnce; got != tt.want {
+			t.Errorf("%s: CallOnce is %t", tt.value, got)
+		}
+		message := conditionsOf(t, r, "GRPCRoute", "r")[0].Message
+		if !strings.Contains(message, tt.note) || tt.note == "" && strings.Contains(message, CallOnceAnnotation) {
+			t.Errorf("%s: the status says %q, want %q in it", tt.value, message, tt.note)
+		}
+	}
+}
+
 // TestPolicyOfOnePort: a BackendTLSPolicy for a section leaves the other ports alone.
 func TestPolicyOfOnePort(t *testing.T) {
 	for section, want := range map[gatewayv1.SectionName]string{

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -73,7 +74,7 @@ func firstUser(t *testing.T, names ...string) string {
 	return ""
 }
 
-// runAs fails unless all workers have a user's id, and the group that the arguments name, else the user's.
+// runAs returns when all workers have a user's id, and the group that the arguments name, else the user's.
 func (g *gateway) runAs(name string, args []string) {
 	g.Helper()
 	u, err := user.Lookup(name)
@@ -88,21 +89,25 @@ func (g *gateway) runAs(name string, args []string) {
 		}
 		gid = group.Gid
 	}
-	workers := process.Children(g.master())
-	if len(workers) == 0 {
-		g.Error("there are no workers")
-	}
-	for _, pid := range workers {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		if err != nil {
-			continue // It was one of before.
+	g.until("run all workers as "+name, func() error {
+		workers := process.Children(g.master())
+		if len(workers) == 0 {
+			return errors.New("there are no workers")
 		}
-		for _, want := range []string{idLine("Uid", u.Uid), idLine("Gid", gid)} {
-			if !strings.Contains(string(text), want) {
-				g.Errorf("worker %d of %v: want %q in\n%s", pid, args, want, text)
+		for _, pid := range workers {
+			// One of before may drain, or have ended.
+			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+			if err != nil {
+				return err
+			}
+			for _, want := range []string{idLine("Uid", u.Uid), idLine("Gid", gid)} {
+				if !strings.Contains(string(text), want) {
+					return fmt.Errorf("worker %d of %v: want %q in\n%s", pid, args, want, text)
+				}
 			}
 		}
-	}
+		return nil
+	})
 }
 
 func idLine(what, id string) string {
