@@ -158,13 +158,14 @@ func (c *Controller) Waiting() string {
 }
 
 func (c *Controller) addresses(w *world) translate.Addresses {
+	local := HostAddresses()
 	switch {
 	case c.PublishService != nil:
-		return translate.Addresses{Published: &translate.Published{From: "Service " + c.PublishService.String(), Addresses: w.published(*c.PublishService)}}
+		return translate.Addresses{Published: &translate.Published{From: "Service " + c.PublishService.String(), Addresses: w.published(*c.PublishService)}, Local: local}
 	case len(c.PublishAddresses) > 0:
-		return translate.Addresses{Published: &translate.Published{From: "the published addresses", Addresses: c.PublishAddresses}}
+		return translate.Addresses{Published: &translate.Published{From: "the published addresses", Addresses: c.PublishAddresses}, Local: local}
 	}
-	return translate.Addresses{Pool: c.Pool}
+	return translate.Addresses{Pool: c.Pool, Local: local}
 }
 
 // logger is the log with an object.

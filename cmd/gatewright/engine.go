@@ -117,6 +117,11 @@ func (e *engine) prepare(ctx context.Context, stderr io.Writer, text func() []by
 	if err := e.workers(&options, proxy); err != nil {
 		return err
 	}
+	if options.Instance == "" {
+		if options.Instance, err = e.store.Instance(); err != nil {
+			return err
+		}
+	}
 	if r, ok := e.proxy.(resolving); ok {
 		options.Resolver = r.Resolver()
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -41,6 +42,9 @@ type options struct {
 	user      string
 	group     string
 	callOnce  bool
+	instance  string
+	// hostAddresses are those of the host that serves, where that is this one; nil where it isn't known.
+	hostAddresses func() []netip.Addr
 }
 
 // logOptions are the flags that every subcommand has.
@@ -93,6 +97,7 @@ func (o *options) servingFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.user, "user", "", "run the proxy's workers as this `user` of the host")
 	f.StringVar(&o.group, "group", "", "and as this `group` (default the user's own)")
 	f.BoolVar(&o.callOnce, "call-once", false, "have no client send a call again that an endpoint may have run: HAProxy then takes a connection for each call")
+	f.StringVar(&o.instance, "instance", "", "`name` that tells this gateway, all replicas of it, from others in the header cdn-loop: small letters, digits and -")
 }
 
 func proxyFlag(f *pflag.FlagSet, value *string) {

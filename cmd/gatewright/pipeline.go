@@ -79,10 +79,15 @@ func (o *options) translateFor(stdin io.Reader, changed map[string]bool, capabil
 	for _, n := range append(loadNotes, completeNotes...) {
 		p.notes = append(p.notes, n.String())
 	}
+	var addresses translate.Addresses
+	if o.hostAddresses != nil {
+		addresses.Local = o.hostAddresses()
+	}
 	return p, p.timed("translate", func() error {
 		p.result = o.translator.Translate(snapshot, caps, translate.Options{
 			Controller: translate.DefaultController,
 			Backends:   translate.Backends(o.backends),
+			Addresses:  addresses,
 		})
 		return nil
 	})

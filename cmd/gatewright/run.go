@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatewright/gatewright/controller"
 	"github.com/gatewright/gatewright/controller/outcome"
 	"github.com/gatewright/gatewright/controller/resources"
 	"github.com/gatewright/gatewright/controller/status"
@@ -92,7 +93,7 @@ func (o *runOptions) run(ctx context.Context, stderr io.Writer) (err error) {
 			return errors.New("-f -: run watches files and folders; standard input can't be watched")
 		}
 	}
-	o.reader = resources.NewReader()
+	o.reader, o.hostAddresses = resources.NewReader(), controller.HostAddresses
 	g := &gateway{}
 	if g.engine, err = newEngine(ctx, o.options, &o.engineOptions, stderr, g.publish, g.statusText); err != nil {
 		return err

@@ -16,7 +16,12 @@ func (o *options) serving(g *generators.Options, caps model.Capabilities) (err e
 	if o.callOnce && !caps.Has(model.FeatureCallOnce) {
 		return fmt.Errorf("--call-once can't be kept: %s", caps.Missing[model.FeatureCallOnce])
 	}
-	g.CallOnce = o.callOnce
+	g.CallOnce, g.Instance = o.callOnce, o.instance
+	if o.instance != "" {
+		if err := generators.CheckInstance(o.instance); err != nil {
+			return fmt.Errorf("--instance: %w", err)
+		}
+	}
 	switch {
 	case o.user == "" && o.group == "":
 	case o.user == "":

@@ -18,6 +18,9 @@ type Addresses struct {
 	Pool []netip.Prefix
 	// Published is what clients are told while all addresses of the host are bound; nil for nothing.
 	Published *Published
+	// Local are the host's own addresses where they are known, for endpoints that are listeners of Gateways which bind
+	// all of them; loopback addresses needn't be named.
+	Local []netip.Addr
 }
 
 // Published are addresses at which something else takes the traffic for this host.

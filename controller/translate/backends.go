@@ -25,6 +25,9 @@ func (g *graph) backends(r *route, rule *model.Rule, refs []gatewayv1.GRPCBacken
 			bad = &problem{bad.reason, fmt.Sprintf("%s.backendRefs[%d]: %s", ruleField(rule.Source.Rule), i, bad.message)}
 			r.refs = append(r.refs, *bad)
 		}
+		if bad == nil && c.flaw != nil {
+			r.refs = append(r.refs, problem{c.flaw.reason, fmt.Sprintf("%s.backendRefs[%d]: %s", ruleField(rule.Source.Rule), i, c.flaw.message)})
+		}
 		b := model.Backend{Weight: weight, RequestHeaders: changes.request, ResponseHeaders: changes.response}
 		if bad == nil {
 			b.Cluster = c.Name
@@ -85,7 +88,7 @@ func (g *graph) resolveBackend(r *route, ref *gatewayv1.GRPCBackendRef) (*cluste
 		return nil, &problem{string(gatewayv1.RouteReasonBackendNotFound), fmt.Sprintf("Service %s: no port is given; name a port of the Service", n)}
 	}
 	c := g.cluster(clusterKey{n, *ref.Port})
-	r.looks = append(r.looks, look{by, c.key(), true, c.problem, c.notes})
+	r.looks = append(r.looks, look{by, c.key(), true, c.problem, c.flaw, c.notes})
 	for _, note := range c.notes {
 		if !slices.Contains(r.notes, note) {
 			r.notes = append(r.notes, note)

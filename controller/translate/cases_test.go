@@ -133,6 +133,7 @@ func TestConditions(t *testing.T) {
 		{"gateway-default-scope", "Gateway", "gateway", gatewayFine},
 		{"backend-policy-other-port", "GRPCRoute", "route", fine},
 		{"route-without-rules", "GRPCRoute", "route", fine},
+		{"endpoint-loop", "GRPCRoute", "route", "Accepted=True, ResolvedRefs=False EndpointIsListener"},
 		{"filter-protected-header", "GRPCRoute", "route", partial},
 		{"filter-two-actions", "GRPCRoute", "route", partial},
 		{"filter-mirror", "GRPCRoute", "route", partial},

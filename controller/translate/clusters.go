@@ -53,7 +53,9 @@ func (g *graph) cluster(key clusterKey) *cluster {
 			"Service %s is to be reached by TLS as BackendTLSPolicy %s says, and %s", key.name, nameOf(c.policy.object), noBackendTLS))
 		return c
 	}
-	g.addEndpoints(c, service, port)
+	if g.addEndpoints(c, service, port); c.problem == nil {
+		g.leaveLoops(c)
+	}
 	g.callOnce(c, service)
 	return c
 }

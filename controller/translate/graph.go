@@ -2,6 +2,7 @@ package translate
 
 import (
 	"cmp"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -34,6 +35,8 @@ type graph struct {
 	clusters map[clusterKey]*cluster
 	policies []*policy
 	patterns map[string]parsedPattern
+	// binds are where the listeners that are served are reached, with their Gateways.
+	binds map[netip.AddrPort]name
 	// before is what was translated before, for the same capabilities; nil for nothing.
 	before *Translator
 	// ruleSlab and parentSlab are where rules of the model and parents are cut from: one allocation for many.
@@ -186,8 +189,10 @@ type cluster struct {
 	// notes are about fields of the Service, or of its endpoints, that change nothing.
 	notes   []string
 	problem *problem
-	policy  *policy
-	used    bool
+	// flaw is what is wrong with some of the endpoints; the others serve.
+	flaw   *problem
+	policy *policy
+	used   bool
 }
 
 // key is what the cluster is found by.

@@ -64,8 +64,9 @@ type look struct {
 	key clusterKey
 	// allowed says that a ReferenceGrant, or the namespace, lets it refer; the rest is empty otherwise.
 	allowed bool
-	problem *problem
-	notes   []string
+	// problem and flaw are the cluster's.
+	problem, flaw *problem
+	notes         []string
 }
 
 // same says whether a backendRef comes to the same now.
@@ -77,9 +78,10 @@ func (l *look) same(g *graph) bool {
 		return true
 	}
 	c := g.cluster(l.key)
-	sameProblem := c.problem == l.problem || c.problem != nil && l.problem != nil && *c.problem == *l.problem
-	return sameProblem && slices.Equal(c.notes, l.notes)
+	return sameProblem(c.problem, l.problem) && sameProblem(c.flaw, l.flaw) && slices.Equal(c.notes, l.notes)
 }
+
+func sameProblem(a, b *problem) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // reuse takes the rules of before for a route, if they are still good.
 func (g *graph) reuse(r *route) bool {

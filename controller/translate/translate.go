@@ -68,6 +68,7 @@ func (g *graph) translate() Result {
 	g.findConflicts()
 	g.claimPorts()
 	g.resolveCertificates()
+	g.findBinds()
 	g.addRoutes()
 	g.translateRules()
 	g.attachRoutes()

@@ -4,5 +4,8 @@
 //
 //	go test ./test/hostile -hostile.seeds 2000 -hostile.first 5000
 //
-// tries more of them. A failure prints the smallest manifests that still fail. It may import everything.
+// tries more of them. A failure prints the smallest manifests that still fail.
+//
+// Beside them stand hostile clients, backends whose answers are orders, and endpoints that lead back here: others lose no call
+// by them (R41, R43). It may import everything.
 package hostile
