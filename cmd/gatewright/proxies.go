@@ -27,6 +27,8 @@ type proxy struct {
 	marker string
 	// users are whom workers run as that would be root's otherwise; nil for a proxy that sees to that by itself.
 	users []string
+	// calls is the name of the file in --state-dir for what the proxy says of calls; "" when it says nothing of them.
+	calls string
 	// run makes what runs or joins the proxy.
 	run func(runnerOptions) (runner, error)
 	// mainFile is the file that the proxy is started with, and join makes what reloads a running proxy that was
@@ -44,6 +46,7 @@ var proxies = []proxy{
 		asked:     nginxbinary.Capabilities,
 		usual:     model.Version{Major: 1, Minor: 26, Patch: 3},
 		marker:    "nginx.sock",
+		calls:     "nginx-calls.log",
 		run:       runNginx,
 		mainFile:  "nginx.conf",
 		join:      joinNginx,

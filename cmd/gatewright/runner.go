@@ -42,6 +42,8 @@ type runnerOptions struct {
 	caps   model.Capabilities
 	// state is the state folder, current the configuration in it, and marker the socket of the generation.
 	state, current, marker string
+	// calls is the file for what a proxy that is run says of calls, or "".
+	calls string
 	// attach is the pid file or the master socket of a proxy that runs; "" to run one.
 	attach  string
 	timeout time.Duration
@@ -54,7 +56,7 @@ type runnerOptions struct {
 func runNginx(o runnerOptions) (_ runner, err error) {
 	options := nginxrunner.Options{
 		Binary: o.binary, Prefix: o.state, Config: filepath.Join(o.current, "nginx.conf"), Marker: o.marker,
-		Join: o.attach, Timeout: o.timeout, Errors: o.errors, Log: o.log, Lost: o.lost,
+		CallLog: o.calls, Join: o.attach, Timeout: o.timeout, Errors: o.errors, Log: o.log, Lost: o.lost,
 	}
 	if !o.caps.Has(model.FeatureResolve) {
 		return nginxrunner.New(options)
@@ -82,7 +84,7 @@ func runHAProxy(o runnerOptions) (runner, error) {
 func joinNginx(o runnerOptions, config string) (validating, error) {
 	options := nginxrunner.Options{Binary: o.binary, Prefix: o.state, Config: config, Marker: o.marker, Join: o.attach, Timeout: o.timeout, Log: o.log}
 	if o.attach == "" {
-		options.PID = nginxrunner.Find
+		options.Find = true
 	}
 	return nginxrunner.New(options)
 }
@@ -91,7 +93,7 @@ func joinNginx(o runnerOptions, config string) (validating, error) {
 func joinHAProxy(o runnerOptions, config string) (validating, error) {
 	options := haproxyrunner.Options{Binary: o.binary, State: o.state, Config: config, Marker: o.marker, Join: o.attach, Timeout: o.timeout, Log: o.log}
 	if o.attach == "" {
-		options.PID = haproxyrunner.Find
+		options.Find = true
 	}
 	return haproxyrunner.New(options)
 }

@@ -41,7 +41,9 @@ type View struct {
 	Ciphers string
 	// Marker is the token of the address where the generation is told, or "".
 	Marker string
-	Sizes  Sizes
+	// CallLog is the token of the file for what is said of calls, or "".
+	CallLog string
+	Sizes   Sizes
 	// Prefixes are the numbers of segments of the prefixes in use.
 	Prefixes  []int
 	Literals  []Literal
@@ -168,6 +170,12 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	if err != nil {
 		return nil, fmt.Errorf("the instance: %w", err)
 	}
+	callLog := ""
+	if g.options.CallLog != "" {
+		if callLog, err = Token(g.options.CallLog); err != nil {
+			return nil, fmt.Errorf("the path of the calls' log %q: %w", g.options.CallLog, err)
+		}
+	}
 	resolver, err := g.resolver(filled)
 	if err != nil {
 		return nil, err
@@ -178,7 +186,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	}
 	return &View{
 		Resolver: resolver, ResolverTimeout: fmt.Sprintf("%ds", ResolverTimeout/time.Second), Zone: zoneSize(m.Clusters),
-		Generation: generators.GenerationMark, Version: c.Version, ConnectionTime: connectionTime(c.Version), Folder: folder, Marker: marker,
+		Generation: generators.GenerationMark, Version: c.Version, ConnectionTime: connectionTime(c.Version), Folder: folder, Marker: marker, CallLog: callLog,
 		User: user, Group: group, Ciphers: generators.Ciphers,
 		Prefixes: r.prefixes(), Warm: r.warm, Sizes: bs.sizes(ss.names, ss.longName), Literals: bs.ordered, Maps: bs.maps(), Splits: as.splits,
 		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list, Failures: failures(),

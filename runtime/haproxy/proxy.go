@@ -9,9 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -36,8 +36,8 @@ type Options struct {
 	// Join is the pid file of the master, or the master socket, of an HAProxy that somebody else starts and
 	// stops; "" to run one as a child.
 	Join string
-	// PID finds the master of a joined HAProxy in another way than by Join, when it isn't nil.
-	PID func() (int, error)
+	// Find joins the only HAProxy that is to be seen here, of which neither is known.
+	Find bool
 	// Timeout is how long a start or a reload may take; 0 is 15 s.
 	Timeout time.Duration
 	// Errors is where the log of a child goes; nil for nowhere but its file.
@@ -58,8 +58,8 @@ type Proxy struct {
 	worker int
 	// socket is the master's; "" when a joined HAProxy is known by its process id only, or not yet.
 	socket string
-	// master is the process id that the socket of a joined HAProxy has told; 0 before.
-	master atomic.Int64
+	// known is the master that listens at the socket of a joined HAProxy; none before it was asked.
+	known process.ID
 	// updater is used by one goroutine at a time, that of the Applier.
 	updater updater
 }
@@ -77,7 +77,7 @@ func New(o Options) (*Proxy, error) {
 		o.Timeout = 15 * time.Second
 	}
 	p := &Proxy{Options: o}
-	if o.Join != "" || o.PID != nil {
+	if o.Join != "" || o.Find {
 		return p, nil
 	}
 	p.socket = filepath.Join(o.State, socketName)
@@ -87,27 +87,20 @@ func New(o Options) (*Proxy, error) {
 	pidFile := filepath.Join(o.State, pidName)
 	var err error
 	p.child, err = process.Supervise(process.Program{
-		Name: "HAProxy", Drain: unix.SIGUSR1, Stop: unix.SIGTERM, Timeout: o.Timeout,
+		Name: "HAProxy", Kind: Kind(o.Binary), Drain: unix.SIGUSR1, Stop: unix.SIGTERM, Timeout: o.Timeout,
 		LogFile: filepath.Join(o.State, logName), Errors: p.Errors, Log: o.Log, Lost: o.Lost,
 		Command: func() *exec.Cmd {
 			return exec.Command(o.Binary, "-W", "-S", p.socket+",mode,600", "-p", pidFile, "-f", o.Config)
 		},
 		DrainChildren: true,
-		Complaint: func(line string) bool {
-			return strings.HasPrefix(line, "[ALERT]") && !strings.Contains(line, "exited with code")
-		},
-		Clear:  p.clear,
-		Serves: func(ctx context.Context, pid int) error { return p.serves(ctx, pid, nil, "") },
+		Complaint:     complaint,
+		Clear:         p.clear,
+		Serves:        func(ctx context.Context, pid int) error { return p.serves(ctx, pid, nil, "") },
 	})
 	if err != nil {
 		return nil, err
 	}
-	if pid, err := process.FromFile(pidFile); err == nil {
-		// Another process may have got the number since.
-		if title := process.Title(pid); strings.Contains(title, "haproxy") && strings.Contains(title, o.Config) {
-			p.child.TakeOver(pid)
-		}
-	}
+	p.child.TakeOver(pidFile, func(pid int) bool { return slices.Contains(process.Args(pid), o.Config) })
 	return p, nil
 }
 
@@ -181,31 +174,6 @@ func refusalText(out string) string {
 	return strings.Join(lines, "\n")
 }
 
-// pid is the running master's.
-func (p *Proxy) pid() (int, error) {
-	switch {
-	case p.PID != nil:
-		return p.PID()
-	case p.child != nil:
-		return p.child.PID()
-	}
-	info, err := os.Stat(p.Join)
-	if err != nil || info.Mode()&os.ModeSocket == 0 {
-		return process.FromFile(p.Join)
-	}
-	p.socket = p.Join
-	// A reload that failed leaves a master without its socket, but with its process id.
-	if pid := int(p.master.Load()); pid != 0 && process.Alive(pid) {
-		return pid, nil
-	}
-	procs, err := p.show(context.Background())
-	if err == nil && procs.master == 0 {
-		err = errors.New("its master socket names no master")
-	}
-	p.master.Store(int64(procs.master))
-	return procs.master, err
-}
-
 // Start starts HAProxy with the configuration that is there, unless it runs: the last good one serves until a new
 // one is ready.
 func (p *Proxy) Start(ctx context.Context, generation string) error {
@@ -214,7 +182,7 @@ func (p *Proxy) Start(ctx context.Context, generation string) error {
 	}
 	p.child.Lock()
 	defer p.child.Unlock()
-	if _, err := p.pid(); err == nil {
+	if _, err := p.master(); err == nil {
 		return nil
 	}
 	return p.start(ctx, generation)
@@ -240,7 +208,7 @@ func (p *Proxy) clear(ctx context.Context) error {
 		if socket == "" {
 			continue
 		}
-		if err := process.FreeSocket(ctx, socket, unix.SIGUSR1, p.Binary); err != nil {
+		if err := p.child.Kind.FreeSocket(ctx, socket, unix.SIGUSR1); err != nil {
 			return err
 		}
 	}
@@ -272,16 +240,12 @@ func (p *Proxy) Signal(s os.Signal) error {
 	}
 	p.reloads.Lock()
 	defer p.reloads.Unlock()
-	pid, err := p.pid()
+	master, err := p.master()
+	if err == nil && master == (process.ID{}) {
+		err = errNotSeen
+	}
 	if err != nil {
 		return err
 	}
-	return process.Signal(pid, n)
-}
-
-// Find returns the master of the only HAProxy that is to be seen here.
-func Find() (int, error) {
-	return process.Find("HAProxy", func(pid int) bool {
-		return process.Name(pid) == "haproxy" && process.Name(process.Parent(pid)) != "haproxy"
-	})
+	return master.Signal(n)
 }

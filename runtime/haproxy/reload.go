@@ -143,7 +143,7 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	}
 	lock.Lock()
 	defer lock.Unlock()
-	master, err := p.pid()
+	master, err := p.master()
 	if err != nil {
 		if p.child == nil {
 			return fmt.Errorf("HAProxy isn't running: %w", err)
@@ -157,7 +157,7 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
-	before := p.procs(ctx, master)
+	before := p.procs(ctx, master.PID)
 	var said int64
 	if p.child != nil {
 		said = p.child.Said().Size()
@@ -167,16 +167,20 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	if err == nil {
 		begun := starting{before: before.serving, serving: p.worker}
 		err = process.Poll(ctx, func() (bool, error) {
-			err := p.serves(ctx, master, before.serving, generation)
+			err := p.serves(ctx, master.PID, before.serving, generation)
 			if err == nil && p.socket == "" && generation == "" {
-				err = begun.look(process.Children(master))
+				err = begun.look(process.Children(master.PID))
 			}
 			switch {
 			case err == nil:
 				return true, nil
-			case !process.Alive(master):
+			case master != (process.ID{}) && !master.Alive():
 				return true, errors.New("HAProxy has ended")
-			case p.refused(said), begun.ended(process.Children(master)):
+			case p.refused(said, before), begun.ended(process.Children(master.PID)):
+				// Its answer says more than any line of a log.
+				if p.serves(ctx, master.PID, before.serving, generation) == nil {
+					return true, nil
+				}
 				return true, errors.New("HAProxy did not take the new configuration")
 			case begun.seen != 0:
 				// It is no lost signal.
@@ -199,16 +203,23 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 }
 
 // ask asks for a reload: by the master socket, which tells whether it worked from 3.0 on, or by signal.
-func (p *Proxy) ask(ctx context.Context, master int) error {
+func (p *Proxy) ask(ctx context.Context, master process.ID) error {
 	if p.socket == "" || p.child != nil {
 		// A child gets the signal: the socket of 2.6 closes without an answer, and both do the same.
-		return process.Signal(master, unix.SIGUSR2)
+		return master.Signal(unix.SIGUSR2)
 	}
 	answer, err := p.command(ctx, "reload")
 	if err != nil && answer == "" {
 		// Its socket is gone after a reload that failed, and before 3.0 it drops the connection when it starts
 		// again. The signal does the same; whether it did is seen later.
-		return process.Signal(master, unix.SIGUSR2)
+		var noSocket *net.OpError
+		switch {
+		case master != (process.ID{}):
+			return master.Signal(unix.SIGUSR2)
+		case errors.As(err, &noSocket) && noSocket.Op == "dial":
+			return errors.Join(err, errNotSeen)
+		}
+		return nil
 	}
 	if text, failed := strings.CutPrefix(answer, "Success=0"); failed {
 		return fmt.Errorf("HAProxy did not take the new configuration: %s", strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(text), "--")))
@@ -270,7 +281,10 @@ func (s *starting) ended(children []int) bool {
 	return s.seen != 0 && !slices.Contains(children, s.seen)
 }
 
-// refused says whether HAProxy has given a reload up.
-func (p *Proxy) refused(said int64) bool {
-	return p.child != nil && len(p.child.Complaints(said)) > 0
+// refused says whether HAProxy has given a reload up. A worker of before knows nothing of that, and clients have its ear.
+func (p *Proxy) refused(said int64, before processes) bool {
+	return p.child != nil && slices.ContainsFunc(p.child.Complaints(said), func(line string) bool {
+		pid, err := strconv.Atoi(alert.FindStringSubmatch(line)[1])
+		return err == nil && !slices.Contains(before.serving, pid) && !slices.Contains(before.old, pid)
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/gatewright/gatewright/generators/haproxy"
@@ -31,6 +32,15 @@ func (s *said) Write(text []byte) (int, error) {
 	}
 	_, err := s.out.Write(kept)
 	return len(text), err
+}
+
+// alert is a line in which HAProxy tells of a failure: "[ALERT]    (PID) : text".
+var alert = regexp.MustCompile(`^\[ALERT\] +\((\d+)\) : `)
+
+// complaint says whether a line tells of a failure of the master or of a worker that it has begun or that has ended. What a
+// worker that ended says when it ends isn't a failure to start.
+func complaint(_ int, line string) bool {
+	return alert.MatchString(line) && !strings.Contains(line, "exited with code")
 }
 
 // ownNames puts into a message about the configuration in a folder the key pair's own file where HAProxy names

@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -12,24 +13,35 @@ import (
 	"github.com/gatewright/gatewright/runtime/process"
 )
 
-// pid is the running master's.
-func (p *Proxy) pid() (int, error) {
-	switch {
-	case p.PID != nil:
-		return p.PID()
-	case p.child == nil:
-		return process.FromFile(p.Join)
+// Kind tells nginx's masters from all other processes.
+func Kind(binary string) process.Kind {
+	return process.Kind{
+		Program: "nginx", Binary: binary, Role: "master process", Prefix: masterTitle + " ",
+		Is: func(pid int) bool { return strings.HasPrefix(process.Title(pid), masterTitle) },
 	}
-	return p.child.PID()
+}
+
+// masterTitle begins the title of a master; its command line follows.
+const masterTitle = "nginx: master process"
+
+// master is the running one.
+func (p *Proxy) master() (process.ID, error) {
+	switch {
+	case p.child != nil:
+		return p.child.Process()
+	case p.Join != "":
+		return Kind(p.Binary).FromFile(p.Join)
+	}
+	return Kind(p.Binary).Find()
 }
 
 // Master identifies the running master. One that is started later is another one.
 func (p *Proxy) Master() (string, error) {
-	pid, err := p.pid()
+	id, err := p.master()
 	if err != nil {
 		return "", err
 	}
-	return process.Identity(pid)
+	return id.String(), nil
 }
 
 // Start starts nginx with the configuration that is there, unless it runs: the last good one serves until a new
@@ -40,7 +52,7 @@ func (p *Proxy) Start(ctx context.Context, generation string) error {
 	}
 	p.child.Lock()
 	defer p.child.Unlock()
-	if _, err := p.pid(); err == nil {
+	if _, err := p.master(); err == nil {
 		return nil
 	}
 	return p.start(ctx, generation)
@@ -66,8 +78,7 @@ func (p *Proxy) clear(ctx context.Context) error {
 	if p.Marker == "" {
 		return nil
 	}
-	// A worker that has just been started still has its master's title.
-	return process.FreeSocket(ctx, p.Marker, unix.SIGQUIT, "nginx: worker", "nginx: master process "+strings.Join(append([]string{p.Binary}, p.arguments()...), " "))
+	return Kind(p.Binary).FreeSocket(ctx, p.Marker, unix.SIGQUIT)
 }
 
 // arguments are those that a child is started with.
@@ -89,12 +100,18 @@ func (p *Proxy) Close() error {
 	if p.child == nil {
 		return nil
 	}
-	return p.child.Close()
+	err := p.child.Close()
+	if p.calls != nil {
+		p.stop()
+		p.following.Wait()
+		err = errors.Join(err, p.calls.Close())
+	}
+	return err
 }
 
 // Signal passes a signal on to nginx, such as SIGUSR1 to open its logs again.
 func (p *Proxy) Signal(s os.Signal) error {
-	pid, err := p.pid()
+	id, err := p.master()
 	if err != nil {
 		return err
 	}
@@ -102,10 +119,5 @@ func (p *Proxy) Signal(s os.Signal) error {
 	if !ok {
 		return fmt.Errorf("signal %v is unknown here", s)
 	}
-	return process.Signal(pid, n)
-}
-
-// Find returns the master of the only nginx that is to be seen here.
-func Find() (int, error) {
-	return process.Find("nginx", func(pid int) bool { return strings.HasPrefix(process.Title(pid), "nginx: master process") })
+	return id.Signal(n)
 }

@@ -33,10 +33,13 @@ type Options struct {
 	// Marker is the path of the socket where the configuration tells its generation; "" for a configuration of
 	// somebody else's, whose reload is proved by its workers alone.
 	Marker string
+	// CallLog is the file where the configuration writes what nginx says of calls; "" for where all else goes. What stands
+	// there is passed on to Errors, and never counts as nginx's own word.
+	CallLog string
 	// Join is the pid file of an nginx that somebody else starts and stops; "" to run one as a child.
 	Join string
-	// PID finds the master of a joined nginx in another way than by Join, when it isn't nil.
-	PID func() (int, error)
+	// Find joins the only nginx that is to be seen here, which has no pid file.
+	Find bool
 	// Timeout is how long a start or a reload may take; 0 is 15 s.
 	Timeout time.Duration
 	// Inherit are files that a child has open, for whoever comes after us; nobody reads them.
@@ -53,6 +56,11 @@ type Proxy struct {
 	Options
 	// child is nil for an nginx that was joined.
 	child *process.Supervisor
+	// calls is the log of CallLog, or nil.
+	calls *process.Log
+	// following is what passes it on, until stop.
+	following sync.WaitGroup
+	stop      context.CancelFunc
 	// reloads keeps the reloads of a joined nginx apart.
 	reloads sync.Mutex
 	// reloaded is when the last reload was asked for, in nanoseconds since 1970.
@@ -71,31 +79,31 @@ func New(o Options) (*Proxy, error) {
 		o.Timeout = 15 * time.Second
 	}
 	p := &Proxy{Options: o}
-	if o.Join != "" || o.PID != nil {
+	if o.Join != "" || o.Find {
 		return p, nil
 	}
 	var err error
 	p.child, err = process.Supervise(process.Program{
-		Name: "nginx", Drain: unix.SIGQUIT, Stop: unix.SIGTERM, Timeout: o.Timeout,
+		Name: "nginx", Kind: Kind(o.Binary), Drain: unix.SIGQUIT, Stop: unix.SIGTERM, Timeout: o.Timeout,
 		LogFile: filepath.Join(o.Prefix, logName), Errors: o.Errors, Log: o.Log, Lost: o.Lost,
 		Command: func() *exec.Cmd {
 			cmd := command(context.Background(), o.Binary, p.arguments()...)
 			cmd.ExtraFiles = o.Inherit
 			return cmd
 		},
-		Complaint: func(line string) bool { return strings.Contains(line, "[emerg]") || strings.Contains(line, "[alert]") },
+		Complaint: complaint,
 		Clear:     p.clear,
 		Serves:    func(ctx context.Context, pid int) error { return p.serves(ctx, pid, nil, "") },
 	})
+	if err == nil {
+		err = p.followCalls()
+	}
 	if err != nil {
 		return nil, err
 	}
-	if pid, err := process.FromFile(filepath.Join(o.Prefix, pidName)); err == nil {
-		// Another process may have got the number since.
-		if title := process.Title(pid); strings.HasPrefix(title, "nginx: master") && strings.Contains(title, o.Config) {
-			p.child.TakeOver(pid)
-		}
-	}
+	p.child.TakeOver(filepath.Join(o.Prefix, pidName), func(pid int) bool {
+		return strings.HasPrefix(process.Title(pid), masterTitle) && strings.Contains(process.Title(pid), " -c "+o.Config)
+	})
 	return p, nil
 }
 
@@ -171,11 +179,11 @@ func refusalText(out string) string {
 // Pace lets reloads wait while many workers of earlier ones still drain: a second for each reload's worth of
 // them beyond five.
 func (p *Proxy) Pace() time.Duration {
-	master, err := p.pid()
+	master, err := p.master()
 	if err != nil {
 		return 0
 	}
-	draining, serving := workers(master)
+	draining, serving := workers(master.PID)
 	if len(serving) == 0 {
 		return 0
 	}

@@ -127,19 +127,20 @@ func (s *stand) answers(generation string) {
 
 func (s *stand) master() int {
 	s.Helper()
-	pid, err := process.FromFile(filepath.Join(s.state, "nginx.pid"))
+	id, err := process.Named(filepath.Join(s.state, "nginx.pid"))
 	if err != nil {
 		s.Fatal(err)
 	}
-	return pid
+	return id.PID
 }
 
 func (s *stand) kill(pid int) {
 	s.Helper()
-	if err := process.Signal(pid, unix.SIGKILL); err != nil {
-		s.Fatal(err)
+	id, err := process.Identify(pid)
+	if err == nil {
+		err = errors.Join(id.Signal(unix.SIGKILL), process.Wait(context.Background(), id))
 	}
-	if err := process.Wait(context.Background(), pid); err != nil {
+	if err != nil {
 		s.Fatal(err)
 	}
 }

@@ -57,7 +57,7 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	}
 	lock.Lock()
 	defer lock.Unlock()
-	master, err := p.pid()
+	master, err := p.master()
 	if err != nil {
 		if p.child == nil {
 			return fmt.Errorf("nginx isn't running: %w", err)
@@ -73,27 +73,31 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	defer hurrying.Wait()
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
-	quiet := settled(master)
-	_, before := workers(master)
+	quiet := settled(master.PID)
+	_, before := workers(master.PID)
 	var said int64
 	if p.child != nil {
 		said = p.child.Said().Size()
 	}
 	p.reloaded.Store(time.Now().UnixNano())
-	if err := process.Signal(master, unix.SIGHUP); err != nil {
+	if err := master.Signal(unix.SIGHUP); err != nil {
 		return err
 	}
 	if quiet {
 		hurrying.Go(func() { hurry(ctx, master, before) })
 	}
 	err = process.Poll(ctx, func() (bool, error) {
-		err := p.serves(ctx, master, before, generation)
+		err := p.serves(ctx, master.PID, before, generation)
 		switch {
 		case err == nil:
 			return true, nil
-		case !process.Alive(master):
+		case !master.Alive():
 			return true, errors.New("nginx has ended")
 		case p.refused(said):
+			// Its answer says more than any line of a log.
+			if p.serves(ctx, master.PID, before, generation) == nil {
+				return true, nil
+			}
 			return true, errors.New("nginx did not take the new configuration")
 		}
 		return false, fmt.Errorf("nginx does not come to serve the new configuration: %w", err)
@@ -118,7 +122,7 @@ func settled(master int) bool {
 // hurry lets the workers of before drain as soon as as many new ones take connections. nginx waits another tenth of a
 // second, in which most new connections still go to the old ones. None is lost: the listening sockets are the master's too,
 // and keep what nobody has accepted yet.
-func hurry(ctx context.Context, master int, before []int) {
+func hurry(ctx context.Context, master process.ID, before []int) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -127,7 +131,7 @@ func hurry(ctx context.Context, master int, before []int) {
 			return
 		case <-tick.C:
 		}
-		_, serving := workers(master)
+		_, serving := workers(master.PID)
 		old := slices.DeleteFunc(slices.Clone(serving), func(pid int) bool { return !slices.Contains(before, pid) })
 		switch fresh := len(serving) - len(old); {
 		case len(old) == 0:
@@ -135,9 +139,11 @@ func hurry(ctx context.Context, master int, before []int) {
 		case fresh < len(before):
 			// A worker has its title once it is ready.
 		default:
-			for _, pid := range old {
-				// Who may not signal them leaves it to nginx.
-				_ = process.Signal(pid, unix.SIGQUIT)
+			for _, child := range master.Children() {
+				if slices.Contains(old, child.PID) {
+					// Who may not signal them leaves it to nginx.
+					_ = child.Signal(unix.SIGQUIT)
+				}
 			}
 			return
 		}
@@ -168,13 +174,7 @@ func (p *Proxy) serves(ctx context.Context, master int, before []int, generation
 	return nil
 }
 
-// refused says whether nginx has given a reload up. A port that is taken is tried five times, half a second
-// apart, before it says so.
+// refused says whether nginx has given a reload up.
 func (p *Proxy) refused(said int64) bool {
-	if p.child == nil {
-		return false
-	}
-	return slices.ContainsFunc(p.child.Complaints(said), func(line string) bool {
-		return strings.Contains(line, "[emerg]") && !strings.Contains(line, ": bind() to ")
-	})
+	return p.child != nil && slices.ContainsFunc(p.child.Complaints(said), refusal)
 }

@@ -57,7 +57,8 @@ func (l *Log) From(start int64) string {
 	return string(text[:n])
 }
 
-// maxLog is how long a log may get before it is cut, in bytes.
+// maxLog is how long a log may get before it is cut, in bytes. Up to twice that it is cut only when all of it was passed on;
+// of a program that never pauses, something is lost then.
 const maxLog = 16 << 20
 
 // Copy writes what is said from now on to out, until ctx ends, and cuts the file when it gets long.
@@ -83,7 +84,7 @@ func (l *Log) Copy(ctx context.Context, out io.Writer) {
 				return
 			}
 		}
-		if at > maxLog && at == l.Size() && l.file.Truncate(0) == nil {
+		if (at > maxLog && at == l.Size() || at > 2*maxLog) && l.file.Truncate(0) == nil {
 			at = 0
 		}
 		if done {

@@ -12,8 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Alive says whether a process runs; one that has ended and waits for its parent doesn't.
@@ -33,15 +31,6 @@ func Parent(pid int) int {
 		return 0
 	}
 	return parent
-}
-
-// Identity is a process's id and when it was started: unlike the id alone it isn't given to another process.
-func Identity(pid int) (string, error) {
-	fields, err := stat(pid)
-	if err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%d started at %s", pid, fields[statStart]), nil
 }
 
 // Where things stand behind the name in /proc/PID/stat.
@@ -74,6 +63,16 @@ func Title(pid int) string {
 		return ""
 	}
 	return strings.TrimSpace(string(bytes.ReplaceAll(text, []byte{0}, []byte{' '})))
+}
+
+// Args are a process's arguments, the name that it was called by first; nil when it has ended or is not to be seen. A program
+// may write over them: nginx's are its title.
+func Args(pid int) []string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil || len(text) == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimRight(string(text), "\x00"), "\x00")
 }
 
 // Name is the name of a process's program, at most 15 bytes of it.
@@ -120,43 +119,12 @@ func Children(pid int) []int {
 	return out
 }
 
-// FromFile reads the id of a running process from a file. The error says what is wrong with the file or that the
-// process has ended.
-func FromFile(path string) (int, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return 0, err
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || pid <= 1 {
-		return 0, fmt.Errorf("%s holds no process id", path)
-	}
-	if !Alive(pid) {
-		return 0, fmt.Errorf("%s names process %d, which has ended", path, pid)
-	}
-	return pid, nil
-}
-
-// Signal sends a signal. That the process has ended already is no error.
-func Signal(pid int, s unix.Signal) error {
-	err := unix.Kill(pid, s)
-	switch {
-	case errors.Is(err, unix.ESRCH):
-		return nil
-	case errors.Is(err, unix.EPERM):
-		return fmt.Errorf("%s to process %d: not allowed: run gatewright as the user that the proxy runs as", unix.SignalName(s), pid)
-	case err != nil:
-		return fmt.Errorf("%s to process %d: %w", unix.SignalName(s), pid, err)
-	}
-	return nil
-}
-
 // Wait returns when a process has ended, which need not be a child of this one, or ctx has. A child has to be
 // reaped by somebody else.
-func Wait(ctx context.Context, pid int) error {
+func Wait(ctx context.Context, id ID) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for Alive(pid) {
+	for id.Alive() {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

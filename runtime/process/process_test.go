@@ -33,42 +33,46 @@ func TestProcess(t *testing.T) {
 	if !slices.Contains(Children(self), child) {
 		t.Errorf("children %v don't have %d", Children(self), child)
 	}
-	own, err := Identity(self)
-	if other, failed := Identity(child); err != nil || failed != nil || other == own || !strings.HasPrefix(other, fmt.Sprint(child, " started at ")) {
-		t.Errorf("identities are %q (%v) and %q (%v)", own, err, other, failed)
+	own, err := Identify(self)
+	id, failed := Identify(child)
+	if err != nil || failed != nil || id == own || !strings.HasPrefix(id.String(), fmt.Sprint(child, " started at ")) {
+		t.Errorf("identities are %q (%v) and %q (%v)", own, err, id, failed)
 	}
-	if again, err := Identity(self); again != own || err != nil {
+	if again, err := Identify(self); again != own || err != nil {
 		t.Errorf("the identity was %q, and is %q (%v)", own, again, err)
+	}
+	if ids := own.Children(); !slices.Contains(ids, id) {
+		t.Errorf("children %v don't have %v", ids, id)
 	}
 	file := filepath.Join(t.TempDir(), "pid")
 	if err := os.WriteFile(file, fmt.Appendf(nil, "%d\n", child), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if pid, err := FromFile(file); pid != child || err != nil {
-		t.Errorf("from the file: %d, %v", pid, err)
+	if named, err := Named(file); named != id || err != nil {
+		t.Errorf("from the file: %v, %v", named, err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
-	if err := Wait(ctx, child); err == nil {
+	if err := Wait(ctx, id); err == nil {
 		t.Errorf("waiting for a process that runs ended")
 	}
 	if err := stdin.Close(); err != nil {
 		t.Fatal(err)
 	}
 	// It has ended once this returns, and is still to be reaped.
-	if err := Wait(context.Background(), child); err != nil {
+	if err := Wait(context.Background(), id); err != nil {
 		t.Error(err)
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
 	}
-	if id, err := Identity(child); err == nil {
+	if id, err := Identify(child); err == nil {
 		t.Errorf("what has ended is %q", id)
 	}
-	if err := Signal(child, unix.SIGTERM); err != nil {
+	if err := id.Signal(unix.SIGTERM); err != nil {
 		t.Errorf("a signal to what has ended: %v", err)
 	}
-	if _, err := FromFile(file); err == nil || !strings.Contains(err.Error(), "has ended") {
+	if _, err := Named(file); err == nil || !strings.Contains(err.Error(), "has ended") {
 		t.Errorf("from the file of a process that has ended: %v", err)
 	}
 }

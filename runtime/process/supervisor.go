@@ -20,6 +20,8 @@ import (
 type Program struct {
 	// Name is what messages call it.
 	Name string
+	// Kind tells its processes from all others. A process that it can't be sure of is never signalled (R44).
+	Kind Kind
 	// Command makes the command that starts it in the foreground; what it says goes to the log.
 	Command func() *exec.Cmd
 	// Clear takes away what a killed one has left behind; it is called before every start.
@@ -30,15 +32,15 @@ type Program struct {
 	Drain, Stop unix.Signal
 	// DrainChildren says that the children get Drain too when the program doesn't pass it on.
 	DrainChildren bool
-	// Complaint says whether a line of the log tells of a failure.
-	Complaint func(line string) bool
+	// Complaint says whether a line of the log tells of a failure of a process, the one that was started last.
+	Complaint func(pid int, line string) bool
 	// Timeout is how long a start may take when nobody waits for it.
 	Timeout time.Duration
 	// LogFile is where what it says is kept, and Errors where that is copied to.
 	LogFile string
 	Errors  io.Writer
 	Log     *slog.Logger
-	// Lost is called after it had ended by itself and was started again.
+	// Lost is called after it had ended by itself and was started again, or could not be: it may start with something else.
 	Lost func()
 }
 
@@ -50,7 +52,8 @@ type Supervisor struct {
 	sync.Mutex
 
 	said   *Log
-	pid    atomic.Int64 // 0 while it doesn't run
+	id     atomic.Pointer[ID] // nil while it doesn't run
+	last   atomic.Int64       // the one that was started last
 	exited chan struct{}
 	// stopping says that its end is wanted, good that it has served once: only then it is started again.
 	stopping, good bool
@@ -81,20 +84,30 @@ func Supervise(p Program) (*Supervisor, error) {
 // Said is the program's log.
 func (s *Supervisor) Said() *Log { return s.said }
 
-// PID is the running process.
-func (s *Supervisor) PID() (int, error) {
-	if pid := int(s.pid.Load()); pid != 0 && Alive(pid) {
-		return pid, nil
+// Process is the running one.
+func (s *Supervisor) Process() (ID, error) {
+	if id := s.id.Load(); id != nil && id.Alive() {
+		return *id, nil
 	}
-	return 0, fmt.Errorf("%s isn't running", s.Name)
+	return ID{}, fmt.Errorf("%s isn't running", s.Name)
 }
 
-// TakeOver makes a process that an earlier run has left serving the supervised one.
-func (s *Supervisor) TakeOver(pid int) {
+// TakeOver makes the process that an earlier run has left serving the supervised one. It is the one that a pid file names,
+// when it is of the program's kind and ours says yes to it.
+func (s *Supervisor) TakeOver(pidFile string, ours func(pid int) bool) {
+	pid, _, err := readPID(pidFile)
+	if err != nil || !Alive(pid) || !ours(pid) {
+		return // Another process may have got the number since.
+	}
+	id, err := s.Kind.Verify(pid)
+	if err != nil {
+		s.Log.Warn("what seems to be left of an earlier run isn't taken over", "program", s.Name, "error", err)
+		return
+	}
 	s.Lock()
 	defer s.Unlock()
 	s.Log.Info("took over what an earlier run has left serving", "program", s.Name, "pid", pid)
-	s.follow(pid, func() error { return Wait(context.Background(), pid) })
+	s.follow(id, func() error { return Wait(context.Background(), id) })
 	s.good = true
 }
 
@@ -112,11 +125,15 @@ func (s *Supervisor) Start(ctx context.Context) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", s.Name, err)
 	}
-	pid := cmd.Process.Pid
-	s.follow(pid, cmd.Wait)
-	err := Poll(ctx, func() (bool, error) {
-		if err := s.Serves(ctx, pid); err != nil {
-			if !Alive(pid) {
+	// It can't have been reaped yet, so the number is its own.
+	id, err := Identify(cmd.Process.Pid)
+	if err != nil {
+		return errors.Join(fmt.Errorf("start %s: %w", s.Name, err), cmd.Wait())
+	}
+	s.follow(id, cmd.Wait)
+	err = Poll(ctx, func() (bool, error) {
+		if err := s.Serves(ctx, id.PID); err != nil {
+			if !id.Alive() {
 				return true, fmt.Errorf("%s has ended", s.Name)
 			}
 			return false, err
@@ -124,7 +141,7 @@ func (s *Supervisor) Start(ctx context.Context) error {
 		return true, nil
 	})
 	if err != nil {
-		return errors.Join(s.Explain(fmt.Errorf("start %s: %w", s.Name, err), start), s.end(pid))
+		return errors.Join(s.Explain(fmt.Errorf("start %s: %w", s.Name, err), start), s.end(id))
 	}
 	s.good = true
 	return nil
@@ -137,13 +154,22 @@ func (s *Supervisor) drainStrays(cmd *exec.Cmd) error {
 	if err != nil {
 		return err
 	}
-	line := strings.Join(cmd.Args, " ")
 	for _, pid := range pids {
-		if strings.Contains(Title(pid), line) {
-			err = errors.Join(err, Signal(pid, s.Drain))
+		if !s.Kind.runs(pid, cmd.Args) {
+			continue
+		}
+		id, err := Identify(pid)
+		if err == nil {
+			err = s.Kind.executable(pid)
+		}
+		if err == nil {
+			err = id.Signal(s.Drain)
+		}
+		if err != nil {
+			s.Log.Warn("a process with the command of an earlier run goes on", "program", s.Name, "error", err)
 		}
 	}
-	return err
+	return nil
 }
 
 // Poll calls try, with pauses that grow from 2 to 100 ms, until it says that it is done or ctx ends. The error is
@@ -192,7 +218,7 @@ func (s *Supervisor) Explain(err error, since int64) error {
 func (s *Supervisor) Complaints(since int64) []string {
 	var out []string
 	for line := range strings.Lines(s.said.From(since)) {
-		if s.Complaint(line) {
+		if s.Complaint(int(s.last.Load()), line) {
 			out = append(out, strings.TrimSpace(line))
 		}
 	}
@@ -200,19 +226,20 @@ func (s *Supervisor) Complaints(since int64) []string {
 }
 
 // follow notes a process and starts the program again when it ends without being asked to.
-func (s *Supervisor) follow(pid int, wait func() error) {
+func (s *Supervisor) follow(id ID, wait func() error) {
 	exited := make(chan struct{})
-	s.pid.Store(int64(pid))
+	s.id.Store(&id)
+	s.last.Store(int64(id.PID))
 	s.exited = exited
 	// A child is reaped for as long as this process lives, whoever still cares.
 	go func() {
 		err := wait()
 		close(exited)
 		s.Lock()
-		again := s.pid.CompareAndSwap(int64(pid), 0) && s.good && !s.stopping
+		again := s.id.CompareAndSwap(&id, nil) && s.good && !s.stopping
 		s.Unlock()
 		if again {
-			s.Log.Error("ended by itself; starting it again", "program", s.Name, "pid", pid, "error", err)
+			s.Log.Error("ended by itself; starting it again", "program", s.Name, "pid", id.PID, "error", err)
 			s.restart()
 		}
 	}()
@@ -229,7 +256,7 @@ func (s *Supervisor) restart() {
 	pause := restartPause
 	for {
 		s.Lock()
-		_, err := s.PID()
+		_, err := s.Process()
 		if err == nil || s.stopping {
 			s.Unlock()
 			return
@@ -242,6 +269,7 @@ func (s *Supervisor) restart() {
 			s.Lost()
 			return
 		}
+		s.Lost()
 		s.Log.Error("could not be started again", "program", s.Name, "error", err, "again", pause)
 		select {
 		case <-s.done:
@@ -253,15 +281,15 @@ func (s *Supervisor) restart() {
 }
 
 // end ends a process that could not come to serve.
-func (s *Supervisor) end(pid int) error {
-	if err := Signal(pid, s.Stop); err != nil {
+func (s *Supervisor) end(id ID) error {
+	if err := id.Signal(s.Stop); err != nil {
 		return err
 	}
 	select {
 	case <-s.exited:
 		return nil
 	case <-time.After(2 * time.Second):
-		return Signal(pid, unix.SIGKILL)
+		return id.Signal(unix.SIGKILL)
 	}
 }
 
@@ -269,13 +297,13 @@ func (s *Supervisor) end(pid int) error {
 func (s *Supervisor) Shutdown(ctx context.Context) error {
 	s.Lock()
 	s.stopping = true
-	pid, exited := int(s.pid.Load()), s.exited
+	id, exited := s.id.Load(), s.exited
 	s.Unlock()
-	if pid == 0 {
+	if id == nil {
 		return nil
 	}
 	for draining := true; draining; {
-		if err := s.drain(pid); err != nil {
+		if err := s.drain(*id); err != nil {
 			return err
 		}
 		select {
@@ -287,25 +315,25 @@ func (s *Supervisor) Shutdown(ctx context.Context) error {
 			draining = false
 		}
 	}
-	if err := Signal(pid, s.Stop); err != nil {
+	if err := id.Signal(s.Stop); err != nil {
 		return err
 	}
 	select {
 	case <-exited:
 		return nil
 	case <-time.After(5 * time.Second):
-		return Signal(pid, unix.SIGKILL)
+		return id.Signal(unix.SIGKILL)
 	}
 }
 
 // drainAgain is when the signal to finish is sent once more.
 const drainAgain = time.Second
 
-func (s *Supervisor) drain(pid int) error {
-	err := Signal(pid, s.Drain)
+func (s *Supervisor) drain(id ID) error {
+	err := id.Signal(s.Drain)
 	if s.DrainChildren {
-		for _, child := range Children(pid) {
-			err = errors.Join(err, Signal(child, s.Drain))
+		for _, child := range id.Children() {
+			err = errors.Join(err, child.Signal(s.Drain))
 		}
 	}
 	return err
@@ -322,22 +350,21 @@ func (s *Supervisor) Close() error {
 }
 
 // FreeSocket waits until nobody listens at a unix socket any more, and removes it. The processes of a killed
-// program that still do, whose title starts with one of titles, are told to finish by drain; another program that
-// does is an error.
-func FreeSocket(ctx context.Context, socket string, drain unix.Signal, titles ...string) error {
+// program that still do are told to finish by drain; another program that does is an error.
+func (k Kind) FreeSocket(ctx context.Context, socket string, drain unix.Signal) error {
 	holders, err := Listeners(socket)
 	if err != nil {
 		return err
 	}
 	for _, pid := range holders {
-		title, ours := Title(pid), false
-		for _, t := range titles {
-			ours = ours || strings.HasPrefix(title, t)
+		id, err := Identify(pid)
+		if err != nil {
+			continue
 		}
-		if !ours && title != "" {
-			return fmt.Errorf("process %d (%s) listens at %s: end it, or choose another --state-dir", pid, Name(pid), socket)
+		if err := k.executable(pid); err != nil && id.Alive() {
+			return fmt.Errorf("process %d (%s) listens at %s: end it, or choose another --state-dir (%w)", pid, Name(pid), socket, err)
 		}
-		if err := Signal(pid, drain); err != nil {
+		if err := id.Signal(drain); err != nil {
 			return err
 		}
 	}

@@ -176,11 +176,11 @@ func (r *replica) end() {
 // master is the proxy's main process.
 func (r *replica) master() int {
 	r.Helper()
-	pid, err := process.FromFile(filepath.Join(r.state, r.proxy.Name+".pid"))
+	id, err := process.Named(filepath.Join(r.state, r.proxy.Name+".pid"))
 	if err != nil {
 		r.Fatal(err)
 	}
-	return pid
+	return id.PID
 }
 
 // freeze stops the proxy, all of it, until it is told to resume, and at the latest with the test.

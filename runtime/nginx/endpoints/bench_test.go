@@ -42,14 +42,14 @@ func upstreams(b *testing.B, p harness.Proxy, changing bool) {
 	start := time.Now()
 	s.apply(s.config(services...), apply.Reloaded)
 	started := time.Since(start)
-	pid, err := process.FromFile(filepath.Join(s.state, "nginx.pid"))
+	master, err := process.Named(filepath.Join(s.state, "nginx.pid"))
 	if err != nil {
 		b.Fatal(err)
 	}
 	if err := s.server.Wait(b.Context(), s.config(services...).Clusters); err != nil {
 		b.Fatal(err)
 	}
-	workers := process.Children(pid)
+	workers := process.Children(master.PID)
 	for b.Loop() {
 		nginx, own := cpu(b, workers), ownCPU(b)
 		tick := time.NewTicker(100 * time.Millisecond)
