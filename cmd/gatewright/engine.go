@@ -20,6 +20,7 @@ import (
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/runtime/apply"
+	"github.com/gatewright/gatewright/runtime/process"
 )
 
 // engineOptions are the flags of the subcommands that bring one configuration after the other to a proxy of theirs.
@@ -52,8 +53,17 @@ type engine struct {
 	publisher *publisher
 	caps      model.Capabilities
 	lost      chan struct{}
-	render    func(model.Gateways, model.Capabilities) ([]generators.File, error)
+	render    renderFunc
 }
+
+// onlyIPv4 renders for a host without IPv6.
+func onlyIPv4(render renderFunc) renderFunc {
+	return func(m model.Gateways, c model.Capabilities) ([]generators.File, error) {
+		return render(m.OnlyIPv4(), c)
+	}
+}
+
+type renderFunc = func(model.Gateways, model.Capabilities) ([]generators.File, error)
 
 // input is where an engine's configurations come from.
 type input struct {
@@ -90,6 +100,10 @@ func (e *engine) prepare(ctx context.Context, stderr io.Writer, text func() []by
 		return err
 	}
 	marker := filepath.Join(e.store.Dir(), proxy.marker)
+	calls := ""
+	if proxy.calls != "" && e.attach == "" {
+		calls = filepath.Join(e.store.Dir(), proxy.calls)
+	}
 	if e.proxyBinary == "" {
 		e.proxyBinary = findBinary(proxy.name)
 	}
@@ -102,7 +116,7 @@ func (e *engine) prepare(ctx context.Context, stderr io.Writer, text func() []by
 	})
 	e.proxy, err = proxy.run(runnerOptions{
 		binary: e.proxyBinary, caps: e.caps, state: e.store.Dir(), current: e.store.Current(), marker: marker,
-		attach: e.attach, timeout: e.timeout, errors: stderr, log: e.log,
+		calls: calls, attach: e.attach, timeout: e.timeout, errors: stderr, log: e.log,
 		lost: func() {
 			select {
 			case e.lost <- struct{}{}:
@@ -113,7 +127,7 @@ func (e *engine) prepare(ctx context.Context, stderr io.Writer, text func() []by
 	if err != nil {
 		return err
 	}
-	options := generators.Options{Layout: generators.LayoutFull, Marker: marker, Templates: templates}
+	options := generators.Options{Layout: generators.LayoutFull, Marker: marker, CallLog: calls, Templates: templates}
 	if err := e.workers(&options, proxy); err != nil {
 		return err
 	}
@@ -126,6 +140,10 @@ func (e *engine) prepare(ctx context.Context, stderr io.Writer, text func() []by
 		options.Resolver = r.Resolver()
 	}
 	e.render = proxy.generator(options).Render
+	if !process.HasIPv6() {
+		e.log.Info("this host has no IPv6: Gateways without addresses are served by IPv4 alone")
+		e.render = onlyIPv4(e.render)
+	}
 	e.applier = apply.New(apply.Options{Proxy: e.proxy, Store: e.store, Render: e.render, Log: e.log, Metrics: apply.NewMetrics(e.registry)})
 	return nil
 }

@@ -38,6 +38,7 @@ type options struct {
 	stateDir  string
 	templates string
 	layout    string
+	ipv6      string
 	check     bool
 	user      string
 	group     string
@@ -89,6 +90,7 @@ func (o *options) renderFlags(f *pflag.FlagSet) {
 		"full to start the proxy from, include for a configuration of your own to include")
 	templatesFlag(f, &o.templates)
 	stateFlag(f, &o.stateDir)
+	choice(f, &o.ipv6, "ipv6", "", "on", []string{"on", "off"}, "off for a proxy on a host without IPv6: Gateways without addresses bind IPv4 alone")
 	o.servingFlags(f)
 }
 

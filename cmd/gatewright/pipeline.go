@@ -124,7 +124,11 @@ func (o *options) render(p *pipeline) ([]generators.File, error) {
 	}
 	var files []generators.File
 	err = p.timed("render", func() (err error) {
-		if files, err = proxy.generator(g).Render(p.result.Gateways, p.caps); err != nil {
+		render := proxy.generator(g).Render
+		if o.ipv6 == "off" {
+			render = onlyIPv4(render)
+		}
+		if files, err = render(p.result.Gateways, p.caps); err != nil {
 			return err
 		}
 		text, err := status.Marshal(p.result.Reports())

@@ -19,7 +19,7 @@ func Complete(reports []status.Report, translated model.Gateways, out apply.Outc
 func Applied(translated model.Gateways, out apply.Outcome) status.Applied {
 	a := status.Applied{
 		Served: map[status.ListenerName]bool{}, Routes: map[status.RouteName]bool{},
-		Listeners: map[status.ListenerName]string{}, Certificates: map[status.ListenerName]string{},
+		Listeners: map[status.ListenerName]string{}, Reasons: map[status.ListenerName]string{}, Certificates: map[status.ListenerName]string{},
 		Rules: map[status.RouteName][]status.RefusedRule{}, Backends: map[status.RouteName][]status.RefusedRule{},
 	}
 	if out.Err != nil {
@@ -34,6 +34,9 @@ func Applied(translated model.Gateways, out apply.Outcome) status.Applied {
 	messages := map[apply.Part]string{}
 	for _, c := range out.LeftOut {
 		messages[c.Part] = c.Message
+		if c.Reason != "" {
+			a.Reasons[status.ListenerName{Namespace: c.Namespace, Gateway: c.Name, Listener: c.Listener}] = c.Reason
+		}
 	}
 	if len(messages) > 0 {
 		refuse(&a, translated, messages)

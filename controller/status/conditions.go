@@ -145,8 +145,13 @@ func ListenerUnconfirmed(gen int64, failure string) metav1.Condition {
 
 // ListenerNotProgrammed says why a listener won't be served.
 func ListenerNotProgrammed(gen int64, message string) metav1.Condition {
-	return condition(gatewayv1.ListenerConditionProgrammed, metav1.ConditionFalse,
-		gatewayv1.ListenerReasonInvalid, gen, message)
+	return ListenerNotBound(gen, gatewayv1.ListenerReasonInvalid, message)
+}
+
+// ListenerNotBound is ListenerNotProgrammed with a reason of its own: the listener is fine, but this host doesn't have what
+// it is to listen at.
+func ListenerNotBound(gen int64, reason gatewayv1.ListenerConditionReason, message string) metav1.Condition {
+	return condition(gatewayv1.ListenerConditionProgrammed, metav1.ConditionFalse, reason, gen, message)
 }
 
 // ListenerNoConflicts says that a listener is distinct from the others.

@@ -17,7 +17,9 @@ type Applied struct {
 	// Served are the listeners that the proxy serves, when Failure is "".
 	Served map[ListenerName]bool
 	// Listeners, Certificates, Rules and Backends are what the proxy refuses, with its own message (R31).
-	Listeners    map[ListenerName]string
+	Listeners map[ListenerName]string
+	// Reasons are those of listeners that have nothing to listen at, PortUnavailable or AddressNotUsable.
+	Reasons      map[ListenerName]string
 	Certificates map[ListenerName]string
 	Rules        map[RouteName][]RefusedRule
 	// Backends are told for each rule that sends to one.
@@ -61,6 +63,7 @@ func (a Applied) gateway(r *Report) *gatewayv1.GatewayStatus {
 	s := r.Gateway.DeepCopy()
 	served := 0
 	var refused []string
+	reason := gatewayv1.GatewayReasonAddressNotUsable // When nothing else is wrong with any listener.
 	for i := range s.Listeners {
 		l := &s.Listeners[i]
 		name := ListenerName{r.Namespace, r.Name, string(l.Name)}
@@ -78,6 +81,9 @@ func (a Applied) gateway(r *Report) *gatewayv1.GatewayStatus {
 			served++
 		case metav1.ConditionFalse:
 			refused = append(refused, fmt.Sprintf("listener %q: %s", l.Name, why))
+			if condition.Reason != string(reason) {
+				reason = gatewayv1.GatewayReasonInvalid
+			}
 		}
 	}
 	if !isPending(s.Conditions) {
@@ -89,7 +95,7 @@ func (a Applied) gateway(r *Report) *gatewayv1.GatewayStatus {
 	case served > 0 || len(refused) == 0:
 		set(&s.Conditions, GatewayProgrammed(r.Generation))
 	default:
-		set(&s.Conditions, GatewayNotProgrammed(r.Generation, gatewayv1.GatewayReasonInvalid, strings.Join(refused, "; ")))
+		set(&s.Conditions, GatewayNotProgrammed(r.Generation, reason, strings.Join(refused, "; ")))
 	}
 	return s
 }
@@ -99,6 +105,8 @@ func (a Applied) listener(name ListenerName, gen int64) (condition metav1.Condit
 	message, refused := a.Listeners[name]
 	certificate, badCertificate := a.Certificates[name]
 	switch {
+	case refused && a.Reasons[name] != "":
+		return ListenerNotBound(gen, gatewayv1.ListenerConditionReason(a.Reasons[name]), "the proxy refuses it: "+message), message
 	case refused:
 		return ListenerNotProgrammed(gen, "the proxy refuses it: "+message), message
 	case badCertificate && !a.Served[name]:

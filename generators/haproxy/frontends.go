@@ -121,7 +121,11 @@ func bindAddresses(p *matching.Port) []string {
 	var list []string
 	for _, a := range p.Addresses {
 		if ip, err := netip.ParseAddr(a); err == nil && ip.Is6() {
-			list = append(list, "ipv6@["+ip.String()+"]:"+port)
+			bind := "ipv6@[" + ip.String() + "]:" + port
+			if ip.IsUnspecified() {
+				bind += " v6only" // IPv4 is another address.
+			}
+			list = append(list, bind)
 		} else {
 			list = append(list, "ipv4@"+a+":"+port)
 		}

@@ -82,7 +82,7 @@ func (c *compiler) gateway(g *model.Gateway) {
 	for i := range g.Listeners {
 		l := &g.Listeners[i]
 		if ports[l.Port] == nil {
-			ports[l.Port] = &Port{Addresses: g.Addresses, Port: l.Port, Protocol: l.Protocol}
+			ports[l.Port] = &Port{Addresses: g.Binds(), Port: l.Port, Protocol: l.Protocol}
 		}
 		sources[l.Port] = append(sources[l.Port], l)
 	}

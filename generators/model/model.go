@@ -1,7 +1,9 @@
 package model
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gatewright/gatewright/generators/pattern"
@@ -238,4 +240,29 @@ type KeyPair struct {
 	Key         []byte `json:"-"`
 	// Hostnames are the certificate's DNS names, for a person to read.
 	Hostnames []string `json:"hostnames,omitempty"`
+}
+
+// OnlyIPv4 is the model for a host without IPv6: Gateways without addresses bind all IPv4 addresses.
+func (m Gateways) OnlyIPv4() Gateways {
+	m.Gateways = slices.Clone(m.Gateways)
+	for i := range m.Gateways {
+		if len(m.Gateways[i].Addresses) == 0 {
+			m.Gateways[i].Addresses = []string{"0.0.0.0"}
+		}
+	}
+	return m
+}
+
+// Binds are the Gateway's addresses without those that another one is wider than: of 0.0.0.0 and 127.0.0.1 the first. Two
+// sockets for both can't be had. None means every address of the host.
+func (g *Gateway) Binds() []string {
+	all := func(address string) string {
+		if strings.Contains(address, ":") {
+			return "::"
+		}
+		return "0.0.0.0"
+	}
+	return slices.DeleteFunc(slices.Clone(g.Addresses), func(address string) bool {
+		return address != all(address) && slices.Contains(g.Addresses, all(address))
+	})
 }

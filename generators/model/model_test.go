@@ -116,3 +116,21 @@ func TestVersion(t *testing.T) {
 		t.Error("AtLeast is wrong")
 	}
 }
+
+func TestBinds(t *testing.T) {
+	for _, test := range []struct{ addresses, want []string }{
+		{nil, nil},
+		{[]string{"192.0.2.1", "2001:db8::1"}, []string{"192.0.2.1", "2001:db8::1"}},
+		{[]string{"192.0.2.1", "0.0.0.0", "2001:db8::1"}, []string{"0.0.0.0", "2001:db8::1"}},
+		{[]string{"2001:db8::1", "::", "192.0.2.1"}, []string{"::", "192.0.2.1"}},
+	} {
+		g := model.Gateway{Addresses: test.addresses}
+		if got := g.Binds(); !slices.Equal(got, test.want) {
+			t.Errorf("%v: %v, want %v", test.addresses, got, test.want)
+		}
+		m := model.Gateways{Gateways: []model.Gateway{g}}
+		if got := m.OnlyIPv4().Gateways[0].Addresses; len(test.addresses) == 0 && !slices.Equal(got, []string{"0.0.0.0"}) || len(m.Gateways[0].Addresses) != len(test.addresses) {
+			t.Errorf("%v by IPv4 alone: %v, and the model has %v", test.addresses, got, m.Gateways[0].Addresses)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"reflect"
 	"time"
 
@@ -90,7 +91,7 @@ type Applier struct {
 	generation string
 	quarantine quarantine
 	// places are what the proxy had bound when it was last confirmed; nil before.
-	places map[string]bool
+	places []netip.AddrPort
 	// unsettled is since when the files on disk are behind the proxy; zero when they aren't.
 	unsettled time.Time
 	// settling is what brings them there; nil while nothing does.

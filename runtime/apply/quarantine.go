@@ -15,7 +15,9 @@ type Culprit struct {
 	Part
 	// Message is the proxy's own.
 	Message string
-	hash    hash
+	// Reason is PortUnavailable or AddressNotUsable of a listener that has nothing to listen at; "" for all else.
+	Reason string
+	hash   hash
 }
 
 // quarantine remembers what the proxy refused, so that the next change costs no new search. A part that has

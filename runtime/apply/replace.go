@@ -34,6 +34,9 @@ func (a *Applier) replace(ctx context.Context, job Job, next Configuration) (mod
 		}
 	}
 	if err == nil {
+		err = a.vacate(ctx, job, first)
+	}
+	if err == nil {
 		err = a.reload(ctx, first)
 	}
 	if err == nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,7 +22,13 @@ const patience = 30 * time.Second
 // program is the binary that the tests run.
 var program string
 
-func TestMain(m *testing.M) { os.Exit(build(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(noIPv6) != "" {
+		fmt.Fprintln(os.Stderr, withoutIPv6(os.Args[1:]))
+		os.Exit(1)
+	}
+	os.Exit(build(m))
+}
 
 func build(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "gatewright-")
@@ -57,6 +64,8 @@ type gateway struct {
 	args    []string
 	// user is as whom gatewright runs; 0 for root.
 	user uint32
+	// wrapper is what starts gatewright; nothing for gatewright itself.
+	wrapper []string
 
 	cmd    *exec.Cmd
 	exited chan error
@@ -182,7 +191,8 @@ func (g *gateway) start(more ...string) {
 	}
 	args := append([]string{"run", "-f", g.in, "--proxy", g.proxy.Name, "--proxy-binary", g.proxy.Binary,
 		"--state-dir", g.state, "--listen", "unix:" + string(g.http()), "--drain", "5s"}, g.args...)
-	g.cmd = exec.Command(program, append(args, more...)...)
+	line := slices.Concat(g.wrapper, []string{program}, args, more)
+	g.cmd = exec.Command(line[0], line[1:]...)
 	g.cmd.Stdout, g.cmd.Stderr = log, log
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if g.user != 0 {
