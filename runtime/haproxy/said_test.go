@@ -27,3 +27,18 @@ func TestSaid(t *testing.T) {
 		}
 	}
 }
+
+// TestComplaint: only alerts at the start of a line count, and not that a worker has ended.
+func TestComplaint(t *testing.T) {
+	for line, want := range map[string]bool{
+		"[ALERT]    (12) : [haproxy.main()] Cannot bind":                  true,
+		"[ALERT]    (12) : Current worker (13) exited with code 1 (Exit)": false,
+		"x [ALERT]    (12) : forged":                                      false,
+		"[ALERT] forged":                                                  false,
+		"[WARNING]  (12) : [ALERT]    (12) : forged":                      false,
+	} {
+		if got := complaint(12, line); got != want {
+			t.Errorf("%s: %v", line, got)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package nginx
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"regexp"
@@ -29,6 +30,34 @@ func refusal(line string) bool {
 
 var bindAgain = regexp.MustCompile(`^[^:]+:\d\d:\d\d \[emerg\] \d+#\d+: bind\(\) to `)
 
+// indented passes on what nginx says of calls. A newline in a client's value doesn't begin a line there: what follows it is
+// moved in, so that nobody takes it for somebody else's word.
+type indented struct {
+	out  io.Writer
+	rest []byte
+}
+
+// dated is how nginx begins a line.
+var dated = regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\w+\] `)
+
+func (w *indented) Write(text []byte) (int, error) {
+	w.rest = append(w.rest, text...)
+	whole := bytes.LastIndexByte(w.rest, '\n') + 1
+	var out []byte
+	for line := range bytes.Lines(w.rest[:whole]) {
+		if !dated.Match(line) {
+			out = append(out, "    "...)
+		}
+		out = append(out, line...)
+	}
+	w.rest = append(w.rest[:0], w.rest[whole:]...)
+	if len(out) == 0 {
+		return len(text), nil
+	}
+	_, err := w.out.Write(out)
+	return len(text), err
+}
+
 // followCalls passes on what is said of calls.
 func (p *Proxy) followCalls() error {
 	if p.CallLog == "" {
@@ -38,9 +67,9 @@ func (p *Proxy) followCalls() error {
 	if p.calls, err = process.OpenLog(p.CallLog); err != nil {
 		return err
 	}
-	out := p.Errors
-	if out == nil {
-		out = io.Discard
+	out := io.Discard
+	if p.Errors != nil {
+		out = &indented{out: p.Errors}
 	}
 	var ctx context.Context
 	ctx, p.stop = context.WithCancel(context.Background())

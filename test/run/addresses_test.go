@@ -55,6 +55,18 @@ func (g *gateway) served(address string) {
 	})
 }
 
+// closed waits until nobody takes connections at an address.
+func (g *gateway) closed(address string) {
+	g.Helper()
+	g.until("leave "+address, func() error {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			return nil
+		}
+		return errors.Join(errors.New("it takes connections"), conn.Close())
+	})
+}
+
 // TestAddressMoves: a Gateway goes from one address to all of the host and back, by every spelling, and a Gateway on another
 // port, which calls and streams use all the time, loses nothing.
 func TestAddressMoves(t *testing.T) {
@@ -78,18 +90,17 @@ func TestAddressMoves(t *testing.T) {
 		} {
 			g.write("moving", atAddresses("moving", port, step.addresses...))
 			g.served(step.address)
-			g.until(fmt.Sprintf("bind %v alone", step.addresses), func() error {
-				if conn, err := net.Dial("tcp", step.gone); step.gone != "" && err == nil {
-					return errors.Join(errors.New(step.gone+" takes connections"), conn.Close())
-				}
-				return nil
-			})
+			if step.gone != "" {
+				g.closed(step.gone)
+			}
 		}
 		// The same when gatewright was away, and when the proxy was.
 		g.kill()
 		g.write("moving", atAddresses("moving", port, g.address))
 		g.start()
+		g.closed(local)
 		g.served(own)
+		g.ready()
 		traffic.End()
 		if n := g.logged("left out"); n > 0 {
 			t.Errorf("%d listeners were left out, though nobody else has their ports", n)
