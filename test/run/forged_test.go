@@ -91,5 +91,8 @@ func TestForgedRefusals(t *testing.T) {
 		if err != nil || strings.Contains(string(own), "forged") || strings.Contains(string(own), "/[emerg]/") {
 			t.Errorf("a client's text is where %s speaks for itself (%v):\n%.2000s", g.proxy, err, own)
 		}
+		if calls, err := os.ReadFile(filepath.Join(g.state, "nginx-calls.log")); g.proxy.Name == "nginx" && !strings.Contains(string(calls), "/[emerg]/") {
+			t.Errorf("no client's text got to nginx's log, so nothing was tried (%v)", err)
+		}
 	})
 }
