@@ -56,20 +56,30 @@ func stat(pid int) ([]string, error) {
 	return fields, nil
 }
 
+// commandLine is what a process was started with. One that starts another program, or itself again as HAProxy's master does,
+// has none for a moment.
+func commandLine(pid int) []byte {
+	for end := time.Now().Add(100 * time.Millisecond); ; time.Sleep(time.Millisecond) {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err != nil || len(text) > 0 || !Alive(pid) || time.Now().After(end) {
+			return text
+		}
+		if _, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err != nil {
+			return nil // A thread of the kernel.
+		}
+	}
+}
+
 // Title is a process's command line with spaces between; "" when it has ended or is not to be seen.
 func Title(pid int) string {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(bytes.ReplaceAll(text, []byte{0}, []byte{' '})))
+	return strings.TrimSpace(string(bytes.ReplaceAll(commandLine(pid), []byte{0}, []byte{' '})))
 }
 
 // Args are a process's arguments, the name that it was called by first; nil when it has ended or is not to be seen. A program
 // may write over them: nginx's are its title.
 func Args(pid int) []string {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil || len(text) == 0 {
+	text := commandLine(pid)
+	if len(text) == 0 {
 		return nil
 	}
 	return strings.Split(strings.TrimRight(string(text), "\x00"), "\x00")
