@@ -26,7 +26,7 @@ func isMaster(pid int) bool {
 	if isHAProxy(process.Parent(pid)) {
 		return false
 	}
-	args := process.Args(pid)
+	args := process.Arguments(pid)
 	return slices.Contains(args, "-W") || slices.Contains(args, "-Ws") || slices.ContainsFunc(process.Children(pid), isHAProxy)
 }
 

@@ -100,7 +100,7 @@ func New(o Options) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.child.TakeOver(pidFile, func(pid int) bool { return slices.Contains(process.Args(pid), o.Config) })
+	p.child.TakeOver(pidFile, func(pid int) bool { return slices.Contains(process.Arguments(pid), o.Config) })
 	return p, nil
 }
 

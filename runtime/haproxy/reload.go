@@ -150,8 +150,8 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 		}
 		return p.start(ctx, generation)
 	}
-	if p.child == nil {
-		if err := p.startedFrom(master); err != nil {
+	if p.child == nil && master != (process.ID{}) {
+		if err := p.startedFrom(master.PID); err != nil {
 			return err
 		}
 	}

@@ -65,7 +65,7 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 		return p.start(ctx, generation)
 	}
 	if p.child == nil {
-		if err := p.startedFrom(master); err != nil {
+		if err := p.startedFrom(master.PID); err != nil {
 			return err
 		}
 	}

@@ -81,7 +81,7 @@ func (k Kind) executable(pid int) error {
 
 // runs says whether a process was started with a command line; programs add to theirs when they start again.
 func (k Kind) runs(pid int, args []string) bool {
-	have := Args(pid)
+	have := Arguments(pid)
 	if len(have) >= len(args) && slices.Equal(have[:len(args)], args) {
 		return true
 	}

@@ -75,9 +75,9 @@ func Title(pid int) string {
 	return strings.TrimSpace(string(bytes.ReplaceAll(commandLine(pid), []byte{0}, []byte{' '})))
 }
 
-// Args are a process's arguments, the name that it was called by first; nil when it has ended or is not to be seen. A program
+// Arguments are a process's arguments, the name that it was called by first; nil when it has ended or is not to be seen. A program
 // may write over them: nginx's are its title.
-func Args(pid int) []string {
+func Arguments(pid int) []string {
 	text := commandLine(pid)
 	if len(text) == 0 {
 		return nil

@@ -7,16 +7,6 @@ import (
 	"strings"
 )
 
-// Arguments are a process's command line; nil when it has ended or is not to be seen. A program that gives itself a title
-// has that as the first one.
-func Arguments(pid int) []string {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil || len(text) == 0 {
-		return nil
-	}
-	return strings.Split(strings.TrimRight(string(text), "\x00"), "\x00")
-}
-
 // Absolute is a path as a process means it, which may be relative to the folder that it works in. The error says that this
 // folder isn't to be seen.
 func Absolute(pid int, path string) (string, error) {
