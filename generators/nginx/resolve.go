@@ -79,8 +79,8 @@ func (g *Generator) resolver(upstreams []Upstream) (string, error) {
 	return a.String(), nil
 }
 
-// zoneSize is how large the memory must be that the workers share: 4 KiB for each upstream and endpoint, where
-// nginx takes 1 to 2. It grows in large steps, for another size is another configuration; what isn't used of
+// zoneSize is how large the memory must be that the workers share: 8 KiB for each upstream and endpoint, where
+// nginx takes 2 to 4, for all stand there twice. It grows in large steps, for another size is another configuration; what isn't used of
 // it costs nothing.
 func zoneSize(clusters []model.Cluster) string {
 	items := 0
@@ -88,7 +88,7 @@ func zoneSize(clusters []model.Cluster) string {
 		items += 1 + len(clusters[i].Endpoints)
 	}
 	megabytes := 64
-	for megabytes*1024/4 < items {
+	for megabytes*1024/8 < items {
 		megabytes *= 4
 	}
 	return strconv.Itoa(megabytes) + "m"

@@ -129,7 +129,7 @@ func TestResolve(t *testing.T) {
 }
 
 func TestZoneSize(t *testing.T) {
-	for n, want := range map[int]string{0: "64m", 16000: "64m", 17000: "256m", 70000: "1024m"} {
+	for n, want := range map[int]string{0: "64m", 8000: "64m", 9000: "256m", 40000: "1024m"} {
 		if got := zoneSize([]model.Cluster{{Endpoints: make([]model.Endpoint, n)}}); got != want {
 			t.Errorf("%d endpoints: %s, want %s", n, got, want)
 		}
