@@ -83,6 +83,8 @@ type sidecar struct {
 
 	mu   sync.Mutex
 	text string
+	// problem is why the folder can't be read; "" when it can. It stays while files of before are applied.
+	problem string
 }
 
 func (o *reloadOptions) run(ctx context.Context, stderr io.Writer) (err error) {
@@ -114,9 +116,10 @@ func (o *reloadOptions) run(ctx context.Context, stderr io.Writer) (err error) {
 		s.service.read(err)
 		if err != nil {
 			s.log.Error("the folder can't be read; what was served stays", "error", err)
-			s.say("error: " + err.Error())
+			s.misread("error: " + err.Error() + "\n")
 			return apply.Job{}, false
 		}
+		s.misread("")
 		files = read
 		return apply.Job{Report: s.report}, true
 	})
@@ -220,10 +223,16 @@ func (s *sidecar) say(text string) {
 	s.text = text + "\n"
 }
 
+func (s *sidecar) misread(problem string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.problem = problem
+}
+
 func (s *sidecar) status() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return []byte(s.text)
+	return []byte(s.text + s.problem)
 }
 
 // validating is a proxy that was joined, with a check for a main file of any name.
