@@ -77,6 +77,8 @@ type Options struct {
 	CallOnce bool
 	// Instance tells this gateway from others in the header Hops; "" makes one of what the model listens at.
 	Instance string
+	// MaxStreams is the most calls that one client connection has open at a time; 0 is limits.Default's.
+	MaxStreams int
 	// Templates overrides built-in templates by name; nil for none.
 	Templates fs.FS
 }

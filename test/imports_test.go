@@ -31,17 +31,18 @@ type layer struct {
 
 // layers are all packages of the module; the first pattern that fits a package counts.
 var layers = []layer{
-	{packages: "generators/pattern", pure: true},
+	{packages: "generators/pattern", internal: []string{"generators/limits"}, pure: true},
 	{packages: "generators/model", internal: []string{"generators/pattern"}, pure: true},
-	{packages: "generators", internal: []string{"generators/model"}, pure: true},
+	{packages: "generators/limits", pure: true},
+	{packages: "generators", internal: []string{"generators/limits", "generators/model"}, pure: true},
 	{packages: "generators/matching", internal: []string{"generators/model", "generators/pattern"}, pure: true},
 	{packages: "generators/matching/*", internal: []string{"generators/model", "generators/pattern"}, pure: true},
 	{packages: "generators/answers", internal: []string{"generators/model"}, pure: true},
-	{packages: "generators/*", internal: []string{"generators", "generators/answers", "generators/model", "generators/pattern", "generators/matching", "templates"}, pure: true},
+	{packages: "generators/*", internal: []string{"generators", "generators/answers", "generators/limits", "generators/model", "generators/pattern", "generators/matching", "templates"}, pure: true},
 	{packages: "templates", pure: true},
 	{packages: "controller/status", pure: true},
 	{packages: "controller/resources", internal: []string{"runtime/beneath"}},
-	{packages: "controller/translate", internal: []string{"generators/model", "generators/pattern", "controller/resources", "controller/status"}, pure: true},
+	{packages: "controller/translate", internal: []string{"generators/limits", "generators/model", "generators/pattern", "controller/resources", "controller/status"}, pure: true},
 	{packages: "controller", internal: []string{"generators/model", "controller/resources", "controller/status", "controller/translate"}},
 	{packages: "controller/outcome", internal: []string{"generators/model", "controller/status", "runtime/apply"}},
 	{packages: "runtime/beneath"},

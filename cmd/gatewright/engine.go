@@ -18,6 +18,7 @@ import (
 
 	"github.com/gatewright/gatewright/controller/status"
 	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/limits"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/runtime/apply"
 	"github.com/gatewright/gatewright/runtime/process"
@@ -78,8 +79,15 @@ type input struct {
 // newEngine takes the state folder and makes everything that serve works with. publish makes statuses known, text is the
 // body of /status.
 func newEngine(ctx context.Context, o *options, eo *engineOptions, stderr io.Writer, publish func([]status.Report), text func() []byte) (*engine, error) {
+	if err := o.checkStreams(); err != nil {
+		return nil, err
+	}
 	eagerGC()
+	tight := process.LimitFiles(limits.Default.Files, limits.Default.WorkerFiles())
 	e := &engine{options: o, engineOptions: eo, log: o.logger(stderr), registry: prometheus.NewRegistry(), lost: make(chan struct{}, 1), publisher: newPublisher(publish)}
+	if tight != nil {
+		e.log.Warn("few files can be open", "error", tight)
+	}
 	var err error
 	if e.store, err = eo.openStore(o.stateDir); err != nil {
 		return nil, err
@@ -127,7 +135,7 @@ func (e *engine) prepare(ctx context.Context, stderr io.Writer, text func() []by
 	if err != nil {
 		return err
 	}
-	options := generators.Options{Layout: generators.LayoutFull, Marker: marker, CallLog: calls, Templates: templates}
+	options := generators.Options{Layout: generators.LayoutFull, Marker: marker, CallLog: calls, MaxStreams: e.maxStreams, Templates: templates}
 	if err := e.workers(&options, proxy); err != nil {
 		return err
 	}

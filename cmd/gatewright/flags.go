@@ -12,6 +12,7 @@ import (
 	"github.com/gatewright/gatewright/controller/resources"
 	"github.com/gatewright/gatewright/controller/translate"
 	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/limits"
 	"github.com/gatewright/gatewright/runtime/apply"
 )
 
@@ -46,6 +47,8 @@ type options struct {
 	instance  string
 	// hostAddresses are those of the host that serves, where that is this one; nil where it isn't known.
 	hostAddresses func() []netip.Addr
+
+	maxStreams int
 }
 
 // logOptions are the flags that every subcommand has.
@@ -100,6 +103,8 @@ func (o *options) servingFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.group, "group", "", "and as this `group` (default the user's own)")
 	f.BoolVar(&o.callOnce, "call-once", false, "have no client send a call again that an endpoint may have run: HAProxy then takes a connection for each call")
 	f.StringVar(&o.instance, "instance", "", "`name` that tells this gateway, all replicas of it, from others in the header cdn-loop: small letters, digits and -")
+	f.IntVar(&o.maxStreams, "max-streams", limits.Default.Streams,
+		"the most calls `N` that one client connection has open at a time; what a hostile one takes of memory grows with it")
 }
 
 func proxyFlag(f *pflag.FlagSet, value *string) {
@@ -140,6 +145,14 @@ func (o *stateOptions) openStore(dir string) (*apply.Store, error) {
 		err = fmt.Errorf("%w; where nobody else is about, as in a pod of your own, --shared-state-dir takes it as it is", err)
 	}
 	return store, err
+}
+
+// checkStreams says what is wrong with --max-streams.
+func (o *options) checkStreams() error {
+	if o.maxStreams < 1 || o.maxStreams > limits.MaxStreams {
+		return fmt.Errorf("--max-streams %d: it must be 1 to %d", o.maxStreams, limits.MaxStreams)
+	}
+	return nil
 }
 
 func attachFlag(f *pflag.FlagSet, value *string) {

@@ -46,6 +46,9 @@ func (o *options) generate(cmd *cobra.Command) error {
 	case o.output == stdoutName && o.check:
 		return errors.New("--check compares with a folder: name it with -o DIR")
 	}
+	if err := o.checkStreams(); err != nil {
+		return err
+	}
 	p, err := o.translate(cmd.Context(), cmd.InOrStdin())
 	if err != nil {
 		return err

@@ -98,7 +98,7 @@ func (p *pipeline) refused() []status.Refusal { return status.Refusals(p.result.
 
 // render makes the files of the output folder: the proxy's and the status of every object.
 func (o *options) render(p *pipeline) ([]generators.File, error) {
-	g := generators.Options{Layout: generators.Layout(o.layout), Folder: "gatewright"}
+	g := generators.Options{Layout: generators.Layout(o.layout), Folder: "gatewright", MaxStreams: o.maxStreams}
 	if o.output != stdoutName {
 		abs, err := filepath.Abs(o.output)
 		if err != nil {

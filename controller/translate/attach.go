@@ -38,6 +38,9 @@ func (g *graph) attachRoutes() {
 				p.refuse(gatewayv1.RouteReasonNotAllowedByListeners, noHTTPRoutes)
 			}
 			if p.refused == nil {
+				p.leaveFull(r)
+			}
+			if p.refused == nil {
 				g.attach(p, r)
 			}
 		}

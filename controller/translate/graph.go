@@ -111,6 +111,7 @@ type listener struct {
 	hosts  map[model.RouteKind]*hostSet // only when routes of both kinds exist
 	last   *route                       // the last route that was attached
 	scopes map[string]*scope
+	loads  map[string]hostLoad // by hostname, those above included
 }
 
 type scope struct {
@@ -153,6 +154,7 @@ type routeRules struct {
 	unresolved []dropped
 	notes      []string // about Services, for the message of Accepted
 	fatal      *problem // refuses the whole route
+	load       load     // of the regular expressions
 	valid      int      // rules without a problem
 }
 
@@ -176,7 +178,7 @@ type parent struct {
 	set       *listenerSet
 	listeners []*listener // those that accept the route
 	refused   *problem
-	lost      []string // listeners where a route of the other kind was there before (R25)
+	lost      []string // listeners where the route isn't served, and why
 }
 
 type clusterKey struct {

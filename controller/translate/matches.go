@@ -7,6 +7,7 @@ import (
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/gatewright/gatewright/generators/limits"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/generators/pattern"
 )
@@ -34,6 +35,7 @@ func (g *graph) matches(specs []gatewayv1.GRPCRouteMatch, rule int) (out []model
 		}
 		out[i].Headers = make([]model.ValueMatch, 0, len(specs[i].Headers))
 		size := patternBytes(path.ServiceRegex) + patternBytes(path.MethodRegex)
+		sent := len(path.Service) + len(path.Method)
 		for j := range specs[i].Headers {
 			// Of equivalent names only the first counts (R10).
 			if slices.ContainsFunc(specs[i].Headers[:j], func(before gatewayv1.GRPCHeaderMatch) bool {
@@ -47,6 +49,10 @@ func (g *graph) matches(specs []gatewayv1.GRPCRouteMatch, rule int) (out []model
 			}
 			out[i].Headers = append(out[i].Headers, h)
 			size += model.EscapedLen(h.Value) + patternBytes(h.Regex)
+			if sent += len(h.Name) + len(h.Value); g.caps.Limits.Headers > 0 && sent > g.caps.Limits.Headers {
+				return nil, unsupported(field()+".headers", fmt.Errorf(": no call can match: %d bytes of names and values, and %s takes %d of a request",
+					sent, g.caps.Proxy, g.caps.Limits.Headers)), false
+			}
 			if limit := g.caps.Limits.Match; limit > 0 && size > limit {
 				return nil, unsupported(field()+".headers", fmt.Errorf(": too much for %s: %d bytes in one match once they are escaped, and %d is the most",
 					g.caps.Proxy, size, limit)), false
@@ -184,7 +190,7 @@ func (g *graph) pattern(text string) (*pattern.Pattern, error) {
 	var p parsedPattern
 	if p.pattern, p.err = pattern.Parse(text); p.err != nil {
 		p.err = fmt.Errorf("%q: %w", clip(text), p.err)
-	} else if err := g.fits(model.EscapedLen(p.pattern.PCRE())); err != nil {
+	} else if err := g.fits(model.EscapedLen(p.pattern.PCRE()) + limits.AroundPattern); err != nil {
 		p.pattern, p.err = nil, err
 	}
 	g.patterns[text] = p

@@ -45,6 +45,9 @@ func (g *graph) translateRule(r *route, i int) {
 	if fatal && r.fatal == nil {
 		r.fatal = bad
 	}
+	if bad == nil {
+		bad = r.ask(matches, i)
+	}
 	if bad != nil {
 		r.drop(i, bad)
 		return

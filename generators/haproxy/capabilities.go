@@ -5,16 +5,18 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/gatewright/gatewright/generators/limits"
 	"github.com/gatewright/gatewright/generators/model"
 )
 
 // oldest is the first version that the rendered directives work with.
 var oldest = model.Version{Major: 2, Minor: 6}
 
-// limits are the same in all versions.
-var limits = model.Limits{
+// matchLimits are the same in all versions.
+var matchLimits = model.Limits{
 	// A line of a map file has room for 16 kB, and one rule's values share it.
 	MatchValue: 4060,
+	Headers:    limits.Default.HAProxyHeaders(),
 	// All of them stand in one line of a map, which has room for 16,000 bytes.
 	Match: 14000,
 	// Neither quotes nor "|", which keys of maps have between their parts.
@@ -94,7 +96,7 @@ func CapabilitiesOf(v model.Version) model.Capabilities {
 }
 
 func capabilities(v model.Version, b build) model.Capabilities {
-	c := model.Capabilities{Proxy: "haproxy", Version: v, Missing: map[model.Feature]string{}, Limits: limits}
+	c := model.Capabilities{Proxy: "haproxy", Version: v, Missing: map[model.Feature]string{}, Limits: matchLimits}
 	for _, r := range requirements {
 		if r.ok(b) {
 			continue

@@ -5,5 +5,5 @@
 // or a gRPC status. The number of lines that a call runs through depends on the kinds of matches in use, not
 // on the number of rules.
 //
-// It imports generators, answers, model, matching, pattern and templates, and is pure.
+// It imports generators, answers, limits, model, matching, pattern and templates, and is pure.
 package haproxy

@@ -8,6 +8,7 @@ import (
 	"text/template"
 
 	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/limits"
 	"github.com/gatewright/gatewright/generators/matching"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/templates"
@@ -36,6 +37,9 @@ type View struct {
 	// other content can hold.
 	Generation string
 	Version    model.Version
+	Limits     limits.Table
+	// StreamsKeyword sets the number of streams of a client's connection.
+	StreamsKeyword string
 	// Full says that the file is one to start from.
 	Full bool
 	// Folder is "" or ends in a slash: what paths begin with.
@@ -121,7 +125,8 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		return nil, nil, fmt.Errorf("the instance: %w", err)
 	}
 	view := &View{
-		Generation: generators.GenerationMark, Version: c.Version, Full: g.options.Layout != generators.LayoutInclude, Folder: folder,
+		Generation: generators.GenerationMark, Version: c.Version, StreamsKeyword: streamsKeyword(c.Version), Limits: limits.Default.With(g.options.MaxStreams),
+		Full: g.options.Layout != generators.LayoutInclude, Folder: folder,
 		TLS: c.Has(model.FeatureTLS), Observe: observed(c.Version), Reuse: "safe", Balance: "leastconn", Sections: ts.sections.list(),
 	}
 	if view.User, view.Group, err = g.options.Workers(Arg); err != nil {
@@ -161,6 +166,14 @@ func observed(v model.Version) string {
 		return "layer7 error-limit 2"
 	}
 	return "layer4 error-limit 1"
+}
+
+// streamsKeyword is the setting for clients' connections. Before 3.0 there is one for both sides.
+func streamsKeyword(v model.Version) string {
+	if v.AtLeast(3, 0, 0) {
+		return "tune.h2.fe.max-concurrent-streams"
+	}
+	return "tune.h2.max-concurrent-streams"
 }
 
 // folder is what paths begin with.

@@ -41,8 +41,8 @@ func MapKey(key string) bool {
 // Value writes a header's value as a part of a map's key: in base64, for it may have blanks.
 func Value(value string) string { return base64.StdEncoding.EncodeToString([]byte(value)) }
 
-// Regex writes a pattern as a part of a key of a map_reg file.
-func Regex(p *pattern.Pattern) string { return "(?:" + strings.ReplaceAll(p.PCRE(), " ", `\x20`) + ")" }
+// Regex writes a pattern for one value as a part of a key of a map_reg file.
+func Regex(p *pattern.Pattern) string { return strings.ReplaceAll(p.Value(), " ", `\x20`) }
 
 // Literal writes text as a regular expression for itself, as a part of a key of a map_reg file.
 func Literal(text string) string {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatewright/gatewright/generators/matching"
 	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/generators/pattern"
 )
 
 // step is a kind of lookup, in the order in which a scope makes them.
@@ -71,6 +72,8 @@ type needs struct {
 	// tuples are the lists of columns that exact conditions look up, by name; shapes those that regular
 	// expressions look at.
 	tuples, shapes map[string][]column
+	// asked is how many expressions that aren't plain a call may be asked.
+	asked int
 }
 
 // routes writes the tables as map files.
@@ -106,7 +109,7 @@ func newRoutes(t *matching.Tables, targets []string, side sides) *routes {
 		}
 		behind := "|" + r.scopes[i] + side.suffix
 		for j := range s.Stages {
-			n := needs{step: stepOf(s, j), tuples: map[string][]column{}, shapes: map[string][]column{}}
+			n := needs{asked: s.LongPatterns, step: stepOf(s, j), tuples: map[string][]column{}, shapes: map[string][]column{}}
 			for k := range s.Stages[j].Entries {
 				r.entry(&n, behind, &s.Stages[j].Entries[k])
 			}
@@ -230,11 +233,11 @@ func (r *routes) shape(n *needs, key string, s *shape) string {
 	columns := slices.SortedFunc(maps.Keys(s.columns), compareColumns)
 	name := columnsName(columns)
 	n.shapes[name] = columns
-	bodies := make([]string, len(s.members))
+	starts, bodies := make([]string, len(s.members)), make([]string, len(s.members))
 	for i, m := range s.members {
-		bodies[i] = subjectRegex(columns, m.conditions)
+		starts[i], bodies[i] = pattern.Start(n.asked, regexesOf(m.conditions)...), subjectRegex(columns, m.conditions)
 	}
-	sum := sha256.Sum256([]byte(name + "\n" + strings.Join(bodies, "\n")))
+	sum := sha256.Sum256([]byte(name + "\n" + strings.Join(starts, "") + strings.Join(bodies, "\n")))
 	hash := hex.EncodeToString(sum[:8])
 	id := "~" + name + "#" + hash
 	for i, m := range s.members {
@@ -243,7 +246,7 @@ func (r *routes) shape(n *needs, key string, s *shape) string {
 			if i == 0 {
 				r.regexes.comment(m.source.String() + " and what looks at the same values alike")
 			}
-			r.regexes.add("^"+hash+bodies[i]+`\z`, index)
+			r.regexes.add(starts[i]+"^"+hash+bodies[i]+`\z`, index)
 		}
 		r.matches = append(r.matches, entry{
 			key + "|" + id + "|" + index + r.sides.suffix, strconv.Itoa(m.position) + ";" + m.target, m.source,
@@ -265,8 +268,7 @@ func subjectRegex(columns []column, conditions []matching.Condition) string {
 		case i < 0:
 			b.WriteString(`[^\n]*`)
 		case conditions[i].Regex != nil:
-			// An absent header is an empty column, and matches nothing.
-			b.WriteString(`(?=[^\n])` + Regex(conditions[i].Regex))
+			b.WriteString(Regex(conditions[i].Regex))
 		default:
 			b.WriteString(Literal(conditions[i].Value))
 		}
@@ -277,6 +279,16 @@ func subjectRegex(columns []column, conditions []matching.Condition) string {
 // neverHolds says that a condition compares with the empty value, which counts as absent.
 func neverHolds(conditions []matching.Condition) bool {
 	return slices.ContainsFunc(conditions, func(c matching.Condition) bool { return c.Regex == nil && c.Value == "" })
+}
+
+func regexesOf(conditions []matching.Condition) []*pattern.Pattern {
+	var list []*pattern.Pattern
+	for i := range conditions {
+		if conditions[i].Regex != nil {
+			list = append(list, conditions[i].Regex)
+		}
+	}
+	return list
 }
 
 func hasRegex(conditions []matching.Condition) bool {

@@ -222,4 +222,44 @@ func (c *compiler) levels() {
 			scopes[p].Level = max(scopes[p].Level, scopes[i].Level+1)
 		}
 	}
+	longPatterns(scopes)
+}
+
+// longPatterns counts the expressions of every way through scopes. Parents stand before their children.
+func longPatterns(scopes []Scope) {
+	own, below := make([]int, len(scopes)), make([]int, len(scopes))
+	for i := len(scopes) - 1; i >= 0; i-- {
+		own[i] = scopes[i].longPatterns()
+		if p := scopes[i].Parent; p >= 0 {
+			below[p] = max(below[p], own[i]+below[i])
+		}
+	}
+	above := make([]int, len(scopes))
+	for i := range scopes {
+		if p := scopes[i].Parent; p >= 0 {
+			above[i] = above[p] + own[p]
+		}
+		scopes[i].LongPatterns = above[i] + own[i] + below[i]
+	}
+}
+
+// longPatterns counts the expressions that aren't plain: one entry of each stage is asked.
+func (s *Scope) longPatterns() int {
+	sum := 0
+	for i := range s.Stages {
+		most := 0
+		for _, e := range s.Stages[i].Entries {
+			n := 0
+			for j := range e.Candidates {
+				for _, c := range e.Candidates[j].Conditions {
+					if c.Regex != nil && !c.Regex.Plain() {
+						n++
+					}
+				}
+			}
+			most = max(most, n)
+		}
+		sum += most
+	}
+	return sum
 }

@@ -59,6 +59,9 @@ type Scope struct {
 	Level int
 	// Stages are in order; empty ones are left out.
 	Stages []Stage
+	// LongPatterns is the most expressions that aren't plain which a call is asked that comes through this scope,
+	// those of scopes before and behind it included.
+	LongPatterns int
 }
 
 // Key is what of a request a stage looks up.

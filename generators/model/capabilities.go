@@ -54,11 +54,14 @@ var Features = []Feature{
 
 // Limits are what a proxy can take of a thing that it has. 0 is no limit.
 type Limits struct {
-	// MatchValue is the most bytes that a value to match, or the text of a regular expression, may have
-	// once it is escaped: see EscapedLen.
+	// MatchValue is the most bytes that a value to match may have once it is escaped: see EscapedLen. The text of a
+	// regular expression may have limits.AroundPattern less.
 	MatchValue int `json:"matchValue,omitempty"`
 	// Match is the most bytes that the values and patterns of one match may have together, escaped likewise.
 	Match int `json:"match,omitempty"`
+	// Headers is the most bytes of names and values that the headers of a request have room for, besides what every
+	// call has.
+	Headers int `json:"headers,omitempty"`
 	// HeaderValue is the most bytes of a value that a filter sets, escaped likewise.
 	HeaderValue int `json:"headerValue,omitempty"`
 	// HeaderName is the most bytes of the name of a header that a filter changes.

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/gatewright/gatewright/generators/limits"
 	"github.com/gatewright/gatewright/generators/model"
 )
 
@@ -38,10 +39,11 @@ var commonWithout = []string{
 // debianFlags are the configure arguments of Debian's packages that a requirement asks for.
 var debianFlags = []string{"--with-http_v2_module", "--with-http_ssl_module"}
 
-// limits are the same in all versions.
-var limits = model.Limits{
-	// A key with quotes, or a value in "~^(?=[^\n])(?:…)\z", stays below tokenLimit.
+// matchLimits are the same in all versions.
+var matchLimits = model.Limits{
+	// A key with quotes stays below tokenLimit, and so does an expression with limits.AroundPattern around it.
 	MatchValue: 4060,
+	Headers:    limits.Default.NginxHeaders(),
 	// A bucket of grpc_headers_hash, whose size can't be set, has room for no more.
 	HeaderName:       46,
 	MatchHeaderName:  "-",
@@ -83,7 +85,7 @@ func capabilities(v model.Version, flags []string) model.Capabilities {
 	for _, f := range flags {
 		has[f] = true
 	}
-	c := model.Capabilities{Proxy: "nginx", Version: v, Missing: map[model.Feature]string{}, Limits: limits}
+	c := model.Capabilities{Proxy: "nginx", Version: v, Missing: map[model.Feature]string{}, Limits: matchLimits}
 	for _, r := range requirements {
 		if why := r.missing(v, has); why != "" {
 			c.Missing[r.feature] = why

@@ -29,8 +29,8 @@ type chooser struct {
 	count  int
 }
 
-// add takes an entry with conditions in and returns the variable that holds its rule.
-func (c *chooser) add(key string, e *matching.Entry) (string, error) {
+// add takes an entry of a scope with conditions in and returns the variable that holds its rule.
+func (c *chooser) add(key string, scope *matching.Scope, e *matching.Entry) (string, error) {
 	if c.entries == nil {
 		c.entries = c.router.blocks.add(Map{Comment: "Entries of the map before whose candidates have conditions.", Source: c.source, Name: c.name + "_entry"})
 		c.tuples, c.plans, c.minima = map[string]*block{}, map[string]*block{}, map[string]string{}
@@ -47,7 +47,7 @@ func (c *chooser) add(key string, e *matching.Entry) (string, error) {
 			continue
 		}
 		if !exact(candidate.Conditions) {
-			lines = append(lines, shapeLine{c.router.position(i), candidate.Conditions})
+			lines = append(lines, shapeLine{c.router.position(i), candidate.Conditions, scope.LongPatterns})
 			continue
 		}
 		tuple, values, err := c.tuple(candidate.Conditions)

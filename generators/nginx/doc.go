@@ -5,5 +5,5 @@
 // its action: a cluster, or a gRPC status of nginx itself. There is no location for a rule; there is one for
 // each distinct set of header changes. So the cost of a call doesn't grow with the number of rules.
 //
-// It imports generators, answers, model, matching, pattern and templates, and is pure.
+// It imports generators, answers, limits, model, matching, pattern and templates, and is pure.
 package nginx

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/answers"
+	"github.com/gatewright/gatewright/generators/limits"
 	"github.com/gatewright/gatewright/generators/matching"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/templates"
@@ -31,6 +32,7 @@ type View struct {
 	// other content can hold.
 	Generation string
 	Version    model.Version
+	Limits     limits.Table
 	// ConnectionTime is how old a client's connection gets before it is asked for another one.
 	ConnectionTime string
 	// Folder is "" or ends in a slash: what paths of other files begin with.
@@ -186,7 +188,8 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	}
 	return &View{
 		Resolver: resolver, ResolverTimeout: fmt.Sprintf("%ds", ResolverTimeout/time.Second), Zone: zoneSize(m.Clusters),
-		Generation: generators.GenerationMark, Version: c.Version, ConnectionTime: connectionTime(c.Version), Folder: folder, Marker: marker, CallLog: callLog,
+		Generation: generators.GenerationMark, Version: c.Version, Limits: limits.Default.With(g.options.MaxStreams), ConnectionTime: connectionTime(c.Version),
+		Folder: folder, Marker: marker, CallLog: callLog,
 		User: user, Group: group, Ciphers: generators.Ciphers,
 		Prefixes: r.prefixes(), Warm: r.warm, Sizes: bs.sizes(ss.names, ss.longName), Literals: bs.ordered, Maps: bs.maps(), Splits: as.splits,
 		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list, Failures: failures(),

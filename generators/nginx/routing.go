@@ -209,7 +209,7 @@ func (r *router) step(s *step, level int) error {
 				main.entry(key, strconv.Itoa(rule), r.about(rule, st.scope, e.Value))
 				continue
 			}
-			variable, err := chooser.add(key, e)
+			variable, err := chooser.add(key, &r.tables.Scopes[st.scope], e)
 			if err != nil {
 				return fmt.Errorf("%s: %w", r.tables.Rules[e.Candidates[0].Rule].Source, err)
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatewright/gatewright/generators/matching"
+	"github.com/gatewright/gatewright/generators/pattern"
 )
 
 // Lengths, in bytes, of what of a shape stands in one token.
@@ -28,13 +29,26 @@ type shape struct{ lines []shapeLine }
 type shapeLine struct {
 	position   string
 	conditions []matching.Condition
+	// asked is how many expressions that aren't plain a call may be asked.
+	asked int
+}
+
+// start is what the expression of a line begins with.
+func (l *shapeLine) start() string {
+	var list []*pattern.Pattern
+	for _, c := range l.conditions {
+		if c.Regex != nil {
+			list = append(list, c.Regex)
+		}
+	}
+	return pattern.Start(l.asked, list...)
 }
 
 // text is the same for the same shapes only.
 func (s *shape) text() string {
 	var b strings.Builder
 	for _, l := range s.lines {
-		b.WriteString(l.position)
+		b.WriteString(l.start() + l.position)
 		for _, c := range l.conditions {
 			if c.Regex != nil {
 				fmt.Fprintf(&b, " %s %q ~ %q", c.Subject, c.Name, c.Regex)
@@ -137,7 +151,7 @@ func (ss *shapes) render(r *router) error {
 					parts[k] = p
 				}
 			}
-			token, err := Regex(`^` + strings.Join(parts, `\n`) + `\z`)
+			token, err := Regex(l.start() + `^` + strings.Join(parts, `\n`) + `\z`)
 			if err != nil {
 				return err
 			}
@@ -159,12 +173,12 @@ func (ss *shapes) pieces(s *shape, r *router) ([]map[string]string, []string, er
 		total := 0
 		for _, c := range l.conditions {
 			if c.Regex != nil {
-				total += min(tokenBytes(c.Regex.PCRE()), 2*inline)
+				total += min(tokenBytes(c.Regex.Value()), 2*inline)
 			}
 		}
 		all[j] = map[string]string{}
 		for _, c := range l.conditions {
-			variable, piece, err := ss.piece(c, total > joined, r)
+			variable, piece, err := ss.piece(c, l.asked, total > joined, r)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -184,7 +198,7 @@ func tokenBytes(text string) int {
 }
 
 // piece returns the variable that a condition looks at and the pattern for it.
-func (ss *shapes) piece(c matching.Condition, crowded bool, r *router) (variable, pattern string, err error) {
+func (ss *shapes) piece(c matching.Condition, asked int, crowded bool, r *router) (variable, piece string, err error) {
 	col, err := r.columns.of(c.Subject, c.Name)
 	if err != nil {
 		return "", "", err
@@ -192,12 +206,10 @@ func (ss *shapes) piece(c matching.Condition, crowded bool, r *router) (variable
 	if c.Regex == nil {
 		return col.id, col.number(c.Value), nil
 	}
-	// An empty value is an absent one, and matches nothing.
-	pattern = `(?=[^\n])(?:` + c.Regex.PCRE() + `)`
-	if len(pattern) <= inline && c.Regex.Size() <= small && !crowded {
-		return col.raw, pattern, nil
+	if piece = c.Regex.Value(); len(piece) <= inline && c.Regex.Size() <= small && !crowded {
+		return col.raw, piece, nil
 	}
-	token, err := Regex(`^` + pattern + `\z`)
+	token, err := Regex(pattern.Start(asked, c.Regex) + `^` + piece + `\z`)
 	if err != nil {
 		return "", "", fmt.Errorf("%s %q: the regular expression %.60q: %w", c.Subject, c.Name, c.Regex, err)
 	}

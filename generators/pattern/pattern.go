@@ -7,6 +7,8 @@ import (
 	"regexp/syntax"
 	"strings"
 	"unicode"
+
+	"github.com/gatewright/gatewright/generators/limits"
 )
 
 // Pattern is a regular expression that matches whole values.
@@ -14,7 +16,10 @@ type Pattern struct {
 	text string
 	pcre string
 	size int
-	re   *regexp.Regexp
+	// steps are for a value of limits.PlainValue bytes.
+	steps int
+	plain bool
+	re    *regexp.Regexp
 }
 
 // Parse reads an expression in RE2 syntax. The error says what RE2 refuses, or which part of it PCRE would
@@ -43,7 +48,11 @@ func Parse(text string) (*Pattern, error) {
 	if err != nil {
 		return nil, fmt.Errorf("not a regular expression in RE2 syntax: %w", err)
 	}
-	return &Pattern{text: text, pcre: p.out.String(), size: size, re: re}, nil
+	steps := stepsOf(tree, limits.PlainValue)
+	return &Pattern{
+		text: text, pcre: p.out.String(), size: size, re: re,
+		plain: steps <= limits.PlainSteps, steps: int(min(steps, limits.PlainSteps)),
+	}, nil
 }
 
 // String is the expression as it was written.
