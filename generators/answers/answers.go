@@ -26,6 +26,8 @@ var (
 	Failed          = model.Status{Code: model.Internal, Message: "the proxy failed; see its log"}
 	Unreached       = model.Status{Code: model.Unavailable, Message: "no endpoint took the call"}
 	Loop            = model.Status{Code: model.Internal, Message: "the call came back to this gateway: an endpoint leads here again"}
+	Unanswered      = model.Status{Code: model.Internal, Message: "the endpoint gave no answer that the proxy can read"}
+	Oversized       = model.Status{Code: model.ResourceExhausted, Message: "the headers of the endpoint's answer are too large"}
 	TimedOut        = model.Status{Code: model.DeadlineExceeded, Message: "the endpoint took too long"}
 )
 
@@ -61,7 +63,8 @@ var Failures = []Failure{
 	{"large", []int{413, 414, 431}, Large, nil},
 	{"limited", []int{429}, Limited, nil},
 	{"failed", []int{500, 505, 507}, Failed, nil},
-	{"unreached", []int{502, 503}, Unreached, NotTaken},
+	{"unreached", []int{503}, Unreached, NotTaken},
+	{"unanswered", []int{502}, Unanswered, NoAnswer},
 	{"late", []int{504}, TimedOut, TooLong},
 }
 
@@ -70,10 +73,21 @@ func Service(c *model.Cluster) string {
 	return "Service " + c.Namespace + "/" + c.Service + " port " + strconv.Itoa(int(c.Port))
 }
 
-// NotTaken and TooLong are what a rule's calls get when its cluster fails. Both arguments are put in as they
-// are: a name, or what a proxy expands to one.
+// NotTaken, NoAnswer, TooLarge and TooLong are what a rule's calls get when its cluster fails. Both arguments are put
+// in as they are: a name, or what a proxy expands to one.
 func NotTaken(rule, service string) string {
 	return rule + ": no endpoint of " + service + " took the call"
+}
+
+// NoAnswer is the message where an endpoint has the call, so that it may have run (R18), and what came back is
+// nothing, malformed, or larger than the proxy can tell.
+func NoAnswer(rule, service string) string {
+	return rule + ": an endpoint of " + service + " took the call and gave no answer that can be read: none, a malformed one, or too large headers"
+}
+
+// TooLarge is the message where the headers of an answer are known to be too large.
+func TooLarge(rule, service string) string {
+	return rule + ": an endpoint of " + service + " took the call and answered with headers that are too large"
 }
 
 // TooLong is the message of a timeout.

@@ -34,9 +34,12 @@ type Frontend struct {
 	Live bool
 	// Folder is what paths begin with.
 	Folder string
-	// NotTaken and TooLong are messages for the rule that the call found; TimedOut is the one that TooLong is
-	// written over.
-	NotTaken, TooLong, TimedOut string
+	// NotTaken, NoAnswer and TooLong are messages for the rule that the call found; Unanswered and TimedOut are those
+	// that NoAnswer and TooLong are written over.
+	NotTaken, NoAnswer, TooLong, Unanswered, TimedOut string
+	// Refused are conditions under which HAProxy's 502 is a connection that was refused: any of them. None where
+	// it has another status for that.
+	Refused []string
 	// Instance tells this gateway from others.
 	Instance string
 }
@@ -53,23 +56,36 @@ type frontends struct {
 	routes *routes
 	folder string
 	// files are the ports' own.
-	files             []generators.File
-	keyPairs          map[string]*model.KeyPair
-	weights           bool
-	notTaken, tooLong string
-	instance          string
+	files    []generators.File
+	keyPairs map[string]*model.KeyPair
+	weights  bool
+	version  model.Version
+	instance string
+	messages
 }
 
-func newFrontends(m model.Gateways, t *matching.Tables, r *routes, folder string, weights bool) (*frontends, error) {
-	f := &frontends{tables: t, routes: r, folder: folder, weights: weights, keyPairs: make(map[string]*model.KeyPair, len(m.KeyPairs))}
+// messages are those of failures whose rule is known, as log-format strings.
+type messages struct{ notTaken, noAnswer, tooLong string }
+
+func newMessages() (m messages, err error) {
+	for _, f := range []struct {
+		text    *string
+		message func(rule, service string) string
+	}{{&m.notTaken, answers.NotTaken}, {&m.noAnswer, answers.NoAnswer}, {&m.tooLong, answers.TooLong}} {
+		if *f.text, err = failureMessage(f.message); err != nil {
+			return m, err
+		}
+	}
+	return m, nil
+}
+
+func newFrontends(m model.Gateways, t *matching.Tables, r *routes, folder string, weights bool, v model.Version) (*frontends, error) {
+	f := &frontends{tables: t, routes: r, folder: folder, weights: weights, version: v, keyPairs: make(map[string]*model.KeyPair, len(m.KeyPairs))}
 	for i := range m.KeyPairs {
 		f.keyPairs[m.KeyPairs[i].Name] = &m.KeyPairs[i]
 	}
 	var err error
-	if f.notTaken, err = failureMessage(answers.NotTaken); err != nil {
-		return nil, err
-	}
-	f.tooLong, err = failureMessage(answers.TooLong)
+	f.messages, err = newMessages()
 	return f, err
 }
 
@@ -84,7 +100,9 @@ func (f *frontends) of(p *matching.Port) (*Frontend, error) {
 	fe := &Frontend{
 		Name:    sectionName("gateway", gateway, strconv.Itoa(int(p.Port))),
 		Comment: Comment(fmt.Sprintf("Gateway %s port %d, %s: listeners %s", gateway, p.Port, p.Protocol, strings.Join(listeners, ", "))),
-		Weights: f.weights || f.routes.live(), Side: f.routes.sides.converter, Live: f.routes.live(), Folder: f.folder, NotTaken: f.notTaken, TooLong: f.tooLong, TimedOut: answers.TimedOut.Message,
+		Weights: f.weights || f.routes.live(), Side: f.routes.sides.converter, Live: f.routes.live(), Folder: f.folder,
+		NotTaken: f.notTaken, NoAnswer: f.noAnswer, TooLong: f.tooLong, Unanswered: answers.Unanswered.Message, TimedOut: answers.TimedOut.Message,
+		Refused:  refused(f.version),
 		Instance: f.instance,
 	}
 	h := f.hosts(p, id)

@@ -102,7 +102,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	if live {
 		side = twoSides
 	}
-	ts := newTargets(m.Clusters, side)
+	ts := newTargets(m.Clusters, side, c.Version)
 	ts.sections.once = func(cluster *model.Cluster) bool {
 		return (cluster.CallOnce || g.options.CallOnce) && c.Has(model.FeatureCallOnce)
 	}
@@ -117,7 +117,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	if err != nil {
 		return nil, nil, err
 	}
-	fs, err := newFrontends(m, t, rs, folder, len(ts.drawn) > 0)
+	fs, err := newFrontends(m, t, rs, folder, len(ts.drawn) > 0, c.Version)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -127,7 +127,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	view := &View{
 		Generation: generators.GenerationMark, Version: c.Version, StreamsKeyword: streamsKeyword(c.Version), Limits: limits.Default.With(g.options.MaxStreams),
 		Full: g.options.Layout != generators.LayoutInclude, Folder: folder,
-		TLS: c.Has(model.FeatureTLS), Observe: observed(c.Version), Reuse: "safe", Balance: "leastconn", Sections: ts.sections.list(),
+		TLS: c.Has(model.FeatureTLS), Observe: observed(c.Version), Reuse: "safe", Balance: balance(c.Version, live), Sections: ts.sections.list(),
 	}
 	if view.User, view.Group, err = g.options.Workers(Arg); err != nil {
 		return nil, nil, err
@@ -174,6 +174,16 @@ func streamsKeyword(v model.Version) string {
 		return "tune.h2.fe.max-concurrent-streams"
 	}
 	return "tune.h2.max-concurrent-streams"
+}
+
+// balance is how calls are spread over endpoints. Versions that put a server in a wrong place of leastconn's lists when
+// it is added while HAProxy runs get another way there.
+func balance(v model.Version, live bool) string {
+	broken := v.AtLeast(3, 2, 6) && !v.AtLeast(3, 2, 19) || v.AtLeast(3, 3, 0) && !v.AtLeast(3, 4, 0)
+	if live && broken {
+		return "roundrobin"
+	}
+	return "leastconn"
 }
 
 // folder is what paths begin with.

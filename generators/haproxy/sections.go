@@ -38,6 +38,8 @@ type Server struct {
 	DNS bool
 	// Check says that the endpoint is left while it fails. One without others has nobody to leave calls to.
 	Check bool
+	// Weight is its share of calls, from 1 to 256; 0 is HAProxy's own, 1.
+	Weight int
 }
 
 // sections finds the section of a cluster and its header changes.
@@ -48,10 +50,24 @@ type sections struct {
 	live bool
 	// once says whose calls run once at most; nil for nobody's.
 	once func(*model.Cluster) bool
+	// twice says that an endpoint without others has two servers, see again.
+	twice bool
 }
 
-func newSections(live bool) *sections {
-	return &sections{byKey: map[string]*Section{}, names: map[string]int{}, live: live}
+func newSections(live, twice bool) *sections {
+	return &sections{byKey: map[string]*Section{}, names: map[string]int{}, live: live, twice: twice}
+}
+
+// waits says whether HAProxy waits a second before it tries an endpoint without others again, three times. Later
+// versions don't see that an HTTP/2 connection was refused, and try nothing.
+func waits(v model.Version) bool { return !v.AtLeast(3, 1, 0) }
+
+// again is a second server for an endpoint without others. HAProxy that waits doesn't where a server is left to turn to,
+// so that a call to an endpoint that refuses fails at once. It gets a call now and then.
+func again(s Server) Server {
+	s.Name += ":again"
+	s.Weight = 1
+	return s
 }
 
 // of returns the section that a share goes to. Its name depends on the cluster and the changes only.
@@ -95,6 +111,10 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 			server.Name += ":only"
 		}
 		s.Servers = append(s.Servers, server)
+	}
+	if len(s.Servers) == 1 && ss.twice {
+		s.Servers[0].Weight = 256
+		s.Servers = append(s.Servers, again(s.Servers[0]))
 	}
 	ss.byKey[key] = s
 	return s, nil

@@ -56,6 +56,15 @@ func errorFile(name string, s model.Status) generators.File {
 	return generators.File{Path: "errors/" + name + ".http", Data: []byte(b.String())}
 }
 
+// refused are conditions of a 502 that is a connection's refusal. Up to 3.0 that is a 503. Later versions say 502, as
+// of a call that the endpoint has; then the connection is gone, or its error says so.
+func refused(v model.Version) []string {
+	if !v.AtLeast(3, 1, 0) {
+		return nil
+	}
+	return []string{"!{ bc_err -m found }", "{ bc_err_str -m beg ECONNREFUSED EHOSTUNREACH ENETUNREACH }"}
+}
+
 // failureMessage writes a message about a rule and its service as a log-format string: both names come from
 // the target, percent-encoded.
 func failureMessage(message func(rule, service string) string) (string, error) {

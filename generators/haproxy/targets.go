@@ -27,8 +27,8 @@ type targets struct {
 	drawn map[string]string
 }
 
-func newTargets(clusters []model.Cluster, side sides) *targets {
-	t := &targets{clusters: make(map[string]*model.Cluster, len(clusters)), sections: newSections(side != (sides{})), sides: side, drawn: map[string]string{}}
+func newTargets(clusters []model.Cluster, side sides, v model.Version) *targets {
+	t := &targets{clusters: make(map[string]*model.Cluster, len(clusters)), sections: newSections(side != (sides{}), waits(v)), sides: side, drawn: map[string]string{}}
 	for i := range clusters {
 		t.clusters[clusters[i].Name] = &clusters[i]
 	}

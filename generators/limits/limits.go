@@ -31,10 +31,13 @@ var Default = Table{
 	// One for all: so a single value may have as much as all of them together, and that is as much as in HAProxy.
 	HeaderBuffers: 1,
 	HeaderBuffer:  32 << 10,
-	AnswerBuffer:  16 << 10,
+	AnswerBuffer:  64 << 10,
 
-	Headers: 101,
-	Buffer:  64 << 10,
+	// Short headers come to as many as that on nginx too. HAProxy leaves a call without an answer where there are more.
+	Headers: 1000,
+	// What is left of it besides Rewrite is more than nginx takes. Where Rewrite is half of it, HAProxy 3.4.7 dies of an
+	// answer that needs more than the rest.
+	Buffer: 128 << 10,
 	// Room for the headers that filters set: HAProxy's own 1 kB is less than one value may have.
 	Rewrite: 32 << 10,
 

@@ -1,9 +1,12 @@
 package nginx
 
 import (
+	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/gatewright/gatewright/generators/answers"
+	"github.com/gatewright/gatewright/generators/limits"
 )
 
 // Failure is what nginx answers a call with when it fails by itself (R18): the HTTP statuses that end in one
@@ -20,8 +23,12 @@ type Failure struct {
 // ownStatuses are those that only nginx has, by the name of the failure that they are.
 var ownStatuses = map[string][]int{"unreadable": {495, 496, 497}, "large": {494}}
 
-// A timeout is nginx's 504, whether an endpoint was connected to or not: these variables tell them apart.
-const lateStatus, lateMessage = "$gw_late_status", "$gw_late_message"
+// A timeout is nginx's 504 and all else that an endpoint does to a call its 502, whether the endpoint was connected to
+// or not: these variables tell what it was.
+const (
+	lateStatus, lateMessage = "$gw_late_status", "$gw_late_message"
+	lostStatus, lostMessage = "$gw_lost_status", "$gw_lost_message"
+)
 
 // failures are all that nginx answers by itself.
 func failures() []Failure {
@@ -37,6 +44,8 @@ func failures() []Failure {
 		switch {
 		case a.Name == "late":
 			f.Code, f.Message = lateStatus, lateMessage
+		case a.Name == "unanswered":
+			f.Code, f.Message = lostStatus, lostMessage
 		case a.Message != nil:
 			f.Message = failureMessage(a.Message)
 		}
@@ -50,8 +59,44 @@ func failureMessage(message func(rule, service string) string) string {
 	return `"` + message("$gw_route", "$gw_backend") + `"`
 }
 
-// lateMaps tell by the time that nginx took to connect, "-" when it didn't, what a timeout was. Of several
-// endpoints the last one counts.
+// failureMaps tell by the time that nginx took to connect, "-" when it didn't, what a timeout and an answer that nginx
+// can't pass on were. Of several endpoints the last one counts.
+func (b *blocks) failureMaps() {
+	b.lateMaps()
+	b.lostMaps()
+}
+
+// lostMaps: where an endpoint was connected to, it may have run the call (R18). Headers that fill nginx's buffer are too
+// large.
+func (b *blocks) lostMaps() {
+	const (
+		source    = `"$upstream_connect_time|$upstream_bytes_received"`
+		connected = `"~[0-9]\\|(.*[,:] )?`
+	)
+	large, other := connected+atLeast(limits.Default.AnswerBuffer)+`\\z"`, connected+`[0-9]+\\z"`
+	status := b.add(Map{Comment: "A call that came to nothing: what came back is too large, or not to be read, or no endpoint took it,", Source: source,
+		Name: lostStatus[1:], Default: strconv.Itoa(int(answers.Unreached.Code))})
+	status.entry(large, strconv.Itoa(int(answers.Oversized.Code)), "")
+	status.entry(other, strconv.Itoa(int(answers.Unanswered.Code)), "")
+	message := b.add(Map{Comment: "with its message.", Source: source, Name: lostMessage[1:], Default: failureMessage(answers.NotTaken)})
+	message.entry(large, failureMessage(answers.TooLarge), "")
+	message.entry(other, failureMessage(answers.NoAnswer), "")
+}
+
+// atLeast is an expression for the decimal numbers from n on, which is more than 0.
+func atLeast(n int) string {
+	digits := strconv.Itoa(n)
+	// The number itself, whatever is longer, and each digit made larger behind the digits before it.
+	alternatives := []string{digits, fmt.Sprintf("[0-9]{%d,}", len(digits)+1)}
+	for i, d := range []byte(digits) {
+		if d < '9' {
+			alternatives = append(alternatives, fmt.Sprintf("%s[%c-9][0-9]{%d}", digits[:i], d+1, len(digits)-i-1))
+		}
+	}
+	return "(" + strings.Join(alternatives, "|") + ")"
+}
+
+// lateMaps tell whether a timeout was that of an endpoint that has the call.
 func (b *blocks) lateMaps() {
 	const unconnected = `"~-\\z"`
 	status := b.add(Map{Comment: "A timeout: of an endpoint that has the call, or of a connection,", Source: "$upstream_connect_time",

@@ -156,7 +156,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		return nil, err
 	}
 	as := newActions(bs, clusters)
-	bs.lateMaps()
+	bs.failureMaps()
 	for i, rule := range t.Rules {
 		if err := as.rule(i, rule, sources[i]); err != nil {
 			return nil, fmt.Errorf("%s: %w", sources[i], err)
