@@ -13,7 +13,13 @@ RUN ?=
 ARGS ?=
 VERSION ?= $(shell git describe --tags --always)
 # How long the tests of one package may take.
-TIMEOUT ?= 40m
+TIMEOUT ?= 15m
+# What `make check` tests.
+CHECK = ./cmd/... ./controller/... ./generators/... ./runtime/... ./templates ./test ./test/cases ./test/harness ./test/e2e
+# How much `make soak` does: random inputs for the generators, random configurations to serve, rounds of changes and kills.
+SEEDS ?= 5000
+CONFIGS ?= 1000
+ROUNDS ?= 10
 
 .PHONY: help
 help: ## List the targets
@@ -28,14 +34,24 @@ demo: build ## Show gatewright at work with nginx and real gRPC servers, then st
 	$(GO) build -o bin/demo ./test/demo
 	bin/demo -gatewright bin/gatewright -nginx $(NGINX)
 
-# One package at a time: proxies, servers and callers of two would take each other's processors. Nothing from the cache:
-# it does not know of the programs that tests build and run.
 .PHONY: test
 test: proxies cluster lint build ## Install the proxies and build the control plane that are missing, then run every check and test
-	$(GO) test -p 1 -count 1 -timeout $(TIMEOUT) ./...
+	@sh test/suite.sh ./... -timeout $(TIMEOUT)
 	@echo
 	@echo 'All passed: gofmt, go vet, every package with'
 	@sh test/proxies.sh --list | sed 's/^/  /'
+
+.PHONY: check
+check: export GATEWRIGHT_SUITES = host
+check: lint build ## For every day, under three minutes: what is pure, the golden cases, calls through the host's own proxies
+	@sh test/proxies.sh >/dev/null
+	@sh test/suite.sh '$(CHECK)' -short -timeout 5m
+
+.PHONY: soak
+soak: proxies build ## Endurance, an hour or more: random inputs and calls, changes and kills under load; SEEDS, CONFIGS, ROUNDS
+	@sh test/suite.sh ./test/hostile -timeout 2h -run TestHostile -args -hostile.seeds $(SEEDS)
+	@sh test/suite.sh ./test/e2e -timeout 2h -run TestProperty -args -configs $(CONFIGS)
+	@sh test/suite.sh ./test/run -timeout 2h -count $(ROUNDS) -run 'TestChanges|TestKills|TestEndInReload'
 
 .PHONY: proxies
 proxies: ## Install the proxies that the tests run (as root; once)

@@ -7,6 +7,8 @@
 #   test/proxies.sh          install what is missing, then print the binaries, one a line
 #   test/proxies.sh --host   the same for the host's own release only: enough to try things out
 #   test/proxies.sh --list   only print them; fail when one is missing
+#
+# GATEWRIGHT_SUITES='trixie forky' takes these releases only, GATEWRIGHT_SUITES=host the host's own.
 set -eu
 
 suites='bookworm trixie forky'
@@ -14,6 +16,7 @@ root=${GATEWRIGHT_PROXIES:-${XDG_CACHE_HOME:-$HOME/.cache}/gatewright/proxies}
 # shellcheck source=/dev/null
 host=$(. /etc/os-release && echo "${VERSION_CODENAME:-unknown}")
 PATH=$PATH:/usr/sbin:/sbin
+only=${GATEWRIGHT_SUITES:-}
 
 die() { echo "test/proxies.sh: $*" >&2; exit 1; }
 say() { echo "test/proxies.sh: $*" >&2; }
@@ -91,14 +94,16 @@ bootstrap() {
 
 case ${1:-} in
 --list | '') ;;
---host)
-	case " $suites " in
-	*" $host "*) suites=$host ;;
-	*) die "this is no Debian of $suites: install nginx yourself and name it, as in 'make demo NGINX=/usr/sbin/nginx'" ;;
-	esac
-	;;
+--host) only=host ;;
 *) die "usage: test/proxies.sh [--host | --list]" ;;
 esac
+if [ "$only" = host ]; then
+	case " $suites " in
+	*" $host "*) only=$host ;;
+	*) die "this is no Debian of $suites: install nginx yourself and name it, as in 'make demo NGINX=/usr/sbin/nginx'" ;;
+	esac
+fi
+suites=${only:-$suites}
 
 for suite in $suites; do
 	if ! installed "$suite"; then

@@ -137,7 +137,8 @@ func (a *Applier) isolate(ctx context.Context, job Job, refusal *Refusal) (Confi
 }
 
 // reload switches to a staged configuration that passed its check and reloads. When the proxy doesn't come to
-// serve it, the one before is what a starting proxy reads again.
+// serve it, the one before is what a starting proxy reads again. The end of this program doesn't interrupt it: the proxy
+// would read one half of the new files and one of the old ones, and be told to drain in the middle of it.
 func (a *Applier) reload(ctx context.Context, next Configuration) error {
 	before := a.Store.Generation()
 	if p, ok := a.Proxy.(Preparer); ok {
@@ -147,7 +148,7 @@ func (a *Applier) reload(ctx context.Context, next Configuration) error {
 		return err
 	}
 	start := time.Now()
-	err := a.Proxy.Reload(ctx, a.Store.Current(), next.Generation)
+	err := a.Proxy.Reload(context.WithoutCancel(ctx), a.Store.Current(), next.Generation)
 	a.took("reload", start)
 	if err != nil {
 		a.live = nil

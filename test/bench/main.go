@@ -137,6 +137,7 @@ type program struct {
 }
 
 func (p *program) Helper()                 {}
+func (p *program) Name() string            { return "bench" }
 func (p *program) Failed() bool            { return p.failed }
 func (p *program) Cleanup(func())          {}
 func (p *program) Logf(f string, a ...any) { fmt.Fprintf(os.Stderr, f+"\n", a...) }

@@ -220,22 +220,3 @@ func Until(t T, what string, limit time.Duration, try func() error, said func() 
 		<-tick.C
 	}
 }
-
-// TempDir is a folder with a short path, for a socket's path may have 107 bytes, that everybody may enter, for
-// a proxy started by root works as another user. It goes with the test.
-func TempDir(t T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "gatewright-")
-	if err == nil {
-		err = os.Chmod(dir, 0o755)
-	}
-	if err != nil {
-		t.Fatalf("a folder for the test: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Errorf("remove the test's folder: %v", err)
-		}
-	})
-	return dir
-}

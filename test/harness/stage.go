@@ -19,6 +19,9 @@ func NewStage(name string) *Stage { return &Stage{name: name} }
 // Helper does nothing.
 func (s *Stage) Helper() {}
 
+// Name is the program's.
+func (s *Stage) Name() string { return s.name }
+
 // Logf prints a line.
 func (s *Stage) Logf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 

@@ -3,6 +3,8 @@ package harness
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +23,8 @@ type Traffic struct {
 	stop    chan struct{}
 	callers sync.WaitGroup
 	streams []*Stream
+	// record is a file with a line for each call that did not go as wanted: when, and what came of it.
+	record *os.File
 
 	mu    sync.Mutex
 	calls int
@@ -54,6 +58,10 @@ const callerPause = 5 * time.Millisecond
 func StartTraffic(t T, p Proxy, call Call, want string, callers, streams int) *Traffic {
 	t.Helper()
 	f := &Traffic{t: t, proxy: p, call: call, want: want, stop: make(chan struct{}), wrong: map[string]int{}}
+	var err error
+	if f.record, err = os.Create(filepath.Join(TempDir(t), "calls")); err != nil {
+		t.Fatalf("the record of the calls: %v", err)
+	}
 	client := NewClient(t)
 	call.Timeout = time.Hour
 	for range streams {
@@ -90,6 +98,9 @@ func (f *Traffic) run(client *Client) {
 		r := client.Do(call)
 		f.mu.Lock()
 		f.calls++
+		if r.Backend() != f.want {
+			fmt.Fprintf(f.record, "%s %s: %s\n", time.Now().Format(time.RFC3339Nano), r.Backend(), r.Message)
+		}
 		switch {
 		case r.Backend() == f.want:
 		case SentOn(f.proxy, r):
@@ -115,6 +126,9 @@ func (f *Traffic) End() int {
 			f.t.Logf("a stream: %v", err)
 		}
 		s.Close()
+	}
+	if err := f.record.Close(); err != nil {
+		f.t.Errorf("the record of the calls: %v", err)
 	}
 	f.t.Logf("%s: %d calls, wrong: %v, sent on twice: %d, crossed: %d; %d streams, dead: %d", f.proxy, f.calls, f.wrong, f.sentOn, f.crossed, len(f.streams), dead)
 	if len(f.wrong) > 0 || f.sentOn > f.calls/1000 || f.crossed > MostCrossed || dead > 0 {
