@@ -14,8 +14,10 @@ import (
 type Generator interface {
 	// Name is the proxy's name as `--proxy` takes it.
 	Name() string
-	// Render returns the proxy's files, sorted by path. An error is a fault of the generator or of a
-	// template, never of a user's resource: what a resource may say was decided by translate.
+	// Render returns the proxy's files, sorted by path. What a resource may say was decided by translate; what it let
+	// through and can't be written is never a reason for the rest not to be served (R42): Refusals name such rules and
+	// clusters, all at once. For any other error or a panic, the caller looks for the part without which there is none
+	// (apply.Render); one that an empty model gives too is a fault of the generator or of a template.
 	Render(model.Gateways, model.Capabilities) ([]File, error)
 }
 

@@ -34,7 +34,6 @@ func (g *graph) matches(specs []gatewayv1.GRPCRouteMatch, rule int) (out []model
 			continue
 		}
 		out[i].Headers = make([]model.ValueMatch, 0, len(specs[i].Headers))
-		size := patternBytes(path.ServiceRegex) + patternBytes(path.MethodRegex)
 		sent := len(path.Service) + len(path.Method)
 		for j := range specs[i].Headers {
 			// Of equivalent names only the first counts (R10).
@@ -48,15 +47,14 @@ func (g *graph) matches(specs []gatewayv1.GRPCRouteMatch, rule int) (out []model
 				return nil, unsupported(fmt.Sprintf("%s.headers[%d]", field(), j), err), fatal
 			}
 			out[i].Headers = append(out[i].Headers, h)
-			size += model.EscapedLen(h.Value) + patternBytes(h.Regex)
 			if sent += len(h.Name) + len(h.Value); g.caps.Limits.Headers > 0 && sent > g.caps.Limits.Headers {
 				return nil, unsupported(field()+".headers", fmt.Errorf(": no call can match: %d bytes of names and values, and %s takes %d of a request",
 					sent, g.caps.Proxy, g.caps.Limits.Headers)), false
 			}
-			if limit := g.caps.Limits.Match; limit > 0 && size > limit {
-				return nil, unsupported(field()+".headers", fmt.Errorf(": too much for %s: %d bytes in one match once they are escaped, and %d is the most",
-					g.caps.Proxy, size, limit)), false
-			}
+		}
+		if n, limit := regexBytes(&out[i]), g.caps.Limits.Match; limit > 0 && n > limit {
+			return nil, unsupported(field()+".headers", fmt.Errorf(": too much for %s: %d bytes in one match with regular expressions once they are escaped, and %d is the most",
+				g.caps.Proxy, n, limit)), false
 		}
 	}
 	return out, nil, false
@@ -205,12 +203,25 @@ func (g *graph) fits(n int) error {
 	return nil
 }
 
-// patternBytes is how long an expression gets in the worst case; nil is none.
-func patternBytes(p *pattern.Pattern) int {
-	if p == nil {
+// regexBytes is how much the values and expressions of a match may take in one regular expression over all of them, where
+// a space takes four bytes too; 0 for a match without expressions.
+func regexBytes(m *model.Match) int {
+	bytes, found := 0, false
+	count := func(value string, p *pattern.Pattern) {
+		if p != nil {
+			value, found = p.PCRE(), true
+		}
+		bytes += model.EscapedLen(value) + 3*strings.Count(value, " ")
+	}
+	count("", m.Path.ServiceRegex)
+	count("", m.Path.MethodRegex)
+	for i := range m.Headers {
+		count(m.Headers[i].Value, m.Headers[i].Regex)
+	}
+	if !found {
 		return 0
 	}
-	return model.EscapedLen(p.PCRE())
+	return bytes
 }
 
 // clip shortens a text that a message shows.

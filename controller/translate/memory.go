@@ -39,6 +39,16 @@ func (t *Translator) Translate(s *resources.Snapshot, caps model.Capabilities, o
 	return result
 }
 
+// Try is Translate with a panic, which is a fault of this program, as an error: what is served stays.
+func (t *Translator) Try(s *resources.Snapshot, caps model.Capabilities, o Options) (r Result, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fault{v}
+		}
+	}()
+	return t.Translate(s, caps, o), nil
+}
+
 // remember keeps what the next snapshot may have as well.
 func (t *Translator) remember(g *graph) {
 	t.caps = g.caps

@@ -28,9 +28,34 @@ func (g *graph) translateRules() {
 	for _, r := range fresh {
 		r.routeRules = &routeRules{rules: make([]*model.Rule, 0, len(r.grpc.Spec.Rules))}
 		for i := range r.grpc.Spec.Rules {
-			g.translateRule(r, i)
+			g.tryRule(r, i)
 		}
 	}
+}
+
+// tryRule translates one rule of a route. A panic is a fault of this program, and costs no more than the rule that sets
+// it off (R42).
+func (g *graph) tryRule(r *route, i int) {
+	rules, sends := len(r.rules), len(r.sends)
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		bad := &problem{string(gatewayv1.RouteReasonUnsupportedValue), fmt.Sprintf("%s: %v", ruleField(i), fault{v})}
+		if r.drop(i, bad); len(r.rules) > rules {
+			answer(r.rules[rules], model.Internal, r.object()+": "+bad.message)
+		}
+		r.sends = r.sends[:sends]
+	}()
+	g.translateRule(r, i)
+}
+
+// fault is the error of a panic.
+type fault struct{ value any }
+
+func (f fault) Error() string {
+	return fmt.Sprintf("gatewright has a fault that this sets off: %v: please report it with the manifests", f.value)
 }
 
 // noRules are those of every HTTPRoute: they aren't looked at.

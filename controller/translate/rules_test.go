@@ -180,3 +180,14 @@ func TestFilterOrder(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestFaultCostsItsRule: a panic in the translation of a rule is in the route's status, and the other rules serve.
+func TestFaultCostsItsRule(t *testing.T) {
+	g := newGraph(withRules(t, "  - backendRefs: [{name: s, port: 50051}]\n"), nginx, Options{})
+	g.translate()
+	r := g.routes[0]
+	g.tryRule(r, 99) // There is no such rule.
+	if text := r.dropMessage(); !strings.Contains(text, "Rule 99: spec.rules[99]: gatewright has a fault that this sets off: ") || len(r.rules) != 1 {
+		t.Errorf("%q, %d rules", text, len(r.rules))
+	}
+}

@@ -14,10 +14,11 @@ var oldest = model.Version{Major: 2, Minor: 6}
 
 // matchLimits are the same in all versions.
 var matchLimits = model.Limits{
-	// A line of a map file has room for 16 kB, and one rule's values share it.
+	// A path of this length, its scope and what it leads to stand in one line of a map; values of headers share it.
 	MatchValue: 4060,
 	Headers:    limits.Default.HAProxyHeaders(),
-	// All of them stand in one line of a map, which has room for 16,000 bytes.
+	// All of them stand in one line of regexes.map, which has room for 16,000 bytes: other columns of the set and what
+	// joins them take up to 1,000.
 	Match: 14000,
 	// Neither quotes nor "|", which keys of maps have between their parts.
 	MatchHeaderName:  "!#$%&*+-.^_`~",

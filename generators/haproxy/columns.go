@@ -43,23 +43,12 @@ func (c column) String() string {
 
 func compareColumns(a, b column) int { return cmp.Compare(a.String(), b.String()) }
 
-// columnsName names a list of columns; no column has a slash.
-func columnsName(columns []column) string {
-	names := make([]string, len(columns))
-	for i, c := range columns {
-		names[i] = c.String()
-	}
-	return strings.Join(names, "/")
-}
-
-// tupleOf returns the columns of exact conditions and their values as a key has them.
-func tupleOf(conditions []matching.Condition) ([]column, string) {
-	columns := make([]column, len(conditions))
+// valuesOf are the values of exact conditions as a key has them, a "|" before each.
+func valuesOf(conditions []matching.Condition) string {
 	var values strings.Builder
 	for i := range conditions {
-		columns[i] = columnOf(&conditions[i])
 		values.WriteByte('|')
-		if columns[i].digest {
+		if columnOf(&conditions[i]).digest {
 			// Nobody can make another value with the digest of a given one.
 			sum := sha1.Sum([]byte(conditions[i].Value))
 			values.WriteString(strings.ToUpper(hex.EncodeToString(sum[:])))
@@ -67,7 +56,7 @@ func tupleOf(conditions []matching.Condition) ([]column, string) {
 			values.WriteString(Value(conditions[i].Value))
 		}
 	}
-	return columns, values.String()
+	return values.String()
 }
 
 // form is how a column's value is kept in a variable.
@@ -80,9 +69,12 @@ var (
 	digested = form{"_sha1", ",sha1,hex"}
 )
 
-// formOf is how a tuple's column is looked up.
-func formOf(c column) form {
-	if c.digest {
+// formOf is how a column is looked at, by regular expressions or in a key.
+func formOf(c column, regex bool) form {
+	switch {
+	case regex:
+		return plain
+	case c.digest:
 		return digested
 	}
 	return encoded
@@ -91,10 +83,14 @@ func formOf(c column) form {
 // variables names the variables of a frontend and knows how they are set.
 type variables struct {
 	names map[string]string
-	used  map[string]bool
+	// used counts the columns whose names look alike in a variable.
+	used map[string]int
 }
 
-func newVariables() *variables { return &variables{map[string]string{}, map[string]bool{}} }
+func newVariables() *variables { return &variables{map[string]string{}, map[string]int{}} }
+
+// nameBytes is how much of a header's name stands in a variable's: many of those stand in one line.
+const nameBytes = 40
 
 // of returns the variable of a column in a form.
 func (v *variables) of(c column, f form) string {
@@ -106,12 +102,12 @@ func (v *variables) of(c column, f form) string {
 				return r
 			}
 			return '_'
-		}, strings.ToLower(string(c.subject)+"_"+c.name))
-		name := base
-		for n := 2; v.used[name]; n++ {
-			name = fmt.Sprintf("%s_%d", base, n)
+		}, strings.ToLower(string(c.subject)+"_"+c.name[:min(len(c.name), nameBytes)]))
+		v.used[base]++
+		if v.names[key] = base; v.used[base] > 1 {
+			// No name of a subject ends in two of these and a number.
+			v.names[key] = fmt.Sprintf("%s__%d", base, v.used[base])
 		}
-		v.names[key], v.used[name] = name, true
 	}
 	return "txn." + v.names[key] + f.suffix
 }

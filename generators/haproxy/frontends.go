@@ -193,18 +193,20 @@ func (f *frontends) union(scopes map[int]bool) []*needs {
 	byOrder := map[int]*needs{}
 	if f.routes.live() {
 		for _, s := range always {
-			byOrder[s.order] = &needs{step: s, tuples: map[string][]column{}, shapes: map[string][]column{}}
+			n := newNeeds(s)
+			byOrder[s.order] = &n
 		}
 	}
 	for _, s := range slices.Sorted(maps.Keys(scopes)) {
 		for _, n := range f.routes.needs[s] {
 			u := byOrder[n.order]
 			if u == nil {
-				u = &needs{step: n.step, tuples: map[string][]column{}, shapes: map[string][]column{}}
+				fresh := newNeeds(n.step)
+				u = &fresh
 				byOrder[n.order] = u
 			}
-			maps.Copy(u.tuples, n.tuples)
-			maps.Copy(u.shapes, n.shapes)
+			maps.Copy(u.sets, n.sets)
+			u.all = u.all || n.all
 		}
 	}
 	return slices.SortedFunc(maps.Values(byOrder), func(a, b *needs) int { return cmp.Compare(a.order, b.order) })
@@ -255,10 +257,7 @@ func (b *blockWriter) step(n *needs) error {
 	}
 	block.Lines = append(block.Lines, before...)
 	add("http-request set-var(txn.target) '%s%s,map_str(%sroutes.map)' if !decided", base, b.routes.sides.converter, b.folder)
-	lookups, err := b.lookups(n, base)
-	if err != nil {
-		return err
-	}
+	lookups := b.lookups(n, base)
 	if len(lookups) > 0 {
 		columns, err := b.columns(n)
 		if err != nil {
@@ -325,14 +324,9 @@ func (b *blockWriter) columns(n *needs) ([]string, error) {
 		form
 	}
 	uses := map[use]bool{}
-	for _, columns := range n.tuples {
+	for number, columns := range n.sets {
 		for _, c := range columns {
-			uses[use{c, formOf(c)}] = true
-		}
-	}
-	for _, columns := range n.shapes {
-		for _, c := range columns {
-			uses[use{c, plain}] = true
+			uses[use{c, formOf(c, number[0] == '~')}] = true
 		}
 	}
 	var lines []string
@@ -364,28 +358,42 @@ func (l lookup) expression(folder, converter string) string {
 }
 
 // lookups are all that the entries of a step may ask for.
-func (b *blockWriter) lookups(n *needs, base string) ([]lookup, error) {
+func (b *blockWriter) lookups(n *needs, base string) []lookup {
 	var list []lookup
-	for _, name := range slices.Sorted(maps.Keys(n.tuples)) {
-		key := base + `,concat("|` + name + `")`
-		for _, c := range n.tuples[name] {
-			key += ",concat(|," + b.variables.of(c, formOf(c)) + ")"
-		}
-		list = append(list, lookup{nil, key + b.routes.sides.converter, "{ var(txn.target) -m sub -- ';" + name + ";' }"})
+	every := ""
+	if n.all {
+		every = " ';" + everySet + ";'"
 	}
-	for _, name := range slices.Sorted(maps.Keys(n.shapes)) {
-		condition := "{ var(txn.target) -m beg -- '?~" + name + "#' }"
-		subject := "var(txn.target),field(1,;),field(-1,#)"
-		for _, c := range n.shapes[name] {
+	side := b.routes.sides.converter
+	for _, number := range slices.SortedFunc(maps.Keys(n.sets), compareNumbers) {
+		about := "# Set " + number + ": " + Comment(setName(n.sets[number], number[0] == '~')[1:])
+		condition := "{ var(txn.target) -m sub -- ';" + number + ";'" + every + " }"
+		key := base + ",concat(|" + number + ")"
+		if number[0] != '~' {
+			for _, c := range n.sets[number] {
+				key += ",concat(|," + b.variables.of(c, formOf(c, false)) + ")"
+			}
+			list = append(list, lookup{[]string{about}, key + side, condition})
+			continue
+		}
+		subject := "var(txn.shape)"
+		for _, c := range n.sets[number] {
 			subject += `,concat("\n",` + b.variables.of(c, plain) + ")"
 		}
 		list = append(list, lookup{
 			[]string{
-				fmt.Sprintf("http-request set-var(txn.shape) 'var(txn.target),field(1,;),bytes(1)' if %s", condition),
+				about,
+				fmt.Sprintf("http-request set-var(txn.shape) '%s%s,map_str(%smatches.map,-)' if %s", key, side, b.folder, condition),
 				fmt.Sprintf("http-request set-var(txn.index) '%s,map_reg(%sregexes.map,-)' if %s", subject, b.folder, condition),
 			},
-			base + ",concat(|,txn.shape,|),concat(,txn.index)" + b.routes.sides.converter, condition,
+			key + ",concat(|,txn.index)" + side, condition,
 		})
 	}
-	return list, nil
+	return list
+}
+
+// compareNumbers orders sets by their numbers.
+func compareNumbers(a, b string) int {
+	a, b = strings.TrimPrefix(a, "~"), strings.TrimPrefix(b, "~")
+	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }

@@ -102,21 +102,22 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	if live {
 		side = twoSides
 	}
-	ts := newTargets(m.Clusters, side, c.Version)
+	var refused generators.Refusals
+	ts := newTargets(m.Clusters, side, c.Version, &refused)
 	ts.sections.once = func(cluster *model.Cluster) bool {
 		return (cluster.CallOnce || g.options.CallOnce) && c.Has(model.FeatureCallOnce)
 	}
 	targets := make([]string, len(t.Rules))
 	for i, rule := range t.Rules {
 		if targets[i], err = ts.of(rule); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", rule.Source, err)
+			refused.Rule(&rule.Source, err)
 		}
 	}
-	rs := newRoutes(t, targets, side)
-	files, err := rs.files(ts)
-	if err != nil {
+	rs := newRoutes(t, targets, side, &refused)
+	if err := refused.OrNil(); err != nil {
 		return nil, nil, err
 	}
+	files := rs.files(ts)
 	fs, err := newFrontends(m, t, rs, folder, len(ts.drawn) > 0, c.Version)
 	if err != nil {
 		return nil, nil, err
@@ -198,7 +199,7 @@ func (g *Generator) folder() (string, error) {
 }
 
 // files are the map files that all ports share; HAProxy wants one that no line uses no less than others.
-func (r *routes) files(ts *targets) ([]generators.File, error) {
+func (r *routes) files(ts *targets) []generators.File {
 	routes, matches := sorted(r.routes), sorted(r.matches)
 	var parents mapFile
 	for i := range r.tables.Scopes {
@@ -214,12 +215,9 @@ func (r *routes) files(ts *targets) ([]generators.File, error) {
 		{"routes.map", &routes}, {"matches.map", &matches}, {"regexes.map", &r.regexes},
 		{"weights.map", &ts.weights}, {"parents.map", &parents},
 	} {
-		if err := m.file.check(); err != nil {
-			return nil, fmt.Errorf("%s: %w", m.path, err)
-		}
 		files = append(files, m.file.file(m.path))
 	}
-	return files, nil
+	return files
 }
 
 var _ generators.Generator = (*Generator)(nil)

@@ -1,6 +1,7 @@
 package haproxy_test
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -130,7 +131,7 @@ func TestGeneration(t *testing.T) {
 	}
 }
 
-// TestTooLong: what doesn't fit in a line is an error with the rule's key, not another rule.
+// TestTooLong: what doesn't fit in a line is an error that names the rule, and no reason for others not to be served.
 func TestTooLong(t *testing.T) {
 	w := &world{t: t}
 	w.model.Gateways = []model.Gateway{{Namespace: "ns", Name: "gw"}}
@@ -140,7 +141,8 @@ func TestTooLong(t *testing.T) {
 	}
 	w.listener(model.Listener{Name: "l", Port: 80, Protocol: model.HTTP, Scopes: []model.Scope{{Rules: []*model.Rule{w.rule(m)}}}})
 	_, err := haproxy.New(generators.Options{}).Render(w.model, haproxy.CapabilitiesOf(model.Version{Major: 3}))
-	if err == nil || !strings.Contains(err.Error(), "regexes.map") {
+	var refused generators.Refusals
+	if !errors.As(err, &refused) || len(refused) != 1 || *refused[0].Rule != w.model.Gateways[0].Listeners[0].Scopes[0].Rules[0].Source {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,7 +1,6 @@
 package haproxy
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,7 +9,7 @@ import (
 	"github.com/gatewright/gatewright/generators/model"
 )
 
-// lineLimit is the most bytes that HAProxy reads of a line of a map file: what fits in its buffers of 16 kB.
+// lineLimit is the most bytes of a line of a map file. HAProxy cuts it at 16,383 without a word.
 const lineLimit = 16000
 
 // mapFile gathers the lines of a map file.
@@ -29,15 +28,10 @@ func (m *mapFile) add(key, value string) {
 	m.data = append(m.data, '\n')
 }
 
-// check finds a line that HAProxy would not read in one piece.
-func (m *mapFile) check() error {
-	for rest := m.data; len(rest) > 0; {
-		line, after, _ := bytes.Cut(rest, []byte("\n"))
-		if len(line) > lineLimit {
-			return fmt.Errorf("the line for %.80q takes %d bytes, and HAProxy reads at most %d: use fewer or shorter values in one match",
-				line, len(line), lineLimit)
-		}
-		rest = after
+// checkLine says that HAProxy would cut a line.
+func checkLine(key, value string) error {
+	if n := len(key) + 1 + len(value); n > lineLimit {
+		return fmt.Errorf("it takes a line of %d bytes in a map of HAProxy, which reads at most %d: use fewer or shorter values in one match", n, lineLimit)
 	}
 	return nil
 }

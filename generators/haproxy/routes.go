@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/matching"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/generators/pattern"
@@ -69,12 +69,15 @@ func (s step) keyOf(value, scope string) string {
 // needs is what the entries of one step of one scope ask for.
 type needs struct {
 	step
-	// tuples are the lists of columns that exact conditions look up, by name; shapes those that regular
-	// expressions look at.
-	tuples, shapes map[string][]column
+	// sets are the columns that conditions look at, by the set's number.
+	sets map[string][]column
+	// all says that an entry has everySet for its sets.
+	all bool
 	// asked is how many expressions that aren't plain a call may be asked.
 	asked int
 }
+
+func newNeeds(s step) needs { return needs{step: s, sets: map[string][]column{}} }
 
 // routes writes the tables as map files.
 type routes struct {
@@ -88,12 +91,19 @@ type routes struct {
 
 	routes, matches []entry
 	regexes         mapFile
-	shapes          map[string]bool
+	// shapes are the hashes of the expressions that are in regexes.
+	shapes map[string]bool
+	// sets are those of each entry with conditions.
+	sets map[*matching.Entry][]*set
+	// refused are rules that HAProxy can't be told.
+	refused *generators.Refusals
 }
 
 // newRoutes works out the lines of all map files but those of the ports.
-func newRoutes(t *matching.Tables, targets []string, side sides) *routes {
-	r := &routes{tables: t, targets: targets, sides: side, scopes: scopeNames(t), needs: make([][]needs, len(t.Scopes)), shapes: map[string]bool{}}
+func newRoutes(t *matching.Tables, targets []string, side sides, refused *generators.Refusals) *routes {
+	r := &routes{tables: t, targets: targets, sides: side, scopes: scopeNames(t), needs: make([][]needs, len(t.Scopes)),
+		shapes: map[string]bool{}, sets: map[*matching.Entry][]*set{}, refused: refused}
+	r.findSets()
 	entries := 0
 	for i := range t.Scopes {
 		for j := range t.Scopes[i].Stages {
@@ -109,7 +119,8 @@ func newRoutes(t *matching.Tables, targets []string, side sides) *routes {
 		}
 		behind := "|" + r.scopes[i] + side.suffix
 		for j := range s.Stages {
-			n := needs{asked: s.LongPatterns, step: stepOf(s, j), tuples: map[string][]column{}, shapes: map[string][]column{}}
+			n := newNeeds(stepOf(s, j))
+			n.asked = s.LongPatterns
 			for k := range s.Stages[j].Entries {
 				r.entry(&n, behind, &s.Stages[j].Entries[k])
 			}
@@ -145,9 +156,9 @@ func scopeNames(t *matching.Tables) []string {
 	return names
 }
 
-// entry adds what one value of a step's key finds: a target, or "?SHAPE;TUPLE;…;|TARGET" with the shape of the
-// regular expressions to try, the tuples of columns to look up and the target if none of them holds. There may
-// be no shape and no tuple, and "|TARGET" may be missing. Behind the value stand the scope and the side.
+// entry adds what one value of a step's key finds: a target, or "?;SET;…;|TARGET" with the sets of columns to look at and
+// the target if none of them holds. There may be no set, and "|TARGET" may be missing. Behind the value stand the scope
+// and the side.
 func (r *routes) entry(n *needs, behind string, e *matching.Entry) {
 	sided := n.keyOf(e.Value, behind)
 	if !MapKey(sided) {
@@ -158,102 +169,94 @@ func (r *routes) entry(n *needs, behind string, e *matching.Entry) {
 	if len(e.Candidates) == 1 && len(e.Candidates[0].Conditions) == 0 {
 		value = r.targets[e.Candidates[0].Rule]
 	} else {
-		value = r.conditional(n, strings.TrimSuffix(sided, r.sides.suffix), e, first)
+		value = r.conditional(n, strings.TrimSuffix(sided, r.sides.suffix), e)
 	}
 	if value != "" {
-		r.routes = append(r.routes, entry{sided, value, first})
+		r.line(&r.routes, sided, value, first)
 	}
+}
+
+// line adds a line to a map that is sorted later, unless HAProxy would cut it.
+func (r *routes) line(list *[]entry, key, value string, source *model.Source) {
+	if err := checkLine(key, value); err != nil {
+		r.refused.Rule(source, err)
+		return
+	}
+	*list = append(*list, entry{key, value, source})
 }
 
 // conditional is the value of an entry whose candidates have conditions; key is that of the entry without its side.
-func (r *routes) conditional(n *needs, key string, e *matching.Entry, first *model.Source) string {
-	tuples, fallback := map[string]bool{}, ""
-	shape := shape{columns: map[column]bool{}}
-	for i := range e.Candidates {
-		c := &e.Candidates[i]
-		target := r.targets[c.Rule]
-		switch {
-		case len(c.Conditions) == 0:
-			fallback = target
-		case neverHolds(c.Conditions):
-		case hasRegex(c.Conditions):
-			shape.add(c.Conditions, i, target, first)
-		default:
-			columns, values := tupleOf(c.Conditions)
-			name := columnsName(columns)
-			tuples[name], n.tuples[name] = true, columns
-			r.matches = append(r.matches, entry{
-				key + "|" + name + values + r.sides.suffix, strconv.Itoa(i) + ";" + target, &r.tables.Rules[c.Rule].Source,
-			})
-		}
+func (r *routes) conditional(n *needs, key string, e *matching.Entry) string {
+	fallback := ""
+	if last := &e.Candidates[len(e.Candidates)-1]; len(last.Conditions) == 0 {
+		fallback = r.targets[last.Rule]
 	}
-	if len(tuples)+len(shape.members) == 0 {
+	list := r.sets[e]
+	if len(list) == 0 {
 		return fallback
 	}
-	var b strings.Builder
-	b.WriteByte('?')
-	if len(shape.members) > 0 {
-		b.WriteString(r.shape(n, key, &shape))
+	for _, s := range list {
+		if !r.readable(s) {
+			continue
+		}
+		n.sets[s.number] = s.columns
+		if s.regex {
+			r.expressions(n, key, s)
+			continue
+		}
+		for _, m := range s.members {
+			r.line(&r.matches, key+"|"+s.number+valuesOf(m.conditions)+r.sides.suffix, strconv.Itoa(m.position)+";"+m.target, m.source)
+		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(tuples)) {
-		b.WriteString(";" + name)
-	}
-	b.WriteByte(';')
+	value := "?" + setsText(list)
+	n.all = n.all || strings.HasPrefix(value, "?;"+everySet)
 	if fallback != "" {
-		b.WriteString("|" + fallback)
+		value += "|" + fallback
 	}
-	return b.String()
+	return value
 }
 
-// shape is the candidates of an entry that have regular expressions.
-type shape struct {
-	columns map[column]bool
-	members []member
-}
-
-type member struct {
-	conditions []matching.Condition
-	position   int
-	target     string
-	source     *model.Source
-}
-
-func (s *shape) add(cs []matching.Condition, position int, target string, source *model.Source) {
-	s.members = append(s.members, member{cs, position, target, source})
-	for i := range cs {
-		c := columnOf(&cs[i])
-		c.digest = false
-		s.columns[c] = true
+// readable refuses the rules of a set with a column that HAProxy can't read.
+func (r *routes) readable(s *set) bool {
+	for _, c := range s.columns {
+		if _, err := c.fetches(); err != nil {
+			for _, m := range s.members {
+				if slices.ContainsFunc(m.conditions, func(x matching.Condition) bool { return x.Subject == c.subject && x.Name == c.name }) {
+					r.refused.Rule(m.source, err)
+				}
+			}
+			return false
+		}
 	}
+	return true
 }
 
-// shape writes the regular expressions of an entry, unless another entry has the same ones, and returns their
-// id: "~COLUMNS#HASH". The hash of what they are is what subjects begin with.
-func (r *routes) shape(n *needs, key string, s *shape) string {
-	columns := slices.SortedFunc(maps.Keys(s.columns), compareColumns)
-	name := columnsName(columns)
-	n.shapes[name] = columns
+// expressions writes the regular expressions of a set, unless another entry has the same ones. The hash of what they are
+// is what subjects begin with; the entry says which one is its own.
+func (r *routes) expressions(n *needs, key string, s *set) {
 	starts, bodies := make([]string, len(s.members)), make([]string, len(s.members))
 	for i, m := range s.members {
-		starts[i], bodies[i] = pattern.Start(n.asked, regexesOf(m.conditions)...), subjectRegex(columns, m.conditions)
+		starts[i], bodies[i] = pattern.Start(n.asked, regexesOf(m.conditions)...), subjectRegex(s.columns, m.conditions)
 	}
-	sum := sha256.Sum256([]byte(name + "\n" + strings.Join(starts, "") + strings.Join(bodies, "\n")))
+	sum := sha256.Sum256([]byte(s.name + "\n" + strings.Join(starts, "") + strings.Join(bodies, "\n")))
 	hash := hex.EncodeToString(sum[:8])
-	id := "~" + name + "#" + hash
+	key += "|" + s.number
+	r.line(&r.matches, key+r.sides.suffix, hash, s.members[0].source)
 	for i, m := range s.members {
-		index := strconv.Itoa(i)
-		if !r.shapes[id] {
+		index, expression := strconv.Itoa(i), starts[i]+"^"+hash+bodies[i]+`\z`
+		if err := checkLine(expression, index); err != nil {
+			r.refused.Rule(m.source, err)
+			continue
+		}
+		if !r.shapes[hash] {
 			if i == 0 {
 				r.regexes.comment(m.source.String() + " and what looks at the same values alike")
 			}
-			r.regexes.add(starts[i]+"^"+hash+bodies[i]+`\z`, index)
+			r.regexes.add(expression, index)
 		}
-		r.matches = append(r.matches, entry{
-			key + "|" + id + "|" + index + r.sides.suffix, strconv.Itoa(m.position) + ";" + m.target, m.source,
-		})
+		r.line(&r.matches, key+"|"+index+r.sides.suffix, strconv.Itoa(m.position)+";"+m.target, m.source)
 	}
-	r.shapes[id] = true
-	return id
+	r.shapes[hash] = true
 }
 
 // subjectRegex is the expression for a subject's columns, a newline before each.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/answers"
 	"github.com/gatewright/gatewright/generators/model"
 )
@@ -27,10 +28,17 @@ type targets struct {
 	drawn map[string]string
 }
 
-func newTargets(clusters []model.Cluster, side sides, v model.Version) *targets {
+func newTargets(clusters []model.Cluster, side sides, v model.Version, refused *generators.Refusals) *targets {
 	t := &targets{clusters: make(map[string]*model.Cluster, len(clusters)), sections: newSections(side != (sides{}), waits(v)), sides: side, drawn: map[string]string{}}
 	for i := range clusters {
-		t.clusters[clusters[i].Name] = &clusters[i]
+		c := &clusters[i]
+		t.clusters[c.Name] = c
+		for _, e := range c.Endpoints {
+			if _, err := serverOf(e); err != nil {
+				refused.Cluster(c.Name, err)
+				break
+			}
+		}
 	}
 	return t
 }
@@ -54,7 +62,7 @@ func (t *targets) of(r *model.Rule) (string, error) {
 	if len(columns) == 1 {
 		return columns[0], nil
 	}
-	return t.draw(r, columns), nil
+	return t.draw(r, columns)
 }
 
 // backend returns the target of one share.
@@ -88,17 +96,21 @@ func statusTarget(s model.Status) string {
 const draws = 1 << 30
 
 // draw adds a rule's columns to weights.map and returns the target that draws among them (R14).
-func (t *targets) draw(r *model.Rule, columns []string) string {
+func (t *targets) draw(r *model.Rule, columns []string) (string, error) {
 	weights := make([]int64, len(columns))
 	for i := range r.Backends {
 		weights[i] = int64(r.Backends[i].Weight)
 	}
 	var lines []string
-	for i, a := range aliases(weights) {
-		lines = append(lines, fmt.Sprintf("%d|%s|%s", a.threshold, columns[i], columns[a.other]))
-	}
 	s := &r.Source
 	key := fmt.Sprintf("weights:%d:%s/%s/%s/%d", len(columns), s.Kind, s.Namespace, s.Name, s.Rule)
+	for i, a := range aliases(weights) {
+		line := fmt.Sprintf("%d|%s|%s", a.threshold, columns[i], columns[a.other])
+		if err := checkLine(key, line); err != nil {
+			return "", err
+		}
+		lines = append(lines, line)
+	}
 	text := strings.Join(lines, "\n")
 	for n := 2; t.drawn[key] != "" && t.drawn[key] != text; n++ {
 		key += "+" + strconv.Itoa(n)
@@ -110,7 +122,7 @@ func (t *targets) draw(r *model.Rule, columns []string) string {
 			t.weights.add(key+"|"+strconv.Itoa(i)+t.sides.suffix, line)
 		}
 	}
-	return key
+	return key, nil
 }
 
 func weightsText(weights []int64) string {

@@ -57,7 +57,8 @@ type Limits struct {
 	// MatchValue is the most bytes that a value to match may have once it is escaped: see EscapedLen. The text of a
 	// regular expression may have limits.AroundPattern less.
 	MatchValue int `json:"matchValue,omitempty"`
-	// Match is the most bytes that the values and patterns of one match may have together, escaped likewise.
+	// Match is the most bytes that the values and patterns of one match with a pattern may have together, escaped
+	// likewise, and spaces too.
 	Match int `json:"match,omitempty"`
 	// Headers is the most bytes of names and values that the headers of a request have room for, besides what every
 	// call has.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/answers"
 	"github.com/gatewright/gatewright/generators/model"
 )
@@ -232,7 +233,7 @@ func (u *Upstream) serves() bool { return u.Resolve != "" || len(u.Servers) > 0 
 
 // upstreams names the upstream of each cluster, apart from those of a team's own configuration. resolve leaves
 // their endpoints to a resolver where it can.
-func upstreams(clusters []model.Cluster, resolve bool) (map[string]*Upstream, []Upstream, error) {
+func upstreams(clusters []model.Cluster, resolve bool, refused *generators.Refusals) (map[string]*Upstream, []Upstream) {
 	byName, used := map[string]*Upstream{}, map[string]bool{}
 	list := make([]*Upstream, 0, len(clusters))
 	for i := range clusters {
@@ -255,7 +256,8 @@ func upstreams(clusters []model.Cluster, resolve bool) (map[string]*Upstream, []
 		for _, e := range c.Endpoints {
 			s, err := server(e)
 			if err != nil {
-				return nil, nil, fmt.Errorf("cluster %s: %w", c.Name, err)
+				refused.Cluster(c.Name, err)
+				break
 			}
 			u.Servers = append(u.Servers, s)
 			_, err = netip.ParseAddr(e.Address)
@@ -270,7 +272,7 @@ func upstreams(clusters []model.Cluster, resolve bool) (map[string]*Upstream, []
 			filled = append(filled, *u)
 		}
 	}
-	return byName, filled, nil
+	return byName, filled
 }
 
 func upstreamRune(r rune) rune {

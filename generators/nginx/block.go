@@ -57,6 +57,8 @@ type blocks struct {
 	// literals by their token, and in order.
 	literals map[string]string
 	ordered  []Literal
+	// joins counts the variables that join others.
+	joins int
 }
 
 // add starts a map. What it reads may stand before or behind it in the file.
@@ -123,7 +125,7 @@ type Sizes struct {
 // longest at least. With a maximum over 10,000 nginx begins with as many buckets, unless that is at least 100
 // times the entries: then it looks for the fewest that fit. Measured, calls cost less with those, and make no
 // page faults (docs/benchmarks.md). Large buckets make it find that number soon.
-func (bs *blocks) sizes(serverNames, longestServerName int) Sizes {
+func (bs *blocks) sizes(splits, serverNames, longestServerName int) Sizes {
 	most := 0
 	for _, b := range bs.list {
 		most = max(most, b.entries)
@@ -135,7 +137,7 @@ func (bs *blocks) sizes(serverNames, longestServerName int) Sizes {
 	return Sizes{
 		MapMax:          mapMax,
 		MapBucket:       power(bs.longest+32, mapBucket),
-		VariablesMax:    power(2*len(bs.list), 2048),
+		VariablesMax:    power(2*(len(bs.list)+len(bs.ordered)+splits), 2048),
 		VariablesBucket: 128,
 		NamesMax:        power(2*serverNames, 1024),
 		NamesBucket:     power(longestServerName+64, 256),

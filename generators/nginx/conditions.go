@@ -40,10 +40,10 @@ func (c *chooser) add(key string, scope *matching.Scope, e *matching.Entry) (str
 	c.entries.entry(key, id, "")
 	var positions []string
 	var lines []shapeLine
-	seen := map[string]bool{}
+	seen, asked := map[string]bool{}, map[string]bool{}
 	for i := range e.Candidates {
 		candidate := &e.Candidates[i]
-		if len(candidate.Conditions) == 0 || !possible(candidate.Conditions) {
+		if len(candidate.Conditions) == 0 || !possible(candidate.Conditions) || !c.router.readable(candidate) {
 			continue
 		}
 		if !exact(candidate.Conditions) {
@@ -54,7 +54,8 @@ func (c *chooser) add(key string, scope *matching.Scope, e *matching.Entry) (str
 		if err != nil {
 			return "", err
 		}
-		if !slices.Contains(positions, tuple.Name) {
+		if !asked[tuple.Name] {
+			asked[tuple.Name] = true
 			positions = append(positions, tuple.Name)
 		}
 		if full := tuple.Name + ":" + values; !seen[full] {
@@ -67,11 +68,7 @@ func (c *chooser) add(key string, scope *matching.Scope, e *matching.Entry) (str
 		return "", err
 	}
 	for _, s := range shapes {
-		name, err := c.router.shapes.of(s, c.router)
-		if err != nil {
-			return "", err
-		}
-		positions = append(positions, name)
+		positions = append(positions, c.router.shapes.of(s))
 	}
 	plan := c.plan(positions)
 	for i := range e.Candidates {
@@ -149,6 +146,17 @@ func (c *chooser) minimum(a, b string) string {
 	m := c.router.blocks.add(Map{Comment: "The lower one of two positions.", Source: source, Name: name, Default: b})
 	m.entry(`"~^([0-9]*)(?:0[0-9]* \\1[1-9]|1[0-9]* \\1[2-9]|2[0-9]* \\1[3-9]|3[0-9]* \\1[4-9]|4[0-9]* \\1[5-9]|5[0-9]* \\1[6-9]|6[0-9]* \\1[7-9]|7[0-9]* \\1[89]|8[0-9]* \\1[9])"`, a, "")
 	return name
+}
+
+// readable refuses a candidate's rule for a column that nginx can't read, and returns false then.
+func (r *router) readable(c *matching.Candidate) bool {
+	for i := range c.Conditions {
+		if _, err := r.columns.of(c.Conditions[i].Subject, c.Conditions[i].Name); err != nil {
+			r.refused.Rule(&r.tables.Rules[c.Rule].Source, err)
+			return false
+		}
+	}
+	return true
 }
 
 // position writes a candidate's position with leading zeros.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"sync"
+	"text/template"
 	"time"
 
 	"github.com/gatewright/gatewright/generators"
@@ -17,11 +19,15 @@ import (
 // Generator renders nginx configurations.
 type Generator struct {
 	options generators.Options
+	// templates parses them, once.
+	templates func() (*template.Template, error)
 }
 
 // New returns a generator with options. With generators.LayoutInclude a team's http{} includes hash.conf (or
 // has sizes of its own) and http.conf of Options.Folder.
-func New(o generators.Options) *Generator { return &Generator{o} }
+func New(o generators.Options) *Generator {
+	return &Generator{o, sync.OnceValues(func() (*template.Template, error) { return templates.Parse("nginx", o.Templates) })}
+}
 
 // Name is "nginx".
 func (g *Generator) Name() string { return "nginx" }
@@ -97,7 +103,7 @@ func (g *Generator) render(m model.Gateways, t *matching.Tables, c model.Capabil
 	if err != nil {
 		return nil, fmt.Errorf("nginx: %w", err)
 	}
-	parsed, err := templates.Parse("nginx", g.options.Templates)
+	parsed, err := g.templates()
 	if err != nil {
 		return nil, fmt.Errorf("nginx: %w", err)
 	}
@@ -134,10 +140,8 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	if strings.ContainsAny(folder, "*?[\\\"'$;{} \t\r\n") {
 		return nil, fmt.Errorf("the folder's name %q has characters that nginx's include directive doesn't take literally", g.options.Folder)
 	}
-	clusters, filled, err := upstreams(m.Clusters, g.resolves(c))
-	if err != nil {
-		return nil, err
-	}
+	var refused generators.Refusals
+	clusters, filled := upstreams(m.Clusters, g.resolves(c), &refused)
 	bs := &blocks{}
 	pairs := map[string]*model.KeyPair{}
 	for i := range m.KeyPairs {
@@ -151,7 +155,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	for i, rule := range t.Rules {
 		sources[i] = rule.Source.String()
 	}
-	r := &router{tables: t, blocks: bs, sources: sources}
+	r := &router{tables: t, blocks: bs, sources: sources, refused: &refused}
 	if err := r.render(); err != nil {
 		return nil, err
 	}
@@ -159,9 +163,13 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	bs.failureMaps()
 	for i, rule := range t.Rules {
 		if err := as.rule(i, rule, sources[i]); err != nil {
-			return nil, fmt.Errorf("%s: %w", sources[i], err)
+			refused.Rule(&rule.Source, err)
 		}
 	}
+	if err := refused.OrNil(); err != nil {
+		return nil, err
+	}
+	var err error
 	marker := ""
 	if g.options.Marker != "" {
 		if marker, err = Token("unix:" + g.options.Marker); err != nil {
@@ -191,7 +199,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		Generation: generators.GenerationMark, Version: c.Version, Limits: limits.Default.With(g.options.MaxStreams), ConnectionTime: connectionTime(c.Version),
 		Folder: folder, Marker: marker, CallLog: callLog,
 		User: user, Group: group, Ciphers: generators.Ciphers,
-		Prefixes: r.prefixes(), Warm: r.warm, Sizes: bs.sizes(ss.names, ss.longName), Literals: bs.ordered, Maps: bs.maps(), Splits: as.splits,
+		Prefixes: r.prefixes(), Warm: r.warm, Sizes: bs.sizes(len(as.splits), ss.names, ss.longName), Literals: bs.ordered, Maps: bs.maps(), Splits: as.splits,
 		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list, Failures: failures(),
 		Instance: instance, Loop: answers.Loop,
 	}, nil

@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -98,12 +99,14 @@ func (cs *columns) render(bs *blocks) error {
 		if err := c.found(found, bs); err != nil {
 			return err
 		}
-		exact := bs.add(Map{Comment: "and the one that is the same byte for byte.", Source: `"$` + c.id + `_found\n\n$` + c.raw + `"`, Name: c.id})
-		pattern, err := Regex(`(?:^|\n)([0-9]+) ([^\n]*)\n(?:[^\n]+\n)*\n\2\z`)
+		exact := bs.add(Map{Comment: "and the one that is the same byte for byte.", Source: `"$` + c.raw + `\n\n$` + c.id + `_found"`, Name: c.id})
+		// No number's line is empty, so the last empty one ends the request's own value, whatever is in that. The time
+		// that this takes grows with the length of both, not with their product.
+		pattern, err := Regex(`(?s)^(?>(.*)\n\n)(?:.*?\n)?([0-9]++) \1(?:\n|\z)`)
 		if err != nil {
 			return err
 		}
-		exact.entry(pattern, "$1", "")
+		exact.entry(pattern, "$2", "")
 	}
 	return nil
 }
@@ -153,23 +156,33 @@ func (c *column) lines(lines []string, bs *blocks) (string, error) {
 	if _, long := err.(*TooLongError); !long || len(lines) == 1 {
 		return joined, err
 	}
-	var b strings.Builder
-	b.WriteByte('"')
+	parts := make([]string, len(lines))
 	for i, line := range lines {
 		name, err := bs.hoist(line)
 		if err != nil {
 			return "", err
 		}
-		if i > 0 {
-			b.WriteString(`\n`)
+		parts[i] = "${" + name + "}"
+	}
+	return bs.join(parts), nil
+}
+
+// joinedParts is how many variables stand in one token.
+const joinedParts = 100
+
+// join is a token for parts on lines of their own, with variables for the parts of parts where there are many.
+func (bs *blocks) join(parts []string) string {
+	for len(parts) > joinedParts {
+		var fewer []string
+		for some := range slices.Chunk(parts, joinedParts) {
+			bs.joins++
+			b := bs.add(Map{Comment: "Some of many values that differ by case only.", Source: `""`, Name: "gw_join_" + strconv.Itoa(bs.joins)})
+			b.Default = `"` + strings.Join(some, `\n`) + `"`
+			fewer = append(fewer, "${"+b.Name+"}")
 		}
-		b.WriteString("${" + name + "}")
+		parts = fewer
 	}
-	b.WriteByte('"')
-	if b.Len() > tokenLimit {
-		return "", &TooLongError{b.Len()}
-	}
-	return b.String(), nil
+	return `"` + strings.Join(parts, `\n`) + `"`
 }
 
 // foldASCII is how nginx compares keys.

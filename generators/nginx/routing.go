@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/matching"
 	"github.com/gatewright/gatewright/generators/model"
 )
@@ -23,6 +24,8 @@ type router struct {
 	digits int
 	// warm are the variables that have to be asked for first.
 	warm []string
+	// refused are rules that nginx can't be told.
+	refused *generators.Refusals
 }
 
 // nesting is how deep variables may ask for each other before one in the middle is asked for first, with room

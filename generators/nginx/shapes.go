@@ -108,18 +108,10 @@ func (ss *shapes) split(lines []shapeLine, r *router) ([]*shape, error) {
 }
 
 // of returns the variable that holds the position of a shape's first match.
-func (ss *shapes) of(s *shape, r *router) (string, error) {
+func (ss *shapes) of(s *shape) string {
 	text := s.text()
 	if name, ok := ss.names[text]; ok {
-		return name, nil
-	}
-	// A header that can't be matched is named now, while the rule is known.
-	for _, l := range s.lines {
-		for _, c := range l.conditions {
-			if _, err := r.columns.of(c.Subject, c.Name); err != nil {
-				return "", err
-			}
-		}
+		return name
 	}
 	if ss.names == nil {
 		ss.names = map[string]string{}
@@ -127,7 +119,7 @@ func (ss *shapes) of(s *shape, r *router) (string, error) {
 	name := "gw_shape_" + strconv.Itoa(len(ss.list))
 	ss.names[text] = name
 	ss.list = append(ss.list, s)
-	return name, nil
+	return name
 }
 
 // render writes a map for each shape: the values of its columns with newlines between, and for each candidate

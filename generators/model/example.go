@@ -1,0 +1,78 @@
+package model
+
+import (
+	"strings"
+
+	"github.com/gatewright/gatewright/generators/pattern"
+)
+
+// Example is a model with something of everything that a template may be asked to write. Whoever has templates of his
+// own learns from it at the start, and not when a user's object is the first to need a line, that one is broken.
+func Example() Gateways {
+	rules := exampleRules()
+	scopes := []Scope{{Rules: rules}}
+	// Nested so deep that nginx needs help to find the widest.
+	for depth := 60; depth > 0; depth-- {
+		scopes = append(scopes, Scope{Hostname: "*." + strings.Repeat("a.", depth) + "test", Rules: rules[:1]})
+	}
+	listener := func(name string, port int32, hostname string, pairs ...string) Listener {
+		l := Listener{Name: name, Port: port, Protocol: HTTP, Hostname: hostname, KeyPairs: pairs, Scopes: scopes[:1]}
+		if len(pairs) > 0 {
+			l.Protocol = HTTPS
+		}
+		return l
+	}
+	nested := listener("http", 80, "")
+	nested.Scopes = scopes
+	return Gateways{
+		Gateways: []Gateway{
+			{Namespace: "ns", Name: "example", Addresses: []string{"192.0.2.1", "2001:db8::1"}, Listeners: []Listener{
+				nested, listener("one", 443, "one.test", "one"), listener("all", 443, "", "one"),
+				listener("only", 444, "one.test", "one"), listener("some", 445, "*.one.test", "one"), listener("others", 445, "*.two.test", "two"),
+				listener("any", 446, "", "one"), listener("few", 446, "*.two.test", "two"),
+			}},
+			{Namespace: "ns", Name: "wide", Listeners: []Listener{listener("http", 81, "one.test")}},
+		},
+		Clusters: []Cluster{
+			{Name: "ns/dns:80", Namespace: "ns", Service: "dns", Port: 80, Endpoints: []Endpoint{{Address: "dns.ns.svc.cluster.local", Port: 80}}},
+			{Name: "ns/none:80", Namespace: "ns", Service: "none", Port: 80},
+			{Name: "ns/one:80", Namespace: "ns", Service: "one", Port: 80, Endpoints: []Endpoint{{Address: "192.0.2.2", Port: 80}, {Address: "2001:db8::2", Port: 80}}},
+			{Name: "ns/two:80", Namespace: "ns", Service: "two", Port: 80, Unlearnt: true, Endpoints: []Endpoint{{Address: "192.0.2.3", Port: 80}}},
+		},
+		KeyPairs: []KeyPair{
+			{Name: "one", Certificate: []byte("certificate\n"), Key: []byte("key\n"), Hostnames: []string{"one.test", "*.one.test"}},
+			{Name: "two", Certificate: []byte("certificate\n"), Key: []byte("key\n"), Hostnames: []string{"*.two.test"}},
+		},
+	}
+}
+
+// exampleRules have every kind of match and of answer.
+func exampleRules() []*Rule {
+	regex := func(text string) *pattern.Pattern {
+		p, err := pattern.Parse(text)
+		if err != nil {
+			panic(err) // It is one of the texts below.
+		}
+		return p
+	}
+	share := func(cluster string) Backend { return Backend{Weight: 1, Cluster: cluster} }
+	changed := share("ns/two:80")
+	changed.RequestHeaders = []HeaderChange{{Name: "host", Values: []string{"one.test"}}, {Name: "x-add", Keep: true, Values: []string{"1"}}, {Name: "x-remove"}}
+	changed.ResponseHeaders = []HeaderChange{{Name: "x-long", Values: []string{strings.Repeat("$", 1000)}}}
+	refused := Backend{Weight: 1, Status: &Status{Code: Unavailable, Message: "an example"}}
+	exact := []ValueMatch{{Name: "x-a", Value: "1"}, {Name: "x-b", Value: "2"}}
+	mixed := []ValueMatch{{Name: "x-a", Value: "1"}, {Name: "x-c", Regex: regex("[0-9]+")}}
+	segments := Path{Kind: SegmentsPath, ServiceRegex: regex("a.*"), MethodRegex: regex("G.*")}
+	rules := []*Rule{
+		{Matches: []Match{{}}, Backends: []Backend{share("ns/one:80")}},
+		{Matches: []Match{{Headers: exact}, {Headers: mixed}, {Path: segments}}, Backends: []Backend{changed}},
+		{Matches: []Match{{Path: Path{Kind: ExactPath, Value: "/a.B/Get", Service: "a.B", Method: "Get"}}}, Backends: []Backend{share("ns/one:80"), changed, refused}},
+		{Matches: []Match{{Path: Path{Kind: ServicePath, Service: "a.B"}}}, Backends: []Backend{share("ns/dns:80")}},
+		{Matches: []Match{{Path: Path{Kind: MethodPath, Method: "Get"}}}, Backends: []Backend{share("ns/none:80")}},
+		{Matches: []Match{{Path: Path{Kind: PrefixPath, Value: "/a"}}}, Status: &Status{Code: Internal, Message: "an example"}},
+	}
+	for i, r := range rules {
+		r.Source = Source{Kind: GRPCRoute, Namespace: "ns", Name: "example", Rule: i}
+	}
+	return rules
+}
