@@ -132,10 +132,13 @@ func (c *Controller) next(ctx context.Context, caps model.Capabilities) (transla
 	if snapshot.Secrets, err = c.secrets.read(ctx, c.manager.GetAPIReader(), w.world, secrets); err != nil {
 		return translate.Result{}, err
 	}
-	result := c.translator.Translate(snapshot, caps, translate.Options{
+	result, err := c.translator.Try(snapshot, caps, translate.Options{
 		Controller: c.ControllerName, Backends: c.Backends,
 		Addresses: c.addresses(w.world), BundleVersion: w.world.bundleVersion(),
 	})
+	if err != nil {
+		return translate.Result{}, err
+	}
 	err = c.guard.admit(w.identity, result.Gateways, func() (types.UID, error) { return identityOf(ctx, c.manager.GetAPIReader()) })
 	if errors.Is(err, errOtherCluster) {
 		c.outages.note()

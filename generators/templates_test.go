@@ -100,7 +100,7 @@ func TestExampleMeetsEveryBranch(t *testing.T) {
 			overrides, marks := marked(t, name)
 			var all strings.Builder
 			for _, v := range p.versions {
-				for _, o := range []generators.Options{{}, {Marker: "/m", Resolver: "127.0.0.1:53"}, {Layout: generators.LayoutInclude, Folder: "f"}, {Layout: generators.LayoutInclude, Marker: "/m"}} {
+				for _, o := range []generators.Options{{}, {Marker: "/m", Resolver: "127.0.0.1:53", User: "u", Group: "g", CallOnce: true, CallLog: "/c"}, {Layout: generators.LayoutInclude, Folder: "f"}, {Layout: generators.LayoutInclude, Marker: "/m"}} {
 					o.Templates = overrides
 					files, err := p.make(o).Render(model.Example(), p.caps(v))
 					if err != nil {

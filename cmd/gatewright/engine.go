@@ -103,10 +103,6 @@ func (e *engine) close() error { return errors.Join(e.proxy.Close(), e.store.Clo
 
 func (e *engine) prepare(ctx context.Context, stderr io.Writer, text func() []byte) error {
 	proxy := proxyNamed(e.options.proxy)
-	templates, err := openTemplates(e.templates)
-	if err != nil {
-		return err
-	}
 	marker := filepath.Join(e.store.Dir(), proxy.marker)
 	calls := ""
 	if proxy.calls != "" && e.attach == "" {
@@ -115,6 +111,7 @@ func (e *engine) prepare(ctx context.Context, stderr io.Writer, text func() []by
 	if e.proxyBinary == "" {
 		e.proxyBinary = findBinary(proxy.name)
 	}
+	var err error
 	if e.caps, err = proxy.asked(ctx, e.proxyBinary); err != nil {
 		return fmt.Errorf("find out what the proxy can do: %w", err)
 	}
@@ -135,7 +132,7 @@ func (e *engine) prepare(ctx context.Context, stderr io.Writer, text func() []by
 	if err != nil {
 		return err
 	}
-	options := generators.Options{Layout: generators.LayoutFull, Marker: marker, CallLog: calls, MaxStreams: e.maxStreams, Templates: templates}
+	options := generators.Options{Layout: generators.LayoutFull, Marker: marker, CallLog: calls, MaxStreams: e.maxStreams}
 	if err := e.workers(&options, proxy); err != nil {
 		return err
 	}
@@ -147,7 +144,11 @@ func (e *engine) prepare(ctx context.Context, stderr io.Writer, text func() []by
 	if r, ok := e.proxy.(resolving); ok {
 		options.Resolver = r.Resolver()
 	}
-	e.render = proxy.generator(options).Render
+	generator, err := e.generator(options, e.caps)
+	if err != nil {
+		return errors.Join(err, e.proxy.Close())
+	}
+	e.render = generator.Render
 	if !process.HasIPv6() {
 		e.log.Info("this host has no IPv6: Gateways without addresses are served by IPv4 alone")
 		e.render = onlyIPv4(e.render)

@@ -62,8 +62,11 @@ func (o *options) explain(cmd *cobra.Command, q *question) error {
 	if err != nil {
 		return err
 	}
+	if err := o.leaveOut(p); err != nil {
+		return err
+	}
 	o.journal(cmd.ErrOrStderr()).notes(p.notes)
-	m := p.result.Gateways
+	m := p.served
 	trace := matching.Compile(m).Walk(call)
 	if o.check {
 		if err := checkTrace(m, trace, call); err != nil {

@@ -111,8 +111,8 @@ func newExplanation(p *pipeline, trace matching.Trace, call model.Call) *explana
 			Why:      s.Why,
 		})
 	}
-	e.addOthers(p.result.Gateways, trace, call)
-	e.Answer = newAnswer(p.result.Gateways, trace, call)
+	e.addOthers(p.served, trace, call)
+	e.Answer = newAnswer(p.served, trace, call)
 	e.addRefused(p.refused())
 	return e
 }

@@ -192,3 +192,69 @@ func TestCallOnceFlag(t *testing.T) {
 	}
 	contains(t, "haproxy.cfg", string(text), " pool-max-conn 0 pool-conn-name uuid()")
 }
+
+// TestTemplates: one that is broken ends a command at its start, with its place and what to do; one that fails with an
+// object costs that object.
+func TestTemplates(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	for _, proxy := range proxyNames() {
+		args := func(command string) []string {
+			args := []string{command, "-f", "-", "--proxy", proxy, "--templates", dir}
+			if command == "generate" {
+				return append(args, "-o", out)
+			}
+			return args
+		}
+		name := map[string]string{"nginx": "upstreams.conf.tmpl", "haproxy": "backend.tmpl"}[proxy]
+		for text, want := range map[string]string{
+			"one\n{{if}}":           "template: " + name + ":2: missing value for if",
+			"{{.Comments}}":         "can't evaluate field Comments",
+			"{{index .Servers 99}}": "",
+		} {
+			write(filepath.Join(proxy, name), text)
+			_, stderr := must(t, exitError, shop, args("generate")...)
+			contains(t, proxy, stderr, "--templates "+dir+": ", want, name+":", "mend the template, or remove its file so that the built-in one is taken")
+			if _, err := os.Stat(out); err == nil {
+				t.Errorf("%s: something was written", proxy)
+			}
+		}
+		if err := os.Remove(filepath.Join(dir, proxy, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, stderr := must(t, exitError, shop, "generate", "-f", "-", "-o", out, "--templates", dir)
+	contains(t, "no template", stderr, "there is no template in it: they are files ")
+
+	// It works for all but one Service.
+	for proxy, text := range map[string]string{
+		"nginx":   `{{range .Upstreams}}{{if eq .Service "Service default/reviews port 50051"}}{{index .Servers 99}}{{end}}{{end}}`,
+		"haproxy": `{{if eq .Comment "Service default/reviews port 50051"}}{{index .Servers 99}}{{end}}`,
+	} {
+		name := map[string]string{"nginx": "upstreams.conf.tmpl", "haproxy": "backend.tmpl"}[proxy]
+		write(filepath.Join(proxy, name), text)
+		manifests := shop + missing + "---\n" + harness.Service("default", "reviews", 50051) + `---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: reviews, labels: {kubernetes.io/service-name: reviews}}
+addressType: IPv4
+ports: [{name: p50051, port: 50051}]
+endpoints: [{addresses: ["192.0.2.7"]}]
+`
+		_, stderr := must(t, exitRefused, manifests, "generate", "-f", "-", "-o", "-", "--proxy", proxy, "--templates", dir)
+		contains(t, proxy, stderr, "GRPCRoute default/reviews", "index out of range: 99")
+		if strings.Contains(stderr, "GRPCRoute default/cart") {
+			t.Errorf("%s: cart is refused too:\n%s", proxy, stderr)
+		}
+	}
+}

@@ -3,11 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gatewright/gatewright/controller/translate"
+	"github.com/gatewright/gatewright/runtime/apply"
 )
 
 const graphHelp = `Draw how Gateways, listeners, routes, rules and Services hang together, as Mermaid or DOT.
@@ -45,10 +47,13 @@ func newGraph(log *logOptions) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := o.leaveOut(p); err != nil {
+				return err
+			}
 			o.journal(cmd.ErrOrStderr()).notes(p.notes)
 			for _, d := range drawings {
 				if d.name == o.output {
-					_, err = io.WriteString(cmd.OutOrStdout(), draw(d, p.result.Edges()))
+					_, err = io.WriteString(cmd.OutOrStdout(), draw(d, p.edges()))
 				}
 			}
 			return err
@@ -62,6 +67,32 @@ func newGraph(log *logOptions) *cobra.Command {
 	}
 	o.formatFlag(cmd.Flags(), formats...)
 	return cmd
+}
+
+// edges are those of the translation, with what can't be rendered among the refused.
+func (p *pipeline) edges() []translate.Edge {
+	edges := p.result.Edges()
+	why := map[translate.Node]string{}
+	for _, c := range p.leftOut {
+		switch c.Kind {
+		case apply.RulePart:
+			why[translate.Node{Kind: string(c.RouteKind), Namespace: c.Namespace, Name: c.Name, Section: "rule " + strconv.Itoa(c.Rule)}] = c.Message
+		case apply.ListenerPart:
+			why[translate.Node{Kind: "Gateway", Namespace: c.Namespace, Name: c.Name, Section: c.Listener}] = c.Message
+		case apply.ClusterPart:
+			for i := range p.result.Gateways.Clusters {
+				if s := &p.result.Gateways.Clusters[i]; s.Name == c.Name {
+					why[translate.Node{Kind: "Service", Namespace: s.Namespace, Name: s.Service}] = c.Message
+				}
+			}
+		}
+	}
+	for i := range edges {
+		if message, ok := why[edges[i].To]; ok && edges[i].Reason == "" {
+			edges[i].Reason, edges[i].Message = "UnsupportedValue", message
+		}
+	}
+	return edges
 }
 
 // draw writes edges with their nodes, in the order in which they come.

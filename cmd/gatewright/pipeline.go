@@ -5,16 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/gatewright/gatewright/controller/outcome"
 	"github.com/gatewright/gatewright/controller/resources"
 	"github.com/gatewright/gatewright/controller/status"
 	"github.com/gatewright/gatewright/controller/translate"
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/runtime/apply"
 )
 
 // statusFile is the file of a rendered folder that holds every object's status.
@@ -28,6 +28,10 @@ type pipeline struct {
 	notes    []string
 	result   translate.Result
 	steps    []step
+	// served is what of the result is served, leftOut what can't be rendered, and reports say so; see render.
+	served  model.Gateways
+	leftOut []apply.Culprit
+	reports []status.Report
 }
 
 // step is how long a part of the work took.
@@ -83,21 +87,37 @@ func (o *options) translateFor(stdin io.Reader, changed map[string]bool, capabil
 	if o.hostAddresses != nil {
 		addresses.Local = o.hostAddresses()
 	}
-	return p, p.timed("translate", func() error {
-		p.result = o.translator.Translate(snapshot, caps, translate.Options{
+	return p, p.timed("translate", func() (err error) {
+		p.result, err = o.translator.Try(snapshot, caps, translate.Options{
 			Controller: translate.DefaultController,
 			Backends:   translate.Backends(o.backends),
 			Addresses:  addresses,
 		})
-		return nil
+		return err
 	})
 }
 
 // refused is what isn't served, and why.
-func (p *pipeline) refused() []status.Refusal { return status.Refusals(p.result.Reports()) }
+func (p *pipeline) refused() []status.Refusal { return status.Refusals(p.reports) }
 
-// render makes the files of the output folder: the proxy's and the status of every object.
-func (o *options) render(p *pipeline) ([]generators.File, error) {
+// render makes the proxy's files of all that can be rendered, and says what can't in the reports.
+func (p *pipeline) render(render apply.Renderer) (files []generators.File, err error) {
+	err = p.timed("render", func() (err error) {
+		files, p.served, p.leftOut, err = apply.Render(render, p.result.Gateways, p.caps)
+		p.reports = outcome.Rendered(p.result.Reports(), p.result.Gateways, p.leftOut)
+		return err
+	})
+	return files, err
+}
+
+// leaveOut finds what can't be rendered, for who asks what is served and needs no files.
+func (o *options) leaveOut(p *pipeline) error {
+	_, err := p.render(proxyNamed(o.proxy).generator(generators.Options{}).Render)
+	return err
+}
+
+// files are those of the output folder: the proxy's and the status of every object.
+func (o *options) files(p *pipeline) ([]generators.File, error) {
 	g := generators.Options{Layout: generators.Layout(o.layout), Folder: "gatewright", MaxStreams: o.maxStreams}
 	if o.output != stdoutName {
 		abs, err := filepath.Abs(o.output)
@@ -114,47 +134,28 @@ func (o *options) render(p *pipeline) ([]generators.File, error) {
 		}
 		g.Marker = filepath.Join(abs, proxy.marker)
 	}
-	templates, err := openTemplates(o.templates)
-	if err != nil {
-		return nil, err
-	}
-	g.Templates = templates
 	if err := o.serving(&g, p.caps); err != nil {
 		return nil, err
 	}
-	var files []generators.File
-	err = p.timed("render", func() (err error) {
-		render := proxy.generator(g).Render
-		if o.ipv6 == "off" {
-			render = onlyIPv4(render)
-		}
-		if files, err = render(p.result.Gateways, p.caps); err != nil {
-			return err
-		}
-		text, err := status.Marshal(p.result.Reports())
-		if err != nil {
-			return err
-		}
-		files = append(files, generators.File{Path: statusFile, Data: text})
-		generators.Sort(files)
-		return nil
-	})
-	return files, err
-}
-
-// openTemplates returns the folder of --templates; nil when there is none.
-func openTemplates(dir string) (fs.FS, error) {
-	if dir == "" {
-		return nil, nil
-	}
-	info, err := os.Stat(dir)
+	generator, err := o.generator(g, p.caps)
 	if err != nil {
-		return nil, fmt.Errorf("--templates: %w", err)
+		return nil, err
 	}
-	if !info.IsDir() {
-		return nil, fmt.Errorf("--templates %s: it is a file: name the folder of the templates", dir)
+	render := apply.Renderer(generator.Render)
+	if o.ipv6 == "off" {
+		render = onlyIPv4(render)
 	}
-	return os.DirFS(dir), nil
+	files, err := p.render(render)
+	if err != nil {
+		return nil, err
+	}
+	text, err := status.Marshal(p.reports)
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, generators.File{Path: statusFile, Data: text})
+	generators.Sort(files)
+	return files, nil
 }
 
 func (p *pipeline) timed(name string, work func() error) error {

@@ -28,7 +28,7 @@ func (j *journal) summary(p *pipeline, outcome string) {
 		return
 	}
 	fmt.Fprintf(j.out, "For %s %s%s\n", p.caps.Proxy, p.caps.Version, origin(p.caps))
-	j.servedText(p.result.Gateways)
+	j.servedText(p.served)
 	if len(p.notes) > 0 {
 		fmt.Fprintln(j.out, "\nNotes")
 		for _, n := range p.notes {
@@ -133,8 +133,8 @@ func refusalsText(out io.Writer, refused []status.Refusal) {
 }
 
 func (j *journal) summaryJSON(p *pipeline, outcome string) {
-	for i := range p.result.Gateways.Gateways {
-		g := &p.result.Gateways.Gateways[i]
+	for i := range p.served.Gateways {
+		g := &p.served.Gateways[i]
 		for _, s := range servedBy(g) {
 			j.json.Info("listener served", "event", "served", "gateway", g.Namespace+"/"+g.Name, "listener", s.listener.Name,
 				"protocol", string(s.listener.Protocol), "address", s.address, "port", s.listener.Port, "hostname", s.listener.Hostname,

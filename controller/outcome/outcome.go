@@ -15,6 +15,14 @@ func Complete(reports []status.Report, translated model.Gateways, out apply.Outc
 	return status.Confirm(reports, Applied(translated, out))
 }
 
+// Rendered returns the reports of a translation with what could not be rendered of its model. No proxy was asked, so
+// Programmed stays unknown.
+func Rendered(reports []status.Report, translated model.Gateways, leftOut []apply.Culprit) []status.Report {
+	a := Applied(translated, apply.Outcome{LeftOut: leftOut})
+	a.Rendered = true
+	return status.Confirm(reports, a)
+}
+
 // Applied says of every part of a model what the proxy made of it.
 func Applied(translated model.Gateways, out apply.Outcome) status.Applied {
 	a := status.Applied{

@@ -14,6 +14,8 @@ import (
 type Applied struct {
 	// Failure is why no proxy serves what was translated; "" when one has confirmed it.
 	Failure string
+	// Rendered says that files were made and no proxy was asked: Programmed stays unknown.
+	Rendered bool
 	// Served are the listeners that the proxy serves, when Failure is "".
 	Served map[ListenerName]bool
 	// Listeners, Certificates, Rules and Backends are what the proxy refuses, with its own message (R31).
@@ -61,7 +63,7 @@ func Confirm(reports []Report, a Applied) []Report {
 
 func (a Applied) gateway(r *Report) *gatewayv1.GatewayStatus {
 	s := r.Gateway.DeepCopy()
-	served := 0
+	served, open := 0, 0
 	var refused []string
 	reason := gatewayv1.GatewayReasonAddressNotUsable // When nothing else is wrong with any listener.
 	for i := range s.Listeners {
@@ -79,6 +81,8 @@ func (a Applied) gateway(r *Report) *gatewayv1.GatewayStatus {
 		switch condition.Status {
 		case metav1.ConditionTrue:
 			served++
+		case metav1.ConditionUnknown:
+			open++
 		case metav1.ConditionFalse:
 			refused = append(refused, fmt.Sprintf("listener %q: %s", l.Name, why))
 			if condition.Reason != string(reason) {
@@ -92,6 +96,7 @@ func (a Applied) gateway(r *Report) *gatewayv1.GatewayStatus {
 	switch {
 	case a.Failure != "":
 		set(&s.Conditions, GatewayUnconfirmed(r.Generation, a.Failure))
+	case a.Rendered && open > 0:
 	case served > 0 || len(refused) == 0:
 		set(&s.Conditions, GatewayProgrammed(r.Generation))
 	default:
@@ -113,6 +118,8 @@ func (a Applied) listener(name ListenerName, gen int64) (condition metav1.Condit
 		return ListenerNotProgrammed(gen, "it has no certificate that the proxy takes: "+certificate), certificate
 	case a.Failure != "":
 		return ListenerUnconfirmed(gen, a.Failure), a.Failure
+	case a.Rendered:
+		return ListenerPending(gen), pending
 	case a.Served[name]:
 		return ListenerProgrammed(gen), ""
 	}

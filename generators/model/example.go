@@ -37,7 +37,7 @@ func Example() Gateways {
 			{Name: "ns/dns:80", Namespace: "ns", Service: "dns", Port: 80, Endpoints: []Endpoint{{Address: "dns.ns.svc.cluster.local", Port: 80}}},
 			{Name: "ns/none:80", Namespace: "ns", Service: "none", Port: 80},
 			{Name: "ns/one:80", Namespace: "ns", Service: "one", Port: 80, Endpoints: []Endpoint{{Address: "192.0.2.2", Port: 80}, {Address: "2001:db8::2", Port: 80}}},
-			{Name: "ns/two:80", Namespace: "ns", Service: "two", Port: 80, Unlearnt: true, Endpoints: []Endpoint{{Address: "192.0.2.3", Port: 80}}},
+			{Name: "ns/two:80", Namespace: "ns", Service: "two", Port: 80, Unlearnt: true, CallOnce: true, Endpoints: []Endpoint{{Address: "192.0.2.3", Port: 80}}},
 		},
 		KeyPairs: []KeyPair{
 			{Name: "one", Certificate: []byte("certificate\n"), Key: []byte("key\n"), Hostnames: []string{"one.test", "*.one.test"}},

@@ -2,13 +2,13 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"reflect"
 	"time"
 
-	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/model"
 )
 
@@ -59,10 +59,9 @@ type Outcome struct {
 
 // Options are what an Applier works with.
 type Options struct {
-	Proxy Proxy
-	Store *Store
-	// Render makes a proxy's files of a model: a Generator's Render.
-	Render func(model.Gateways, model.Capabilities) ([]generators.File, error)
+	Proxy  Proxy
+	Store  *Store
+	Render Renderer
 	// Whole says that Render doesn't look at the model, so that nothing can be left out of what it returns.
 	Whole bool
 	Log   *slog.Logger
@@ -98,6 +97,8 @@ type Applier struct {
 	settling *settling
 	// unfinished says that another reload is due, for the proxy has learnt what it had to.
 	unfinished bool
+	// told are the messages about parts that are left out which the log has already.
+	told map[Part]string
 }
 
 // New returns an Applier that does nothing until Run.
@@ -150,7 +151,7 @@ func (a *Applier) apply(ctx context.Context, job Job) Outcome {
 		return Outcome{Err: err}
 	}
 	a.findBusy(job.Model)
-	next, err := a.render(job, a.quarantine.served(job.Model))
+	next, err := a.renderServed(ctx, job)
 	if err != nil {
 		return Outcome{Err: err}
 	}
@@ -174,11 +175,37 @@ func (a *Applier) apply(ctx context.Context, job Job) Outcome {
 	return out
 }
 
+// renderServed renders all of a job that isn't left out. What can't be rendered is left out too.
+func (a *Applier) renderServed(ctx context.Context, job Job) (Configuration, error) {
+	for {
+		next, err := a.render(job, a.quarantine.served(job.Model))
+		var failed *renderError
+		if err == nil || a.Whole || !errors.As(err, &failed) {
+			return next, err
+		}
+		var fault *panicked
+		if errors.As(err, &fault) {
+			a.Log.Error("a fault of gatewright", "error", fault, "stack", string(fault.stack))
+		}
+		start := time.Now()
+		err = a.quarantine.blame(ctx, job.Model, failed.error, a.Render.check(job.Capabilities))
+		a.took("isolate", start)
+		if err != nil {
+			return Configuration{}, err
+		}
+	}
+}
+
+// renderError is an error of Render itself.
+type renderError struct{ error }
+
+func (e *renderError) Unwrap() error { return e.error }
+
 func (a *Applier) render(job Job, m model.Gateways) (Configuration, error) {
 	defer a.took("render", time.Now())
-	files, err := a.Render(m, job.Capabilities)
+	files, err := a.Render.guarded(m, job.Capabilities)
 	if err != nil {
-		return Configuration{}, fmt.Errorf("render: %w", err)
+		return Configuration{}, &renderError{fmt.Errorf("render: %w", err)}
 	}
 	generation, err := a.Proxy.Generation(files)
 	if err != nil {
@@ -258,11 +285,24 @@ func (a *Applier) log(out Outcome) {
 	case out.Way != Unchanged:
 		a.Log.Info("applied", "way", string(out.Way), "reason", out.Reason, "generation", short(out.Generation), "took", took)
 	}
-	for _, c := range out.LeftOut {
-		if out.Way != Unchanged {
-			a.Log.Warn("left out, for the proxy refuses it", "part", c.Part.String(), "message", c.Message)
+	a.tell(out.LeftOut)
+}
+
+// tell logs once what is left out, and once that it no longer is.
+func (a *Applier) tell(leftOut []Culprit) {
+	told := make(map[Part]string, len(leftOut))
+	for _, c := range leftOut {
+		told[c.Part] = c.Message
+		if before, ok := a.told[c.Part]; !ok || before != c.Message {
+			a.Log.Warn("left out, for it can't be served", "part", c.Part.String(), "message", c.Message)
 		}
 	}
+	for p := range a.told {
+		if _, ok := told[p]; !ok {
+			a.Log.Info("no longer left out", "part", p.String())
+		}
+	}
+	a.told = told
 }
 
 // short is enough of a generation for a person to tell it from others.

@@ -33,7 +33,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		steps: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "gatewright_step_duration_seconds", Buckets: durations,
 			Help: "The parts of an apply: render, stage, validate, reload, isolate."}, []string{"step"}),
 		quarantined: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "gatewright_quarantined",
-			Help: "Parts that are left out because the proxy refuses them."}, []string{"kind"}),
+			Help: "Parts that are left out because they can't be rendered or the proxy refuses them."}, []string{"kind"}),
 		lastGood: prometheus.NewGauge(prometheus.GaugeOpts{Name: "gatewright_last_good_timestamp_seconds",
 			Help: "When the proxy was last known to serve what it should."}),
 		generation: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "gatewright_generation_info",

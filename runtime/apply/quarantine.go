@@ -10,17 +10,17 @@ import (
 	"github.com/gatewright/gatewright/generators/model"
 )
 
-// Culprit is a part that the proxy refuses and that is left out (R31).
+// Culprit is a part that is left out, for it can't be rendered or the proxy refuses it (R31).
 type Culprit struct {
 	Part
-	// Message is the proxy's own.
+	// Message is the generator's or the proxy's own.
 	Message string
 	// Reason is PortUnavailable or AddressNotUsable of a listener that has nothing to listen at; "" for all else.
 	Reason string
 	hash   hash
 }
 
-// quarantine remembers what the proxy refused, so that the next change costs no new search. A part that has
+// quarantine remembers what was refused, so that the next change costs no new search. A part that has
 // changed since is given another try.
 type quarantine struct {
 	culprits map[Part]Culprit
@@ -80,7 +80,7 @@ func (q *quarantine) served(m model.Gateways) model.Gateways {
 	return reduce(m, q.keeps)
 }
 
-// check validates a model: "" is fine, else the proxy's message. An error means that nobody could be asked.
+// check tries a model: "" is fine, else the generator's or the proxy's message. An error means that nobody could be asked.
 type check func(ctx context.Context, m model.Gateways) (message string, err error)
 
 // errNotOurs says that the proxy refuses even a configuration that serves nothing: no object is to blame.
@@ -98,9 +98,6 @@ type search struct {
 }
 
 func (s *search) run(ctx context.Context) error {
-	if s.culprits == nil {
-		s.culprits = map[Part]Culprit{}
-	}
 	if message, err := s.ask(ctx, func(Part) bool { return false }); err != nil || message != "" {
 		if err == nil {
 			err = fmt.Errorf("%w: %s", errNotOurs, message)
@@ -280,6 +277,9 @@ func (s *search) add(culprits ...Culprit) error {
 	now, err := hashes(s.model, parts)
 	if err != nil {
 		return err
+	}
+	if s.culprits == nil {
+		s.culprits = map[Part]Culprit{}
 	}
 	for _, c := range culprits {
 		c.hash = now[c.Part]

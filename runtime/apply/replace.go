@@ -108,9 +108,9 @@ func (a *Applier) isolate(ctx context.Context, job Job, refusal *Refusal) (Confi
 	start := time.Now()
 	before := len(a.quarantine.culprits)
 	s := &search{quarantine: &a.quarantine, model: job.Model, check: func(ctx context.Context, m model.Gateways) (string, error) {
-		files, err := a.Render(m, job.Capabilities)
+		files, err := a.Render.guarded(m, job.Capabilities)
 		if err != nil {
-			return "", fmt.Errorf("render: %w", err)
+			return err.Error(), nil
 		}
 		dir, remove, err := a.Store.Scratch(files)
 		if err != nil {
@@ -133,7 +133,7 @@ func (a *Applier) isolate(ctx context.Context, job Job, refusal *Refusal) (Confi
 		return Configuration{}, fmt.Errorf("the proxy refuses the configuration (%s); looking for the object to blame: %w", refusal.Message, err)
 	}
 	a.Log.Info("found what the proxy refuses", "parts", len(a.quarantine.culprits)-before, "checks", s.checks, "took", time.Since(start))
-	return a.render(job, a.quarantine.served(job.Model))
+	return a.renderServed(ctx, job)
 }
 
 // reload switches to a staged configuration that passed its check and reloads. When the proxy doesn't come to

@@ -3,7 +3,6 @@ package hostile
 import (
 	"flag"
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -99,11 +98,11 @@ var shapes = []most{
 }
 
 // upTo is often the most, and else anything below it.
-func (r random) upTo(most int) int {
-	if r.chance(50) {
+func (m *maker) upTo(most int) int {
+	if m.chance(50) {
 		return most
 	}
-	return r.IntN(most + 1)
+	return m.IntN(most + 1)
 }
 
 func (m *maker) largeRoute(name string, s most, parents []any) {
@@ -196,51 +195,6 @@ func (m *maker) text(of string, most int) string {
 		b[i] = of[m.IntN(len(of))]
 	}
 	return string(b)
-}
-
-// TestLinear: four times as many large routes of other tenants on the same hosts take about four times as much memory
-// to work out, and not sixteen times.
-func TestLinear(t *testing.T) {
-	const few, many, atMost = 20, 80, 6
-	for _, p := range harness.Newest(harness.Proxies(t)) {
-		t.Run(p.String(), func(t *testing.T) {
-			for i, s := range shapes {
-				var took [2]uint64
-				for j, n := range []int{few, many} {
-					took[j] = allocated(t, p, s, n)
-				}
-				ratio := float64(took[1]) / float64(took[0])
-				t.Logf("shape %d: %d routes take %d kB, %d take %d kB: %.1f times", i, few, took[0]>>10, many, took[1]>>10, ratio)
-				if ratio > atMost {
-					t.Errorf("shape %+v: %d routes take %.1f times of what %d take", s, many, ratio, few)
-				}
-			}
-		})
-	}
-}
-
-// allocated is how many bytes rendering takes for n routes of one shape.
-func allocated(t *testing.T, p harness.Proxy, s most, n int) uint64 {
-	t.Helper()
-	r := runner{dir: harness.TempDir(t), reader: resources.NewReader()}
-	snapshot, err := r.load(largeRoutes(3, n, []most{s}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := translate.Translate(snapshot, p.Capabilities, translate.Options{}).Gateways
-	return allocatedBy(func() {
-		if _, err := p.Generator(generators.Options{}).Render(m, p.Capabilities); err != nil {
-			t.Fatal(err)
-		}
-	})
-}
-
-func allocatedBy(work func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	work()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
 }
 
 // TestCaseVariants: very many values that differ by case only, of one tenant, are no reason for nginx to refuse anybody.
