@@ -3,6 +3,7 @@ package resources
 import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
@@ -21,4 +22,14 @@ type Snapshot struct {
 	EndpointSlices     []*discoveryv1.EndpointSlice
 	Secrets            []*corev1.Secret
 	ConfigMaps         []*corev1.ConfigMap
+
+	// UnreadableSecrets are there, and nothing is known of them.
+	UnreadableSecrets []UnreadableSecret
+}
+
+// UnreadableSecret is a Secret that can't be read.
+type UnreadableSecret struct {
+	types.NamespacedName
+	// Why says what is in the way.
+	Why string
 }

@@ -114,10 +114,11 @@ func ListenerNotAccepted(gen int64, reason gatewayv1.ListenerConditionReason, me
 	return condition(gatewayv1.ListenerConditionAccepted, metav1.ConditionFalse, reason, gen, message)
 }
 
-// ListenerResolvedRefs says that a listener's certificates and kinds of routes are fine.
-func ListenerResolvedRefs(gen int64) metav1.Condition {
-	return condition(gatewayv1.ListenerConditionResolvedRefs, metav1.ConditionTrue,
-		gatewayv1.ListenerReasonResolvedRefs, gen, "all references are resolved")
+// ListenerResolvedRefs says that a listener's certificates and kinds of routes are fine. Notes are what else is to be
+// known of them.
+func ListenerResolvedRefs(gen int64, notes ...string) metav1.Condition {
+	return condition(gatewayv1.ListenerConditionResolvedRefs, metav1.ConditionTrue, gatewayv1.ListenerReasonResolvedRefs, gen,
+		strings.Join(append([]string{"all references are resolved"}, notes...), "; "))
 }
 
 // ListenerRefsNotResolved names the certificates or kinds of routes that can't be had.

@@ -57,14 +57,11 @@ func compareNames(a, b name) int {
 
 func nameOf(o metav1.Object) name { return name{o.GetNamespace(), o.GetName()} }
 
-// older orders objects as the API does on conflicts: the oldest, then namespace and name. An object whose age
-// isn't known, as in files, counts as the newest.
-func older(a, b *metav1.ObjectMeta) int {
-	x, y := a.CreationTimestamp.Time, b.CreationTimestamp.Time
-	if x.IsZero() != y.IsZero() {
-		x, y = y, x
-	}
-	return cmp.Or(x.Compare(y), compareNames(nameOf(a), nameOf(b)))
+// older orders objects as the API does on conflicts.
+func older(a, b *metav1.ObjectMeta) int { return ageOf(a).Compare(ageOf(b)) }
+
+func ageOf(o *metav1.ObjectMeta) model.Age {
+	return model.Age{Created: o.CreationTimestamp.Time, Namespace: o.Namespace, Name: o.Name}
 }
 
 // problem is a reason and a message for a condition.
@@ -100,6 +97,7 @@ type listener struct {
 	// refused is the reason of Accepted=False, conflict of Conflicted=True.
 	refused, conflict *problem
 	refs              []problem // ResolvedRefs=False
+	notes             []string  // about certificates, for the message of ResolvedRefs
 	overlaps          []string  // names of listeners
 	keyPairs          []*keyPair
 	kinds             []gatewayv1.RouteGroupKind
@@ -208,7 +206,9 @@ type policy struct {
 type keyPair struct {
 	model.KeyPair
 	problem string
-	used    bool
+	// note is what was done to it before it is served.
+	note string
+	used bool
 }
 
 type parsedPattern struct {

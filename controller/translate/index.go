@@ -13,6 +13,7 @@ type index struct {
 	services   map[name]*corev1.Service
 	slices     map[name][]*discoveryv1.EndpointSlice
 	secrets    map[name]*corev1.Secret
+	unreadable map[name]string // Secrets
 	namespaces map[string]labels.Set
 	grants     grants
 	policies   map[name][]*policy // by the Service that they target, the oldest first
@@ -24,6 +25,7 @@ func newIndex(s *resources.Snapshot) index {
 		services:   make(map[name]*corev1.Service, len(s.Services)),
 		slices:     make(map[name][]*discoveryv1.EndpointSlice, len(s.EndpointSlices)),
 		secrets:    make(map[name]*corev1.Secret, len(s.Secrets)),
+		unreadable: make(map[name]string, len(s.UnreadableSecrets)),
 		namespaces: make(map[string]labels.Set, len(s.Namespaces)),
 		grants:     newGrants(s.ReferenceGrants),
 		policies:   map[name][]*policy{},
@@ -39,6 +41,9 @@ func newIndex(s *resources.Snapshot) index {
 	}
 	for _, o := range s.Secrets {
 		x.secrets[nameOf(o)] = o
+	}
+	for _, u := range s.UnreadableSecrets {
+		x.unreadable[name{u.Namespace, u.Name}] = u.Why
 	}
 	for _, o := range s.Namespaces {
 		x.namespaces[o.Name] = labels.Set(o.Labels)

@@ -171,7 +171,7 @@ func (l *listener) status(gen int64) gatewayv1.ListenerStatus {
 
 func (l *listener) conditions(gen int64) []metav1.Condition {
 	accepted, conflicted := status.ListenerAccepted(gen), status.ListenerNoConflicts(gen)
-	resolved, programmed := status.ListenerResolvedRefs(gen), status.ListenerPending(gen)
+	resolved, programmed := status.ListenerResolvedRefs(gen, l.notes...), status.ListenerPending(gen)
 	switch {
 	case l.conflict != nil:
 		reason := gatewayv1.ListenerConditionReason(l.conflict.reason)
@@ -181,7 +181,7 @@ func (l *listener) conditions(gen int64) []metav1.Condition {
 		accepted = status.ListenerNotAccepted(gen, gatewayv1.ListenerConditionReason(l.refused.reason), l.refused.message)
 	}
 	if len(l.refs) > 0 {
-		resolved = status.ListenerRefsNotResolved(gen, gatewayv1.ListenerConditionReason(l.refs[0].reason), messages(l.refs, "; "))
+		resolved = status.ListenerRefsNotResolved(gen, gatewayv1.ListenerConditionReason(l.refs[0].reason), strings.Join(append([]string{messages(l.refs, "; ")}, l.notes...), "; "))
 	}
 	switch {
 	case l.served():

@@ -1,26 +1,13 @@
 package translate
 
 import (
-	"bytes"
-	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
-
-	"github.com/gatewright/gatewright/generators/model"
 )
-
-// tlsSecret is the only type of Secret that a listener's certificate comes from.
-const tlsSecret = corev1.SecretTypeTLS
 
 // resolveCertificates finds the key pairs of the HTTPS listeners. A bad one costs only itself: the listener
 // keeps the good ones (R30, R31).
@@ -61,8 +48,12 @@ func (g *graph) resolveCertificate(l *listener, i int) {
 		l.badCertificate(gatewayv1.ListenerReasonInvalidCertificateRef, fmt.Sprintf("%s: Secret %s %s", field, n, k.problem))
 		return
 	}
-	if !slices.Contains(l.keyPairs, k) {
-		l.keyPairs = append(l.keyPairs, k)
+	if slices.Contains(l.keyPairs, k) {
+		return
+	}
+	l.keyPairs = append(l.keyPairs, k)
+	if k.note != "" {
+		l.notes = append(l.notes, fmt.Sprintf("%s: Secret %s %s", field, n, k.note))
 	}
 }
 
@@ -80,10 +71,13 @@ func (g *graph) keyPair(n name) *keyPair {
 	secret := g.index.secrets[n]
 	if secret == nil {
 		k.problem = "doesn't exist"
+		if why := g.index.unreadable[n]; why != "" {
+			k.problem = "can't be read, which is tried again: " + why
+		}
 		return k
 	}
 	var err error
-	if k.KeyPair, err = readKeyPair(secret); err != nil {
+	if k.KeyPair, k.note, err = readKeyPair(secret); err != nil {
 		k.problem = err.Error()
 	}
 	k.Name = keyPairName(n)
@@ -102,69 +96,6 @@ func keyPairName(n name) string {
 	// No Secret's name has a second "_".
 	sum := sha256.Sum256([]byte(full))
 	return full[:maxFileName-21] + "_" + hex.EncodeToString(sum[:10])
-}
-
-// readKeyPair checks a certificate chain and its key, and writes both anew: what else stands in the Secret
-// never reaches the proxy (R32).
-func readKeyPair(s *corev1.Secret) (model.KeyPair, error) {
-	var none model.KeyPair
-	if s.Type != tlsSecret {
-		return none, fmt.Errorf("has type %q, want %s", s.Type, tlsSecret)
-	}
-	certPEM, keyPEM := s.Data[corev1.TLSCertKey], s.Data[corev1.TLSPrivateKeyKey]
-	switch {
-	case len(certPEM) == 0:
-		return none, errors.New("has no " + corev1.TLSCertKey)
-	case len(keyPEM) == 0:
-		return none, errors.New("has no " + corev1.TLSPrivateKeyKey)
-	}
-	pair, err := tls.X509KeyPair(certPEM, keyPEM)
-	if err != nil {
-		return none, fmt.Errorf("has a certificate and key that can't be used: %s", strings.TrimPrefix(err.Error(), "tls: "))
-	}
-	for i, der := range pair.Certificate {
-		c, err := x509.ParseCertificate(der)
-		if err != nil {
-			return none, fmt.Errorf("has a chain whose certificate %d can't be read: %s", i+1, strings.TrimPrefix(err.Error(), "x509: "))
-		}
-		if err := acceptable(c); err != nil {
-			return none, err
-		}
-	}
-	// Go reads keys under more labels than OpenSSL does.
-	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
-	if err != nil {
-		return none, fmt.Errorf("has a key that can't be used: %s", strings.TrimPrefix(err.Error(), "x509: "))
-	}
-	out := model.KeyPair{Key: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})}
-	for _, der := range pair.Certificate {
-		out.Certificate = append(out.Certificate, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
-	}
-	for _, h := range pair.Leaf.DNSNames {
-		if plainHostname(h) {
-			out.Hostnames = append(out.Hostnames, strings.ToLower(h))
-		}
-	}
-	return out, nil
-}
-
-// acceptable refuses what the OpenSSL of the proxies would refuse when it loads the certificate, which would
-// keep every other listener from starting.
-func acceptable(c *x509.Certificate) error {
-	if key, ok := c.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < 2048 {
-		return fmt.Errorf("has an RSA key of %d bits, and the proxies' OpenSSL wants 2048 or more", key.N.BitLen())
-	}
-	switch c.SignatureAlgorithm {
-	case x509.MD5WithRSA, x509.SHA1WithRSA, x509.ECDSAWithSHA1:
-		if !bytes.Equal(c.RawIssuer, c.RawSubject) {
-			return fmt.Errorf("has a certificate signed with %s, which the proxies' OpenSSL refuses; get one signed with SHA-256", c.SignatureAlgorithm)
-		}
-	}
-	return nil
-}
-
-func plainHostname(h string) bool {
-	return h != "" && strings.Trim(h, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-*") == ""
 }
 
 // groupKind names a kind with its group, for messages.

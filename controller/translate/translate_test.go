@@ -181,7 +181,7 @@ func TestWeakCertificate(t *testing.T) {
 		corev1.TLSCertKey:       pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
 		corev1.TLSPrivateKeyKey: pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}),
 	}}
-	if _, err := readKeyPair(secret); err == nil || !strings.Contains(err.Error(), "RSA key of 1024 bits") {
+	if _, _, err := readKeyPair(secret); err == nil || !strings.Contains(err.Error(), "RSA key of 1024 bits") {
 		t.Errorf("got %v", err)
 	}
 }

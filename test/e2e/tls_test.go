@@ -2,11 +2,16 @@ package e2e
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
 	"google.golang.org/grpc/codes"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gatewright/gatewright/test/harness"
 )
@@ -154,6 +159,60 @@ func TestALPN(t *testing.T) {
 		}
 		if err := client.Close(); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestCertificateChain is R30: clients get every certificate of a Secret, however they stand there, and can verify the first
+// by the others. What can't be read is no shorter chain.
+func TestCertificateChain(t *testing.T) {
+	pair, links := harness.Chain(t, 2, "chain.test")
+	shapes := map[string]string{
+		"plain":  strings.Join(links, ""),
+		"joined": strings.TrimSpace(links[0]) + strings.TrimSpace(links[1]) + links[2],
+		"crlf":   "\ufeffsubject=chain.test\n" + strings.ReplaceAll(strings.Join(links, "\n"), "\n", "\r\n"),
+		"labels": links[0] + strings.ReplaceAll(links[1], "CERTIFICATE", "X509 CERTIFICATE") + links[2],
+		"order":  links[0] + links[2] + links[1],
+		"broken": links[0] + strings.Replace(links[1], "\nMI", "\nM*", 1) + links[2],
+		"last":   links[2] + links[1] + links[0],
+	}
+	refused := map[string]string{"broken": "isn't base64", "last": "certificate 3 of 3"}
+	manifest := "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gw}\nspec:\n  gatewayClassName: gatewright\n  listeners:\n"
+	var secrets []string
+	port := 9001
+	for name, text := range shapes {
+		manifest += fmt.Sprintf("  - {name: %s, protocol: HTTPS, port: %d, tls: {certificateRefs: [{name: %[1]s}]}}\n", name, port)
+		secrets = append(secrets, harness.Secret("default", name, harness.KeyPair{Certificate: []byte(text), Key: pair.Key}))
+		port++
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(harness.Authority(t))
+	eachProxy(t, func(t *testing.T, p harness.Proxy) {
+		s := harness.Serve(t, p, harness.Load(t, "", append(secrets, manifest, services("any"), anyRoute)...), harness.Options{})
+		for name := range shapes {
+			if text := refused[name]; text != "" {
+				if !slices.ContainsFunc(s.Conditions("Gateway", "default/gw"), func(c metav1.Condition) bool {
+					return c.Reason == "InvalidCertificateRef" && strings.Contains(c.Message, text)
+				}) {
+					t.Errorf("%s: no listener says %q: %+v", name, text, s.Conditions("Gateway", "default/gw"))
+				}
+				continue
+			}
+			conn, err := tls.Dial("tcp", s.Call("gw/"+name).Address, &tls.Config{ServerName: "chain.test", RootCAs: roots, NextProtos: []string{"h2"}})
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			var sent string
+			for _, c := range conn.ConnectionState().PeerCertificates {
+				sent += string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
+			}
+			if sent != shapes["plain"] {
+				t.Errorf("%s: %d certificates are sent, want the %d of the Secret in order", name, strings.Count(sent, "BEGIN"), len(links))
+			}
+			if err := conn.Close(); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"strings"
 	"sync"
 	"time"
 )
@@ -61,6 +62,43 @@ func Certificate(t T, hostnames ...string) KeyPair {
 	if ca.err != nil {
 		t.Fatalf("the authority of the tests: %v", ca.err)
 	}
+	return signed(t, ca, hostnames)
+}
+
+// Chain is Certificate with some certificates between it and the authority. The links are the PEM of each, that of the
+// hostnames first; all of them together are the pair's.
+func Chain(t T, between int, hostnames ...string) (pair KeyPair, links []string) {
+	t.Helper()
+	issuer := testAuthority()
+	for i := range between {
+		if issuer.err != nil {
+			t.Fatalf("the authority of the tests: %v", issuer.err)
+		}
+		next := authority{}
+		next.key, next.err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if next.err == nil {
+			template := certificateTemplate(fmt.Sprintf("intermediate %d", i))
+			template.IsCA, template.BasicConstraintsValid, template.KeyUsage = true, true, x509.KeyUsageCertSign
+			var der []byte
+			if der, next.err = x509.CreateCertificate(rand.Reader, template, issuer.certificate, &next.key.PublicKey, issuer.key); next.err == nil {
+				next.certificate, next.err = x509.ParseCertificate(der)
+				links = append([]string{string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))}, links...)
+			}
+		}
+		issuer = next
+	}
+	if issuer.err != nil {
+		t.Fatalf("a chain for %v: %v", hostnames, issuer.err)
+	}
+	pair = signed(t, issuer, hostnames)
+	links = append([]string{string(pair.Certificate)}, links...)
+	pair.Certificate = []byte(strings.Join(links, ""))
+	return pair, links
+}
+
+// signed is a certificate that an authority gives.
+func signed(t T, ca authority, hostnames []string) KeyPair {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatalf("a key for %v: %v", hostnames, err)
