@@ -34,15 +34,18 @@ type Controller struct {
 	outages *outages
 	// watches are the newest ones. There are others after every outage.
 	watches atomic.Pointer[watches]
-	secrets secrets
+	secrets *secrets
 	guard   *guard
 	writer  *writer
 	// translator is used by Next alone.
 	translator translate.Translator
 	// hold is why Next gave nothing the last time, so that it is logged once.
 	hold atomic.Pointer[string]
-	// asked says that another try is on its way.
-	asked atomic.Bool
+	// asked says that another try is on its way, after pauses that grow.
+	asked  atomic.Bool
+	pauses pauses
+	// served says that Next has given something.
+	served bool
 }
 
 // New prepares a controller. It asks the API server nothing yet, which may be down. Its metrics go to the registry.
@@ -61,7 +64,8 @@ func New(o Options, registry prometheus.Registerer) (*Controller, error) {
 	config := rest.CopyConfig(o.Config)
 	// The API server shares its time out by itself.
 	config.QPS = -1
-	c := &Controller{Options: o, outages: newOutages(), secrets: newSecrets(), guard: newGuard()}
+	c := &Controller{Options: o, outages: newOutages(), secrets: newSecrets(o.Log, o.Changed), guard: newGuard(),
+		pauses: pauses{first: again, last: 5 * again}}
 	if o.Remembered != nil {
 		if err := c.guard.recall(o.Remembered); err != nil {
 			o.Log.Warn("a cluster that was replaced meanwhile won't be noticed", "error", err)
@@ -98,8 +102,11 @@ func (c *Controller) Run(ctx context.Context) error {
 	return c.manager.Start(ctx)
 }
 
-// again is when Next is worth another try although nothing has changed.
+// again is when Next is worth another try although nothing has changed, at first.
 const again = time.Second
+
+// startPatience is how long a start waits for Secrets that can't be read: what ran before this may serve them.
+const startPatience = 5 * time.Second
 
 // Next takes a snapshot and works out what to serve. The error says why it is too early to say, in which case
 // what is served should stay; Changed is called when it is worth another try.
@@ -107,6 +114,8 @@ func (c *Controller) Next(ctx context.Context, caps model.Capabilities) (transla
 	result, err := c.next(ctx, caps)
 	if err == nil {
 		c.hold.Store(nil)
+		c.pauses.reset()
+		c.served = true
 		return result, nil
 	}
 	text := err.Error()
@@ -114,7 +123,7 @@ func (c *Controller) Next(ctx context.Context, caps model.Capabilities) (transla
 		c.Log.Warn("nothing new is served yet; what was served stays", "reason", text)
 	}
 	if c.asked.CompareAndSwap(false, true) {
-		time.AfterFunc(again, func() {
+		time.AfterFunc(c.pauses.take(), func() {
 			c.asked.Store(false)
 			c.Changed()
 		})
@@ -128,12 +137,13 @@ func (c *Controller) next(ctx context.Context, caps model.Capabilities) (transla
 		return translate.Result{}, err
 	}
 	snapshot, secrets := w.world.snapshot()
-	var err error
-	if snapshot.Secrets, err = c.secrets.read(ctx, c.manager.GetAPIReader(), w.world, secrets); err != nil {
-		return translate.Result{}, err
+	read := c.secrets.read(ctx, c.manager.GetAPIReader(), w.world, secrets)
+	if !c.served && len(read.unreadable) > 0 && time.Since(read.since) < startPatience {
+		return translate.Result{}, fmt.Errorf("Secret %s can't be read: %s", read.unreadable[0].NamespacedName, read.unreadable[0].Why)
 	}
+	snapshot.Secrets, snapshot.UnreadableSecrets = read.secrets, read.unreadable
 	result, err := c.translator.Try(snapshot, caps, translate.Options{
-		Controller: c.ControllerName, Backends: c.Backends,
+		Controller: c.ControllerName, Backends: c.Backends, ClusterDomain: c.ClusterDomain,
 		Addresses: c.addresses(w.world), BundleVersion: w.world.bundleVersion(),
 	})
 	if err != nil {

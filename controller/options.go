@@ -33,6 +33,8 @@ type Options struct {
 	Namespaces []string
 	// Backends is how the proxy finds endpoints.
 	Backends translate.Backends
+	// ClusterDomain is the end of the Services' DNS names; "" is "cluster.local".
+	ClusterDomain string
 	// Pool are the addresses that Gateways bind; see translate.Addresses.
 	Pool []netip.Prefix
 	// PublishService is the Service whose addresses are told in status; PublishAddresses are those addresses
@@ -47,9 +49,9 @@ type Options struct {
 	Identity string
 	// Alone says that there is no other replica, so that no lease is needed.
 	Alone bool
-	// Remember keeps what is to be known after the next start; nil keeps nothing. Remembered is what it was given last
-	// before this one, nil for nothing.
-	Remember   func([]byte) error
+	// Remember keeps what is to be known after the next start, and tries again when it can't; nil keeps nothing. It must not
+	// wait. Remembered is what it was given last before this one, nil for nothing.
+	Remember   func([]byte)
 	Remembered []byte
 	// DryRun sends statuses only for the API server to check, and no Events.
 	DryRun bool

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // outages tell when the API server couldn't be asked. What was known of the cluster may be of another one by then: with
@@ -14,6 +16,8 @@ import (
 type outages struct {
 	mu   sync.Mutex
 	next chan struct{}
+	// quiet is until when the API server asked for nothing more to be asked.
+	quiet time.Time
 }
 
 func newOutages() *outages { return &outages{next: make(chan struct{})} }
@@ -33,6 +37,36 @@ func (o *outages) note() {
 	o.next = make(chan struct{})
 }
 
+// longestQuiet is how long an API server may ask to be left alone.
+const longestQuiet = time.Minute
+
+// retryAfter notes that the API server wants to be left alone, as a header says: for some seconds, or "".
+func (o *outages) retryAfter(header string) {
+	seconds, err := strconv.Atoi(header)
+	if err != nil || seconds <= 0 {
+		return
+	}
+	until := time.Now().Add(min(time.Duration(min(seconds, 3600))*time.Second, longestQuiet))
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if until.After(o.quiet) {
+		o.quiet = until
+	}
+}
+
+// pause is how long nothing is to be asked; 0 when that is allowed.
+func (o *outages) pause() time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return max(0, time.Until(o.quiet))
+}
+
+// aloneKey marks requests whose failure says nothing about the API server.
+type aloneKey struct{}
+
+// alone is for requests about one object, which may fail for a reason of the object's own.
+func alone(ctx context.Context) context.Context { return context.WithValue(ctx, aloneKey{}, true) }
+
 // wrap looks at every answer of the API server, for rest.Config.
 func (o *outages) wrap(next http.RoundTripper) http.RoundTripper { return &observer{next, o} }
 
@@ -45,6 +79,9 @@ type observer struct {
 // etcd is away; what is written may get one from a webhook.
 func (o *observer) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := o.RoundTripper.RoundTrip(r)
+	if r.Context().Value(aloneKey{}) != nil {
+		return response, err
+	}
 	switch {
 	case err != nil:
 		o.failed(r.Context())
@@ -52,6 +89,7 @@ func (o *observer) RoundTrip(r *http.Request) (*http.Response, error) {
 	case r.Method != http.MethodGet:
 		return response, nil
 	case response.StatusCode >= http.StatusInternalServerError, response.StatusCode == http.StatusTooManyRequests && r.URL.Query().Get("watch") != "":
+		o.outages.retryAfter(response.Header.Get("Retry-After"))
 		o.outages.note()
 	}
 	response.Body = &observedBody{ReadCloser: response.Body, ctx: r.Context(), observer: o}

@@ -58,13 +58,12 @@ func (c *Controller) remember(ctx context.Context) {
 			wait(ctx, rememberPause)
 		}
 		data, err := c.guard.recollect()
-		if err == nil && !bytes.Equal(data, known) {
-			err = c.Remember(data)
-		}
-		if err != nil {
+		switch {
+		case err != nil:
 			c.Log.Error("what is served, and of which cluster, isn't remembered for the next start", "error", err)
-			continue
+		case data != nil && !bytes.Equal(data, known):
+			c.Remember(data)
+			known = data
 		}
-		known = data
 	}
 }

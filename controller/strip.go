@@ -85,7 +85,7 @@ func stripSlice(o client.Object) {
 		e := &s.Endpoints[i]
 		s.Endpoints[i] = discoveryv1.Endpoint{
 			Addresses:  e.Addresses,
-			Conditions: discoveryv1.EndpointConditions{Ready: e.Conditions.Ready, Terminating: e.Conditions.Terminating},
+			Conditions: discoveryv1.EndpointConditions{Ready: e.Conditions.Ready},
 		}
 	}
 }

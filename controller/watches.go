@@ -80,22 +80,29 @@ func newWatches(c *Controller, problem error) (*watches, error) {
 	return w, err
 }
 
-// The pauses between tries to start what can't be watched yet.
+// The pauses between tries to start what can't be watched yet, and longPause between those of what costs the API server more:
+// reading everything, or what has failed again and again.
 const (
 	firstPause = 250 * time.Millisecond
 	lastPause  = 10 * time.Second
+	longPause  = time.Minute
 )
 
 // reachPause is the longest pause between two questions whether the API server is back.
 const reachPause = time.Second
 
-// follow watches the cluster until ctx ends. After an outage it begins anew.
+// steady is how long everything has to be followed without an outage before the next one counts as the first.
+const steady = time.Minute
+
+// follow watches the cluster until ctx ends. After an outage it begins anew: soon after the first, and after pauses that grow
+// while there are more, for an API server that has too much to do has more to do with every such beginning.
 func (c *Controller) follow(ctx context.Context) {
-	pause := firstPause
+	pauses := pauses{first: firstPause, last: longPause}
 	for ctx.Err() == nil {
 		w := c.watches.Load()
-		if w.run(ctx) {
-			pause = firstPause
+		start := time.Now()
+		if w.run(ctx) && time.Since(start) > steady {
+			pauses.reset()
 		}
 		next, err := newWatches(c, errNotAskedNow)
 		if err != nil {
@@ -104,8 +111,7 @@ func (c *Controller) follow(ctx context.Context) {
 			return
 		}
 		c.watches.Store(next)
-		wait(ctx, pause)
-		pause = min(2*pause, lastPause)
+		wait(ctx, max(pauses.take(), spread(c.outages.pause())))
 	}
 }
 
@@ -147,7 +153,7 @@ func (w *watches) run(ctx context.Context) (complete bool) {
 
 // reach asks the API server who it is until it says so. It returns false when ctx ends.
 func (w *watches) reach(ctx context.Context) bool {
-	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, reachPause) {
+	for pauses := (pauses{first: firstPause, last: reachPause}); ctx.Err() == nil; {
 		identity, err := identityOf(ctx, w.controller.manager.GetAPIReader())
 		if err == nil {
 			w.identity = identity
@@ -155,7 +161,7 @@ func (w *watches) reach(ctx context.Context) bool {
 			return true
 		}
 		w.obstruct(fmt.Errorf("the API server can't be asked for the Namespace %s: %w", identityName, err))
-		wait(ctx, pause)
+		wait(ctx, max(pauses.take(), spread(w.controller.outages.pause())))
 	}
 	return false
 }
@@ -197,21 +203,20 @@ func wait(ctx context.Context, pause time.Duration) {
 
 // startAll starts watches until all have started, and again when a CRD comes.
 func (w *watches) startAll(ctx context.Context) {
-	pause := firstPause
+	pauses := pauses{first: firstPause, last: lastPause}
 	for {
 		if w.start(ctx) {
-			pause = lastPause
+			pauses.next = lastPause
 		}
-		timer := time.NewTimer(pause)
+		timer := time.NewTimer(pauses.take())
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		case <-w.kick:
 			timer.Stop()
-			pause = firstPause
+			pauses.reset()
 		case <-timer.C:
-			pause = min(2*pause, lastPause)
 		}
 	}
 }

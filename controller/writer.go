@@ -121,10 +121,22 @@ func (w *writer) check(kind string, key name) {
 	}
 }
 
-// run writes until ctx ends.
+// finish is how long writes that have begun may take when this replica is to write no more. After retryPeriod and renewDeadline it
+// ends before another replica may lead, which is after leaseDuration.
+const finish = 2 * time.Second
+
+// wait returns when nothing is being written any more.
+func (w *writer) wait() {
+	w.running.Lock()
+	defer w.running.Unlock()
+}
+
+// run writes until ctx ends, and returns when what had begun by then is done.
 func (w *writer) run(ctx context.Context) {
 	w.running.Lock()
 	defer w.running.Unlock()
+	writing, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
 	queue := newQueue()
 	w.mu.Lock()
 	w.queue = queue
@@ -135,7 +147,7 @@ func (w *writer) run(ctx context.Context) {
 	var tasks sync.WaitGroup
 	for range writers {
 		tasks.Go(func() {
-			for w.work(ctx, queue) {
+			for ctx.Err() == nil && w.work(writing, queue) {
 			}
 		})
 	}
@@ -147,7 +159,9 @@ func (w *writer) run(ctx context.Context) {
 				w.queue = nil
 				w.mu.Unlock()
 				queue.ShutDown()
+				timer := time.AfterFunc(finish, abandon)
 				tasks.Wait()
+				timer.Stop()
 				return
 			case <-w.fresh:
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/gatewright/gatewright/controller/status"
 	"github.com/gatewright/gatewright/controller/translate"
 	"github.com/gatewright/gatewright/runtime/apply"
+	"github.com/gatewright/gatewright/runtime/folder"
 )
 
 const controllerHelp = `Serve the Gateways of a cluster with a local proxy, and write their statuses.
@@ -72,6 +74,7 @@ func newController(log *logOptions) *cobra.Command {
 	stateFlag(f, &o.stateDir)
 	backendsFlag(f, &o.backends)
 	o.servingFlags(f)
+	domainFlag(f, &o.clusterDomain)
 	o.engineFlags(f)
 	o.clusterFlags(f)
 	return cmd
@@ -104,7 +107,7 @@ func (o *controllerOptions) run(ctx context.Context, stderr io.Writer) (err erro
 	if g.engine, err = newEngine(ctx, o.options, &o.engineOptions, stderr, g.publish, g.statusText); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, g.close()) }()
+	defer func() { err = errors.Join(err, g.forget(), g.close()) }()
 	g.dryRun = o.dryRun
 	if o.dryRun {
 		g.dry()
@@ -125,7 +128,7 @@ func (o *controllerOptions) run(ctx context.Context, stderr io.Writer) (err erro
 // controllerOptions checks the flags.
 func (o *controllerOptions) controllerOptions() (controller.Options, error) {
 	co := controller.Options{
-		GatewayClass: o.gatewayClass, Namespaces: o.namespaces, Backends: translate.Backends(o.backends),
+		GatewayClass: o.gatewayClass, Namespaces: o.namespaces, Backends: translate.Backends(o.backends), ClusterDomain: string(o.clusterDomain),
 		Alone: !o.election, DryRun: o.dryRun, LeaseName: o.lease, LeaseNamespace: o.leaseNamespace,
 	}
 	var err error
@@ -168,7 +171,8 @@ func (o *controllerOptions) controllerOptions() (controller.Options, error) {
 	if err != nil {
 		return co, err
 	}
-	co.Identity = fmt.Sprintf("%s_%d", host, os.Getpid())
+	// Two containers on one host may share its name, and each is process 1 of its own.
+	co.Identity = fmt.Sprintf("%s_%d_%s", host, os.Getpid(), uuid.NewUUID())
 	return co, nil
 }
 
@@ -206,7 +210,9 @@ func namespacedName(flag, text string) (types.NamespacedName, error) {
 type clusterGateway struct {
 	*engine
 	cluster *controller.Controller
-	dryRun  bool
+	// memory keeps what the controller has to know after a restart; nil for nothing.
+	memory *folder.Keeper
+	dryRun bool
 	// reports are the newest statuses.
 	reports atomic.Pointer[[]status.Report]
 }
@@ -234,11 +240,22 @@ const memoryFile = "cluster.json"
 // remember lets the controller keep it there.
 func (g *clusterGateway) remember(o *controller.Options) {
 	path := filepath.Join(g.store.Dir(), memoryFile)
-	o.Remember = func(data []byte) error { return replaceFile(path, data) }
+	g.memory = folder.NewKeeper(path, 0o644, func(err error) {
+		g.log.Error("what is served, and of which cluster, isn't remembered for the next start yet; it is tried again", "error", err)
+	})
+	o.Remember = g.memory.Put
 	var err error
 	if o.Remembered, err = os.ReadFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		g.log.Warn("a cluster that was replaced meanwhile won't be noticed", "error", err)
 	}
+}
+
+// forget ends what remember began.
+func (g *clusterGateway) forget() error {
+	if g.memory == nil {
+		return nil
+	}
+	return g.memory.Close()
 }
 
 // publish gives the statuses to the cluster and to /status.

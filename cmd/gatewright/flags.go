@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/gatewright/gatewright/controller/resources"
 	"github.com/gatewright/gatewright/controller/translate"
@@ -24,6 +25,8 @@ type options struct {
 	filenames    []string
 	gatewayClass string
 	backends     string
+	// clusterDomain is the end of the Services' DNS names.
+	clusterDomain domainName
 
 	proxy        string
 	proxyBinary  string
@@ -66,6 +69,7 @@ func (o *options) inputFlags(f *pflag.FlagSet) {
 	f.StringArrayVarP(&o.filenames, "filename", "f", nil, "YAML `file` or folder with manifests, - for stdin; repeatable")
 	classFlag(f, &o.gatewayClass)
 	backendsFlag(f, &o.backends)
+	domainFlag(f, &o.clusterDomain)
 }
 
 // classFlag names a class: one of manifests whatever its controllerName, one of a cluster only if it has ours.
@@ -79,6 +83,27 @@ const gatewayFlag = "only this Gateway, `NAMESPACE/NAME`"
 func backendsFlag(f *pflag.FlagSet, value *string) {
 	choice(f, value, "backends", "", "endpoints", []string{"endpoints", "dns", "clusterip"},
 		"where Services are reached: at the endpoints of their EndpointSlices, their DNS name or their cluster IP")
+}
+
+// domainName is a flag with a DNS name.
+type domainName string
+
+func domainFlag(f *pflag.FlagSet, value *domainName) {
+	*value = "cluster.local"
+	f.Var(value, "cluster-domain", "`domain` that the DNS names of Services end in, for --backends dns")
+}
+
+func (d *domainName) String() string { return string(*d) }
+
+func (d *domainName) Type() string { return "domain" }
+
+func (d *domainName) Set(s string) error {
+	name := strings.TrimSuffix(s, ".")
+	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+		return errors.New("it must be a DNS name in small letters, such as cluster.local")
+	}
+	*d = domainName(name)
+	return nil
 }
 
 func (o *options) proxyFlags(f *pflag.FlagSet) {

@@ -89,9 +89,10 @@ func (o *options) translateFor(stdin io.Reader, changed map[string]bool, capabil
 	}
 	return p, p.timed("translate", func() (err error) {
 		p.result, err = o.translator.Try(snapshot, caps, translate.Options{
-			Controller: translate.DefaultController,
-			Backends:   translate.Backends(o.backends),
-			Addresses:  addresses,
+			Controller:    translate.DefaultController,
+			Backends:      translate.Backends(o.backends),
+			ClusterDomain: string(o.clusterDomain),
+			Addresses:     addresses,
 		})
 		return err
 	})
@@ -99,6 +100,17 @@ func (o *options) translateFor(stdin io.Reader, changed map[string]bool, capabil
 
 // refused is what isn't served, and why.
 func (p *pipeline) refused() []status.Refusal { return status.Refusals(p.reports) }
+
+// warn adds to the notes what is to be known of what is served.
+func (p *pipeline) warn() {
+	for _, w := range status.Warnings(p.reports) {
+		where := w.Object
+		if w.Where != "" {
+			where += ", " + w.Where
+		}
+		p.notes = append(p.notes, fmt.Sprintf("%s: %s: %s", where, w.Condition, w.Message))
+	}
+}
 
 // render makes the proxy's files of all that can be rendered, and says what can't in the reports.
 func (p *pipeline) render(render apply.Renderer) (files []generators.File, err error) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -19,6 +18,7 @@ import (
 	"github.com/gatewright/gatewright/controller/status"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/runtime/apply"
+	"github.com/gatewright/gatewright/runtime/folder"
 	"github.com/gatewright/gatewright/runtime/watch"
 )
 
@@ -76,9 +76,9 @@ type gateway struct {
 	// statuses are those of the last good manifests.
 	statuses []byte
 
-	// writing is held while the file is written; written is what it has.
+	// writing is held while what the file is to have is given to the keeper, so that the newest counts.
 	writing sync.Mutex
-	written []byte
+	keeper  *folder.Keeper
 }
 
 func (o *runOptions) run(ctx context.Context, stderr io.Writer) (err error) {
@@ -98,7 +98,10 @@ func (o *runOptions) run(ctx context.Context, stderr io.Writer) (err error) {
 	if g.engine, err = newEngine(ctx, o.options, &o.engineOptions, stderr, g.publish, g.statusText); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, g.close()) }()
+	g.keeper = folder.NewKeeper(filepath.Join(g.store.Dir(), statusFile), 0o644, func(err error) {
+		g.log.Error("the status can't be written; it is tried again", "error", err)
+	})
+	defer func() { err = errors.Join(err, g.keeper.Close(), g.close()) }()
 	watcher, err := watch.New(g.filenames, g.log)
 	if err != nil {
 		return err
@@ -209,15 +212,7 @@ func (g *gateway) setProblems(problems string) {
 func (g *gateway) write() {
 	g.writing.Lock()
 	defer g.writing.Unlock()
-	text := g.statusText()
-	if bytes.Equal(text, g.written) {
-		return
-	}
-	if err := replaceFile(filepath.Join(g.store.Dir(), statusFile), text); err != nil {
-		g.log.Error("the status can't be written", "error", err)
-		return
-	}
-	g.written = text
+	g.keeper.Put(g.statusText())
 }
 
 // text is the content of status.yaml.

@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/pflag"
+	"golang.org/x/net/netutil"
 
 	"github.com/gatewright/gatewright/runtime/apply"
 	"github.com/gatewright/gatewright/runtime/process"
@@ -47,6 +46,9 @@ func (o *logOptions) logger(out io.Writer) *slog.Logger {
 	}
 	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level}))
 }
+
+// maxConnections is how many may ask how things are at a time; others wait.
+const maxConnections = 256
 
 // service answers over HTTP how things are.
 type service struct {
@@ -115,7 +117,10 @@ func (s *service) start(ctx context.Context, tasks *sync.WaitGroup) error {
 	if err != nil {
 		return fmt.Errorf("--listen %s: %w", s.listen, err)
 	}
-	server := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second}
+	// Who connects and says nothing, or reads nothing, costs a connection for a while and no more.
+	server := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	l = netutil.LimitListener(l, maxConnections)
 	tasks.Go(func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error("the HTTP service has ended", "error", err)
@@ -163,13 +168,4 @@ func say(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(code)
 	_, _ = io.WriteString(w, text+"\n") // The client has gone when it fails.
-}
-
-// replaceFile puts a file in place of another in one step.
-func replaceFile(path string, data []byte) error {
-	next := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
-	if err := os.WriteFile(next, data, 0o644); err != nil {
-		return err
-	}
-	return os.Rename(next, path)
 }

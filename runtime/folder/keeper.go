@@ -1,0 +1,107 @@
+package folder
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Replace puts a file in place of another in one step, so that whoever reads it finds one of the two as a whole, after a
+// crash of the machine too.
+func Replace(path string, data []byte, mode fs.FileMode) error {
+	next := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
+	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := writeFile(next, data, mode, true); err != nil {
+		return err
+	}
+	if err := os.Rename(next, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// The pauses between tries to write a file: they double.
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 30 * time.Second
+)
+
+// Keeper keeps a file as it was given last. Nobody waits for that, and what can't be written is tried again.
+type Keeper struct {
+	path string
+	mode fs.FileMode
+	// failed is called when a write fails in another way than the one before.
+	failed func(error)
+
+	mu     sync.Mutex
+	newest []byte
+	// fresh says that there is something newer than what was written.
+	fresh  chan struct{}
+	closed chan struct{}
+	ended  chan error
+}
+
+// NewKeeper keeps a file until Close. failed gets the error of a write, once for as long as it stays the same.
+func NewKeeper(path string, mode fs.FileMode, failed func(error)) *Keeper {
+	k := &Keeper{path: path, mode: mode, failed: failed, fresh: make(chan struct{}, 1), closed: make(chan struct{}), ended: make(chan error, 1)}
+	go func() { k.ended <- k.run() }()
+	return k
+}
+
+// Put gives what the file is to have, which must not change afterwards.
+func (k *Keeper) Put(data []byte) {
+	k.mu.Lock()
+	k.newest = data
+	k.mu.Unlock()
+	select {
+	case k.fresh <- struct{}{}:
+	default:
+	}
+}
+
+// Close writes what isn't written yet and ends. The error is that of the last try.
+func (k *Keeper) Close() error {
+	close(k.closed)
+	return <-k.ended
+}
+
+func (k *Keeper) run() error {
+	var written []byte
+	var last string
+	pause := firstPause
+	var again <-chan time.Time
+	for open := true; ; {
+		select {
+		case <-k.fresh:
+		case <-again:
+		case <-k.closed:
+			open = false
+		}
+		k.mu.Lock()
+		data := k.newest
+		k.mu.Unlock()
+		var err error
+		if data != nil && (written == nil || !bytes.Equal(data, written)) {
+			err = Replace(k.path, data, k.mode)
+		}
+		switch {
+		case !open:
+			return err
+		case err == nil:
+			written, last, pause, again = data, "", firstPause, nil
+		default:
+			if text := err.Error(); text != last {
+				last = text
+				k.failed(err)
+			}
+			again = time.After(pause)
+			pause = min(2*pause, lastPause)
+		}
+	}
+}
