@@ -51,7 +51,7 @@ var layers = []layer{
 	{packages: "runtime/watch"},
 	{packages: "runtime/apply", internal: []string{"generators", "generators/model", "runtime/folder"}},
 	{packages: "runtime/*", internal: []string{"generators", "generators/*", "runtime/folder", "runtime/apply", "runtime/process"}},
-	{packages: "runtime/nginx/endpoints", internal: []string{"generators/model", "generators/nginx", "runtime/apply", "runtime/nginx"}},
+	{packages: "runtime/nginx/endpoints", internal: []string{"generators/model", "generators/nginx", "runtime/apply", "runtime/folder", "runtime/nginx"}},
 	{packages: "cmd/gatewright", internal: []string{"controller", "controller/*", "generators", "generators/*", "generators/matching/*", "runtime/*", "runtime/*/*", "templates"}},
 	{packages: "test", internal: []string{}},
 	{packages: "test/*", internal: []string{"…"}},

@@ -97,7 +97,7 @@ func (q *question) call() (model.Call, error) {
 	call = model.Call{
 		Gateway:   q.gateway,
 		Port:      q.port,
-		SNI:       q.sni,
+		SNI:       model.Hostname(q.sni), // Clients send it without the dot that a name may end in.
 		Authority: q.authority,
 		Path:      "/" + service + "/" + method,
 		Method:    "POST",

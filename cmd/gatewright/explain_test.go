@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +41,43 @@ func TestExplain(t *testing.T) {
 	if len(e.Candidates) != 1 || !e.Candidates[0].Serves || e.Answer.Backends[0].Service != "default/cart:50051" || !e.Checked ||
 		len(e.Call.Headers) != 1 || e.Call.Headers[0] != "a: b=c" {
 		t.Errorf("JSON: %s", stdout)
+	}
+}
+
+// TestOthers: the rules that were not looked at stand in order of precedence, whatever the order in the route.
+func TestOthers(t *testing.T) {
+	rules := strings.Replace(shop, "  rules:\n", `  rules:
+  - {matches: [{}], backendRefs: [{name: cart, port: 50051}]}
+  - {matches: [{method: {service: shop.A}}], backendRefs: [{name: cart, port: 50051}]}
+  - {matches: [{method: {service: shop.Longer}}, {method: {service: shop.Cart, method: Add}}], backendRefs: [{name: cart, port: 50051}]}
+`, 1)
+	stdout, _ := must(t, exitFine, rules, "explain", "-f", "-", "--check", "--proxy-version", "1.26.3", "--authority", "a.example.com", "--method", "shop.Cart/Add", "-o", "json")
+	var e explanation
+	if err := json.Unmarshal([]byte(stdout), &e); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, o := range e.Others {
+		got = append(got, o.Wants+": "+o.Why)
+	}
+	const after = ": it comes after the one that serves"
+	want := []string{"/shop.Cart/*" + after, "any method" + after,
+		`/shop.Longer/*: service is "shop.Cart", not "shop.Longer"`, `/shop.A/*: service is "shop.Cart", not "shop.A"`}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestServerName: clients send a name without the dot that it may end in.
+func TestServerName(t *testing.T) {
+	text, err := os.ReadFile("../../test/cases/tls-terminate/in.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a.example.com", "a.example.com.", "A.Example.com."} {
+		stdout, _ := must(t, exitFine, string(text), "explain", "-f", "-", "--check", "--proxy-version", "1.26.3",
+			"--authority", "a.example.com", "--sni", name, "--method", "acme.v1.Echo/Say")
+		contains(t, name, stdout, "100% of the calls")
 	}
 }
 

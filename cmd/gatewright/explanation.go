@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"slices"
@@ -123,55 +124,64 @@ func (e *explanation) addRefused(refused []status.Refusal) {
 	}
 }
 
-// addOthers lists the matches of the listener's rules that no lookup has found, each with the reason.
+// addOthers lists the matches of the listener's rules that no lookup has found, each with the reason: in order of
+// precedence, those first that a person is most likely to look for.
 func (e *explanation) addOthers(m model.Gateways, trace matching.Trace, call model.Call) {
 	if trace.Class == nil {
 		return
 	}
-	type key struct {
+	type place struct {
 		hostname string
 		rule     *model.Rule
 		match    int
 	}
-	seen := map[key]bool{}
+	seen := map[place]bool{}
 	for _, s := range trace.Steps {
-		seen[key{s.Scope.Hostname, s.Rule, s.Candidate.Match}] = true
+		seen[place{s.Scope.Hostname, s.Rule, s.Candidate.Match}] = true
 	}
+	places := map[reason][]place{}
+	why := map[place]string{}
 	for _, scope := range listenerOf(m, trace.Listener).Scopes {
 		for _, rule := range scope.Rules {
 			for i, match := range rule.Matches {
-				if seen[key{scope.Hostname, rule, i}] {
-					continue
+				if p := (place{scope.Hostname, rule, i}); !seen[p] {
+					var r reason
+					r, why[p] = whyNot(scope.Hostname, match, call)
+					places[r] = append(places[r], p)
 				}
-				other := candidate{Rule: rule.Source.String(), Match: i, Wants: matchText(match), Hostname: scope.Hostname}
-				other.Why = whyNot(scope.Hostname, match, call)
-				e.Others = append(e.Others, other)
 			}
 		}
 	}
-	slices.SortStableFunc(e.Others, func(a, b candidate) int {
-		return slices.Index(reasons, a.Why) - slices.Index(reasons, b.Why)
-	})
+	for _, r := range []reason{comesAfter, otherCall, otherHostname} {
+		slices.SortStableFunc(places[r], func(a, b place) int {
+			return cmp.Or(model.CompareHostnames(a.hostname, b.hostname), matching.CompareMatches(a.rule, a.match, b.rule, b.match))
+		})
+		for _, p := range places[r] {
+			e.Others = append(e.Others, candidate{
+				Rule: p.rule.Source.String(), Match: p.match, Wants: matchText(p.rule.Matches[p.match]), Hostname: p.hostname, Why: why[p],
+			})
+		}
+	}
 }
 
-// The reasons why a match was not looked at, the ones that a person is most likely to look for first.
+// reason is a kind of reason why a match was not looked at.
+type reason int
+
 const (
-	comesAfter    = "it comes after the one that serves"
-	otherCall     = "it doesn't match the call"
-	otherHostname = "its hostname doesn't match"
+	comesAfter reason = iota
+	otherCall
+	otherHostname
 )
 
-var reasons = []string{comesAfter, otherCall, otherHostname}
-
 // whyNot says why a match was not looked at: by itself it would match the call or not.
-func whyNot(hostname string, match model.Match, call model.Call) string {
+func whyNot(hostname string, match model.Match, call model.Call) (reason, string) {
 	if !model.HostnameCovers(hostname, call.Host()) {
-		return "its hostname doesn't match"
+		return otherHostname, "its hostname doesn't match"
 	}
 	if why := matching.Miss(&match, call); why != "" {
-		return why
+		return otherCall, why
 	}
-	return "it comes after the one that serves"
+	return comesAfter, "it comes after the one that serves"
 }
 
 func listenerOf(m model.Gateways, want *matching.Listener) *model.Listener {

@@ -63,6 +63,7 @@ func (o *options) generate(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	p.warn()
 	code, outcome, err := o.deliver(p, files, cmd.OutOrStdout())
 	if err != nil {
 		return err

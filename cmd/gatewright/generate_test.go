@@ -53,6 +53,31 @@ func TestGenerate(t *testing.T) {
 	must(t, exitRefused, shop+missing, append(args, "--check")...)
 }
 
+// TestWarnings: what is served as it is written is no refusal, though there is something to know of it.
+func TestWarnings(t *testing.T) {
+	text, err := os.ReadFile("../../test/cases/tls-overlapping-hostnames/in.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	_, stderr := must(t, exitFine, string(text), "generate", "-f", "-", "-o", out, "--proxy-version", "1.26.3")
+	contains(t, "summary", stderr, "Notes", `listener "exact": OverlappingTLSConfig: `)
+	if strings.Contains(stderr, "Not served") {
+		t.Errorf("all is served:\n%s", stderr)
+	}
+}
+
+// TestClusterDomain is the end of the names that --backends dns gives.
+func TestClusterDomain(t *testing.T) {
+	args := []string{"generate", "-f", "-", "-o", "-", "--proxy-version", "1.26.3", "--backends", "dns"}
+	stdout, _ := must(t, exitFine, shop, args...)
+	contains(t, "the usual", stdout, "cart.default.svc.cluster.local:50051")
+	stdout, _ = must(t, exitFine, shop, append(args, "--cluster-domain", "corp.example.")...)
+	contains(t, "another", stdout, "cart.default.svc.corp.example:50051")
+	_, stderr := must(t, exitError, shop, append(args, "--cluster-domain", "a b;")...)
+	contains(t, "no name", stderr, "--cluster-domain", "DNS name")
+}
+
 func TestGenerateJSON(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	_, stderr := must(t, exitRefused, shop+missing, "generate", "-f", "-", "-o", out, "--log-format", "json")

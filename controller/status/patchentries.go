@@ -119,7 +119,7 @@ func (p *Patch) conditions(where, path string, types []string, have, want []meta
 		if same(h, w) || h.ObservedGeneration > w.ObservedGeneration {
 			continue
 		}
-		if !refuses(h) || h.Reason != w.Reason || h.Message != w.Message {
+		if !tells(h) || h.Reason != w.Reason || h.Message != w.Message {
 			p.turn(where, w)
 		}
 		if w.LastTransitionTime = p.now; h.Status == w.Status && !h.LastTransitionTime.IsZero() {
@@ -147,15 +147,18 @@ func (p *Patch) fresh(where string, conditions []metav1.Condition) []metav1.Cond
 	return out
 }
 
-// turn notes a condition that refuses something.
+// turn notes a condition that refuses something, or warns.
 func (p *Patch) turn(where string, c metav1.Condition) {
-	if refuses(c) {
+	if tells(c) {
 		p.Turned = append(p.Turned, Refusal{p.report.Object(), where, c.Type, c.Reason, c.Message})
 	}
 }
 
-func refuses(c metav1.Condition) bool {
-	s, ok := refusing[c.Type]
+func tells(c metav1.Condition) bool { return says(c, refusing) || says(c, warning) }
+
+// says tells whether a condition has one of the statuses.
+func says(c metav1.Condition, statuses map[string]metav1.ConditionStatus) bool {
+	s, ok := statuses[c.Type]
 	return ok && s == c.Status
 }
 

@@ -7,7 +7,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
-// Refusal is one condition that says no.
+// Refusal is one condition that says no, or warns.
 type Refusal struct {
 	// Object is the object's kind and name: "GRPCRoute ns/name".
 	Object string
@@ -25,17 +25,27 @@ var refusing = map[string]metav1.ConditionStatus{
 	string(gatewayv1.GatewayClassConditionStatusSupportedVersion): metav1.ConditionFalse,
 	string(gatewayv1.ListenerConditionConflicted):                 metav1.ConditionTrue,
 	string(gatewayv1.RouteConditionPartiallyInvalid):              metav1.ConditionTrue,
-	string(gatewayv1.ListenerConditionOverlappingTLSConfig):       metav1.ConditionTrue,
+}
+
+// warning is the status with which a condition says what to know of something that is served as it is written.
+var warning = map[string]metav1.ConditionStatus{
+	string(gatewayv1.ListenerConditionOverlappingTLSConfig): metav1.ConditionTrue,
 }
 
 // Refusals are all conditions that refuse something, in the order of the reports.
-func Refusals(reports []Report) []Refusal {
+func Refusals(reports []Report) []Refusal { return saying(reports, refusing) }
+
+// Warnings are all conditions that warn of something that is served, in the order of the reports.
+func Warnings(reports []Report) []Refusal { return saying(reports, warning) }
+
+// saying are the conditions with one of the statuses.
+func saying(reports []Report, statuses map[string]metav1.ConditionStatus) []Refusal {
 	var out []Refusal
 	for i := range reports {
 		r := &reports[i]
 		collect := func(where string, conditions []metav1.Condition) {
 			for _, c := range conditions {
-				if s, ok := refusing[c.Type]; ok && s == c.Status {
+				if says(c, statuses) {
 					out = append(out, Refusal{r.Object(), where, c.Type, c.Reason, c.Message})
 				}
 			}

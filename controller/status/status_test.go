@@ -160,7 +160,6 @@ func TestRefusals(t *testing.T) {
 		`GRPCRoute ns/r | parentRef Gateway 1e3/on listener "l" port 80 | PartiallyInvalid | UnsupportedValue`,
 		`GRPCRoute ns/r | parentRef Gateway ns/null | Accepted | NoMatchingParent`,
 		`Gateway ns/g |  | Programmed | Invalid`,
-		`Gateway ns/g | listener "l" | OverlappingTLSConfig | OverlappingHostnames`,
 		`Gateway ns/g | listener "m" | Conflicted | HostnameConflict`,
 		`Gateway ns/g | listener "m" | Programmed | Invalid`,
 		`ListenerSet ns/l |  | Accepted | NotAllowed`,
@@ -168,6 +167,10 @@ func TestRefusals(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	warnings := Warnings(sampleReports())
+	if len(warnings) != 1 || warnings[0].Object != "Gateway ns/g" || warnings[0].Where != `listener "l"` || warnings[0].Reason != "OverlappingHostnames" {
+		t.Errorf("warnings: %v", warnings)
 	}
 }
 

@@ -163,7 +163,8 @@ func appendEndpoints(out []model.Endpoint, slice *discoveryv1.EndpointSlice, por
 		}
 		for i := range slice.Endpoints {
 			e := &slice.Endpoints[i]
-			if !deref(e.Conditions.Ready, true) || deref(e.Conditions.Terminating, false) || len(e.Addresses) == 0 {
+			// One that ends is ready only where the Service asks for that, with publishNotReadyAddresses.
+			if !deref(e.Conditions.Ready, true) || len(e.Addresses) == 0 {
 				continue
 			}
 			// Addresses behind the first mean nothing.

@@ -58,7 +58,7 @@ func (c *compiler) collectRules(m model.Gateways) {
 	}
 	slices.SortStableFunc(rules, func(a, b *model.Rule) int {
 		return cmp.Or(strings.Compare(string(a.Source.Kind), string(b.Source.Kind)),
-			compareNames(&a.Source, &b.Source), cmp.Compare(a.Source.Rule, b.Source.Rule))
+			model.CompareNames(a.Source.Namespace, a.Source.Name, b.Source.Namespace, b.Source.Name), cmp.Compare(a.Source.Rule, b.Source.Rule))
 	})
 	byAge := make([]int, len(rules))
 	c.order, c.ranks, c.firstRank = make([]int, len(rules)), make([]rank, 0, len(rules)), make([]int, len(rules))
@@ -206,12 +206,7 @@ func (c *compiler) compile(s *model.Scope, parent int) int {
 // compare orders the matches of a scope by precedence (R12).
 func (c *compiler) compare(a, b ref) int {
 	x, y := &c.ranks[c.firstRank[a.rule]+a.match], &c.ranks[c.firstRank[b.rule]+b.match]
-	for i := range x {
-		if x[i] != y[i] {
-			return y[i] - x[i]
-		}
-	}
-	return cmp.Or(cmp.Compare(c.order[a.rule], c.order[b.rule]), cmp.Compare(a.match, b.match))
+	return cmp.Or(x.compare(y), cmp.Compare(c.order[a.rule], c.order[b.rule]), cmp.Compare(a.match, b.match))
 }
 
 // levels works out every scope's level. Parents stand before their children.

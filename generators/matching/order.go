@@ -2,7 +2,6 @@ package matching
 
 import (
 	"cmp"
-	"strings"
 
 	"github.com/gatewright/gatewright/generators/model"
 )
@@ -55,33 +54,28 @@ func rankOf(m *model.Match) rank {
 	return rank{0, len(p.Value), method, 0, len(m.Headers), len(m.Query)}
 }
 
-// compareRules orders rules that match equally well: the oldest route, then "namespace/name" by the alphabet,
-// then the first rule. A route whose age isn't known counts as the newest.
+// compareRules orders rules that match equally well: by their routes, then the first rule of one.
 func compareRules(a, b *model.Rule) int {
-	x, y := &a.Source, &b.Source
-	if !x.Created.Equal(y.Created) {
-		if x.Created.IsZero() || y.Created.IsZero() {
-			return cmp.Compare(boolInt(x.Created.IsZero()), boolInt(y.Created.IsZero()))
+	return cmp.Or(ageOf(&a.Source).Compare(ageOf(&b.Source)), cmp.Compare(a.Source.Rule, b.Source.Rule))
+}
+
+// CompareMatches orders matches of rules under one hostname by precedence (R12), the one that goes first first. i and j
+// number them in their rules.
+func CompareMatches(a *model.Rule, i int, b *model.Rule, j int) int {
+	x, y := rankOf(&a.Matches[i]), rankOf(&b.Matches[j])
+	return cmp.Or(x.compare(&y), compareRules(a, b), cmp.Compare(i, j))
+}
+
+// compare is negative when a rank goes before another.
+func (x *rank) compare(y *rank) int {
+	for i := range x {
+		if x[i] != y[i] {
+			return y[i] - x[i]
 		}
-		return x.Created.Compare(y.Created)
-	}
-	return cmp.Or(
-		compareNames(x, y),
-		cmp.Compare(x.Rule, y.Rule),
-	)
-}
-
-// compareNames compares "namespace/name" without building it.
-func compareNames(x, y *model.Source) int {
-	if x.Namespace == y.Namespace {
-		return strings.Compare(x.Name, y.Name)
-	}
-	return strings.Compare(x.Namespace+"/"+x.Name, y.Namespace+"/"+y.Name)
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
 	}
 	return 0
+}
+
+func ageOf(s *model.Source) model.Age {
+	return model.Age{Created: s.Created, Namespace: s.Namespace, Name: s.Name}
 }

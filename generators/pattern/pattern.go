@@ -46,6 +46,10 @@ func Parse(text string) (*Pattern, error) {
 	}
 	re, err := regexp.Compile(`\A(?:` + text + `)\z`)
 	if err != nil {
+		// What \Q begins need not end, and would quote what is added here.
+		re, err = regexp.Compile(`\A(?:` + text + `\E)\z`)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("not a regular expression in RE2 syntax: %w", err)
 	}
 	steps := stepsOf(tree, limits.PlainValue)

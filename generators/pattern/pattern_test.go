@@ -24,6 +24,10 @@ func TestPCRE(t *testing.T) {
 		{`[^a-z]`, "[^\\na-z]"},
 		{`\w{2,4}?`, `[0-9A-Z_a-z]{2,4}`},
 		{`\Qa.b\E`, `a\.b`},
+		{`\Qa.b`, `a\.b`},
+		{`[ab]+\Q.)(`, `[ab]+\.\)\(`},
+		{`\Q`, `(?:)`},
+		{`\\Qa.b`, `\\Qa[^\n]b`},
 		{`\s`, `[\x09\x0a\x0c\x0d ]`},
 		{`a\zb`, `a(?m:$)b`},
 		{`[^\x00-\x{10FFFF}]`, `(?!)`},
@@ -135,7 +139,7 @@ func randomPattern(r *rand.Rand, depth int) string {
 
 // FuzzParse: whatever is accepted has one reading, printable in one line, that matches the same values.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{`a.*b`, `(?i)x[^y]{2,3}$`, `\pN`, `^$`, `[\x00-\x7f]`, "a\nb", `\C`, `(|a)*`} {
+	for _, seed := range []string{`\Qa.b`, `a.*b`, `(?i)x[^y]{2,3}$`, `\pN`, `^$`, `[\x00-\x7f]`, "a\nb", `\C`, `(|a)*`} {
 		f.Add(seed, "a b")
 	}
 	f.Fuzz(func(t *testing.T, text, value string) {

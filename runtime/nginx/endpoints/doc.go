@@ -12,5 +12,5 @@
 // when nothing changes for a moment, leaves them to the answers.
 //
 // What is answered and when is decided in book.go, without sockets or clocks. The package imports
-// generators/model, generators/nginx and runtime/apply.
+// generators/model, generators/nginx, runtime/apply and runtime/folder.
 package endpoints

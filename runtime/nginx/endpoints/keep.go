@@ -1,7 +1,6 @@
 package endpoints
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/runtime/folder"
 )
 
 // keptName is the file in the state folder that holds the endpoints. They aren't in nginx's files, and an nginx that
@@ -58,7 +58,13 @@ func (s *Server) answer(all map[string]*list) {
 
 // keep writes the endpoints to a file whenever they have been set, until the server is closed. Nobody waits for it.
 func (s *Server) keep(file string) {
-	var last []byte
+	const trouble = "the endpoints can't be kept for a start while nobody tells them"
+	keeper := folder.NewKeeper(file, 0o600, func(err error) { s.log.Error(trouble+"; it is tried again", "error", err) })
+	defer func() {
+		if err := keeper.Close(); err != nil {
+			s.log.Error(trouble, "error", err)
+		}
+	}()
 	for open := true; open; {
 		select {
 		case <-s.set:
@@ -72,14 +78,11 @@ func (s *Server) keep(file string) {
 			continue
 		}
 		text, err := json.Marshal(endpointsOf(all))
-		if err == nil && !bytes.Equal(text, last) {
-			if err = replace(file, string(text)); err == nil {
-				last = text
-			}
-		}
 		if err != nil {
-			s.log.Error("the endpoints can't be kept for a start while nobody tells them", "error", err)
+			s.log.Error(trouble, "error", err)
+			continue
 		}
+		keeper.Put(text)
 	}
 }
 

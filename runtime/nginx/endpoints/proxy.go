@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/runtime/apply"
+	"github.com/gatewright/gatewright/runtime/folder"
 	"github.com/gatewright/gatewright/runtime/nginx"
 )
 
@@ -83,7 +84,7 @@ func (p *Proxy) learn() {
 	if p.server.learnt == "" {
 		return
 	}
-	if err := replace(p.server.learnt, master+"\n"); err != nil {
+	if err := folder.Replace(p.server.learnt, []byte(master+"\n"), 0o600); err != nil {
 		p.Log.Warn("nginx gets a reload more when gatewright is started again", "error", err)
 	}
 }

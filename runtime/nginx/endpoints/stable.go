@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/gatewright/gatewright/runtime/folder"
 )
 
 // addressName is the file in the state folder that holds the address.
@@ -50,17 +52,8 @@ func listenAgain(file string, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	s.moved = len(text) > 0
-	if err := replace(file, s.Address()+"\n"); err != nil {
+	if err := folder.Replace(file, []byte(s.Address()+"\n"), 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("keep the address where nginx asks for endpoints: %w", err), s.Close())
 	}
 	return s, nil
-}
-
-// replace writes a file as a whole, or leaves it as it was.
-func replace(file, text string) error {
-	next := file + ".next"
-	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(next, file)
 }
