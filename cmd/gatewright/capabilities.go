@@ -81,6 +81,8 @@ type described struct {
 	Origin   string             `json:"origin,omitempty"`
 	Features []describedFeature `json:"features"`
 	Limits   model.Limits       `json:"limits"`
+	// Faults are those of the version, unless the distribution has mended them.
+	Faults []model.Fault `json:"faults,omitempty"`
 }
 
 type describedFeature struct {
@@ -93,7 +95,7 @@ type describedFeature struct {
 }
 
 func describe(caps model.Capabilities) described {
-	d := described{Proxy: caps.Proxy, Version: caps.Version, Origin: caps.Origin, Limits: caps.Limits}
+	d := described{Proxy: caps.Proxy, Version: caps.Version, Origin: caps.Origin, Limits: caps.Limits, Faults: caps.Faults}
 	for _, f := range model.Features {
 		df := describedFeature{Name: f, Is: featureTexts[f].is, Has: caps.Has(f)}
 		if !df.Has {
@@ -122,7 +124,41 @@ func capabilitiesText(out io.Writer, caps model.Capabilities) error {
 	for _, l := range limitTexts(d.Limits) {
 		fmt.Fprintf(w, "  %s\t%s\n", l[0], l[1])
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if len(d.Faults) > 0 {
+		fmt.Fprintf(out, "\nKnown faults of this version, unless your distribution has mended them\n")
+	}
+	for _, f := range d.Faults {
+		fmt.Fprintf(out, "  - %s\n    %s\n", faultText(f, d.Version), f.Means)
+	}
+	return nil
+}
+
+// faultText is a fault with the version that hasn't it any more.
+func faultText(f model.Fault, v model.Version) string {
+	if fixed, ok := f.FixedIn(v); ok {
+		return f.What + "; fixed in " + fixed.String()
+	}
+	return f.What
+}
+
+// faultSummary says that a version has faults, for a person who writes files for it.
+func faultSummary(caps model.Capabilities) []string {
+	if len(caps.Faults) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s %s has known faults: gatewright capabilities --proxy %[1]s --proxy-version %[2]s names them", caps.Proxy, caps.Version)}
+}
+
+// faultNotes are the faults of a version for a person who starts something with it.
+func faultNotes(caps model.Capabilities) []string {
+	var notes []string
+	for _, f := range caps.Faults {
+		notes = append(notes, fmt.Sprintf("%s %s has a known fault, unless your distribution has mended it: %s: %s", caps.Proxy, caps.Version, faultText(f, caps.Version), f.Means))
+	}
+	return notes
 }
 
 // limitTexts are the limits in a user's words.

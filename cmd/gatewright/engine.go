@@ -115,6 +115,9 @@ func (e *engine) prepare(ctx context.Context, stderr io.Writer, text func() []by
 	if e.caps, err = proxy.asked(ctx, e.proxyBinary); err != nil {
 		return fmt.Errorf("find out what the proxy can do: %w", err)
 	}
+	for _, note := range faultNotes(e.caps) {
+		e.log.Warn(note)
+	}
 	e.service = newService(&e.serviceOptions, e.registry, e.log, func() []byte {
 		e.publisher.flush() // What /readyz says is true of what /status shows.
 		return text()

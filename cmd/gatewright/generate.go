@@ -59,6 +59,7 @@ func (o *options) generate(cmd *cobra.Command) error {
 		log.notes(p.notes)
 		return errors.New("no Gateway of the manifests is to be served, so nothing was written: see the notes, or name its class with --gateway-class")
 	}
+	p.notes = append(p.notes, faultSummary(p.caps)...)
 	files, err := o.files(p)
 	if err != nil {
 		return err

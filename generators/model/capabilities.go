@@ -19,6 +19,8 @@ type Capabilities struct {
 	// "nginx 1.22.1 was built without --with-http_v2_module".
 	Missing map[Feature]string `json:"missing,omitempty"`
 	Limits  Limits             `json:"limits"`
+	// Faults are those that the version is known for. A distribution may have mended them: the version alone doesn't tell.
+	Faults []Fault `json:"faults,omitempty"`
 }
 
 // Feature is something that a proxy may or may not have.

@@ -85,7 +85,7 @@ func capabilities(v model.Version, flags []string) model.Capabilities {
 	for _, f := range flags {
 		has[f] = true
 	}
-	c := model.Capabilities{Proxy: "nginx", Version: v, Missing: map[model.Feature]string{}, Limits: matchLimits}
+	c := model.Capabilities{Proxy: "nginx", Version: v, Missing: map[model.Feature]string{}, Limits: matchLimits, Faults: model.FaultsOf(Faults, v)}
 	for _, r := range requirements {
 		if why := r.missing(v, has); why != "" {
 			c.Missing[r.feature] = why

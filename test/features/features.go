@@ -85,6 +85,31 @@ Written by ` + "`go test ./test/features -update`" + `: fields are asked of the 
 otherwise, and a refusal is given in the words of its status.
 `
 
+const faultsIntroduction = `
+## Known faults of versions
+
+Distributions mend faults without another version: Debian 12's HAProxy 2.6.12 and nginx 1.22.1 have fixes of later ones,
+and a proxy's own version doesn't tell. ` + "`gatewright capabilities`" + ` names those of a version, and gatewright logs them as it starts.
+
+| versions | what | what it means |
+|---|---|---|
+`
+
+// faultRows writes a row for each fault.
+func faultRows(b *strings.Builder, name string, faults []model.Fault) {
+	for _, f := range faults {
+		var ranges []string
+		for _, r := range f.Versions {
+			text := fmt.Sprintf("%s and later", r.From)
+			if r.Fixed != (model.Version{}) {
+				text = fmt.Sprintf("%s until before %s", r.From, r.Fixed)
+			}
+			ranges = append(ranges, text)
+		}
+		fmt.Fprintf(b, "| %s %s | %s | %s |\n", name, strings.Join(ranges, "; "), f.What, f.Means)
+	}
+}
+
 // Page is docs/proxies.md.
 func Page(t harness.T) []byte {
 	t.Helper()
@@ -117,6 +142,9 @@ func Page(t harness.T) []byte {
 			b.WriteByte('\n')
 		}
 	}
+	b.WriteString(faultsIntroduction)
+	faultRows(&b, "nginx", nginx.Faults)
+	faultRows(&b, "HAProxy", haproxy.Faults)
 	b.WriteString("\n## Reasons\n\n")
 	for i, reason := range reasons.list {
 		fmt.Fprintf(&b, "%d. %s\n", i+1, reason)

@@ -1,0 +1,30 @@
+package haproxy
+
+import "github.com/gatewright/gatewright/generators/model"
+
+// Faults are what versions of HAProxy are known to do wrong, from its change logs and from tests.
+var Faults = []model.Fault{
+	{
+		Versions: []model.VersionRange{
+			{From: model.Version{Major: 3, Minor: 2, Patch: 6}, Fixed: model.Version{Major: 3, Minor: 2, Patch: 19}},
+			{From: model.Version{Major: 3, Minor: 3}, Fixed: model.Version{Major: 3, Minor: 4}},
+		},
+		What:  "leastconn puts a server in a wrong place of its lists when it is added while HAProxy runs, which ends HAProxy",
+		Means: "roundrobin is rendered instead where endpoints change without a reload",
+	},
+	{
+		Versions: []model.VersionRange{{From: oldest}},
+		What:     "an answer whose headers are malformed, or more than HAProxy takes, is reset towards the endpoint and not towards the client",
+		Means:    "such a call ends at the client's own deadline, where a message follows in the same packet",
+	},
+	{
+		Versions: []model.VersionRange{{From: model.Version{Major: 3, Minor: 4}}},
+		What:     "a status alone whose headers fit tune.bufsize but not what tune.maxrewrite leaves of it may end HAProxy (seen on 3.4.7)",
+		Means:    "the rendered sizes are apart enough; keep them so in a global section of your own",
+	},
+	{
+		Versions: []model.VersionRange{{From: oldest, Fixed: model.Version{Major: 3, Minor: 0}}},
+		What:     "HPACK's CVE-2026-55204, CVE-2026-110353 (an HTTP/2 preface behind a first request) and commas in :authority aren't fixed",
+		Means:    "use 3.0 or later where clients aren't trusted",
+	},
+}
