@@ -98,6 +98,11 @@ func (s *stand) listen() {
 	if s.server, err = endpoints.ListenStable(s.state, s.log()); err != nil {
 		s.Fatal(err)
 	}
+	s.join()
+}
+
+// join makes what brings configurations to the nginx and the server that are there.
+func (s *stand) join() {
 	s.proxy = endpoints.New(s.nginx, s.server)
 	generator := nginxfiles.New(generators.Options{Marker: s.marker(), Resolver: s.server.Address()})
 	s.applier = apply.New(apply.Options{Proxy: s.proxy, Store: s.store, Render: generator.Render, Log: s.log()})
@@ -355,7 +360,7 @@ func (s *stand) stopNginx() {
 func (s *stand) startNginx() {
 	s.Helper()
 	s.openNginx()
-	s.proxy = endpoints.New(s.nginx, s.server)
+	s.join()
 	if err := s.proxy.Start(context.Background(), s.store.Generation()); err != nil {
 		s.Fatal(err)
 	}
