@@ -2,6 +2,7 @@ package endpoints_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -213,6 +214,14 @@ func TestStartedAlone(t *testing.T) {
 		if err := s.nginx.Start(context.Background(), s.store.Generation()); err != nil {
 			t.Fatal(err)
 		}
+		// It may answer a call before it has asked.
+		harness.Until(t, "ask nobody", 10*time.Second, func() error {
+			said, err := os.ReadFile(filepath.Join(s.state, "nginx.log"))
+			if err == nil && !strings.Contains(string(said), "while resolving") {
+				err = errors.New("nginx hasn't said that nobody answers")
+			}
+			return err
+		}, func() string { return "" })
 		s.until("/s0/M", func(r harness.Reply) bool { return r.Code == codes.Unavailable })
 		s.listen()
 		s.apply(config, apply.Reloaded)
