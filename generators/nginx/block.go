@@ -135,10 +135,11 @@ func (bs *blocks) sizes(splits, serverNames, longestServerName int) Sizes {
 		mapMax, mapBucket = power(100*most, mapMax), 1024
 	}
 	return Sizes{
-		MapMax:          mapMax,
-		MapBucket:       power(bs.longest+32, mapBucket),
-		VariablesMax:    power(2*(len(bs.list)+len(bs.ordered)+splits), 2048),
-		VariablesBucket: 128,
+		MapMax:    mapMax,
+		MapBucket: power(bs.longest+32, mapBucket),
+		// Names have up to 110 bytes; nothing looks them up while calls come.
+		VariablesMax:    power(4*(len(bs.list)+len(bs.ordered)+splits), 2048),
+		VariablesBucket: 1024,
 		NamesMax:        power(2*serverNames, 1024),
 		NamesBucket:     power(longestServerName+64, 256),
 	}

@@ -3,6 +3,7 @@ package hostile
 import (
 	"flag"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -10,11 +11,12 @@ import (
 	"github.com/gatewright/gatewright/controller/translate"
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/generators/pattern"
 	"github.com/gatewright/gatewright/runtime/apply"
 	"github.com/gatewright/gatewright/test/harness"
 )
 
-var legalRoutes = flag.Int("hostile.routes", 80, "how many legal routes of sizes near the API's largest to try")
+var legalRoutes = flag.Uint64("hostile.routes", 80, "how many legal routes of sizes near the API's largest to try")
 
 // perModel is how many of them are served together.
 const perModel = 20
@@ -23,11 +25,11 @@ const perModel = 20
 // refused by translation, in the status of the route that asks for it, and a plain route beside them is always served.
 func TestLegalRoutes(t *testing.T) {
 	proxies := harness.Newest(harness.Proxies(t))
-	for from := 0; from < *legalRoutes; from += perModel {
+	for from := *first; from < *first+*legalRoutes; from += perModel {
 		t.Run(fmt.Sprintf("from %d", from), func(t *testing.T) {
 			t.Parallel()
 			r := runner{proxies: proxies, dir: harness.TempDir(t), reader: resources.NewReader()}
-			s, err := r.load(largeRoutes(uint64(from), perModel, shapes))
+			s, err := r.load(largeRoutes(from, perModel))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +65,7 @@ func (r *runner) runLegal(p harness.Proxy, s *resources.Snapshot) *failure {
 }
 
 // largeRoutes are a Gateway, a plain route and n large ones.
-func largeRoutes(seed uint64, n int, shapes []most) []object {
+func largeRoutes(seed uint64, n int) []object {
 	m := &maker{random: newRandom(seed), names: map[string]bool{}}
 	m.wild = 0
 	all := object{"namespaces": object{"from": "All"}}
@@ -197,11 +199,78 @@ func (m *maker) text(of string, most int) string {
 	return string(b)
 }
 
+// crowds are matches of many tenants that all stand at one place: no path tells them apart, so whatever is worked out for
+// one beside the others shows. Each is of a route and a match.
+var crowds = map[string]func(route, match int) []model.ValueMatch{
+	"names of their own": func(r, m int) []model.ValueMatch {
+		return []model.ValueMatch{{Name: fmt.Sprintf("x-%d-%d", r, m), Value: "v"}, {Name: "x-all", Value: "v"}}
+	},
+	"values of their own": func(r, m int) []model.ValueMatch {
+		return []model.ValueMatch{{Name: "x-all", Value: fmt.Sprintf("v-%d-%d", r, m)}}
+	},
+	"expressions for names of their own": func(r, m int) []model.ValueMatch {
+		return []model.ValueMatch{{Name: fmt.Sprintf("x-%d-%d", r, m), Regex: anyDigits}, {Name: "x-all", Value: "v"}}
+	},
+}
+
+var anyDigits, _ = pattern.Parse("[0-9]+")
+
+// TestLinear: four times as many matches of other tenants at the same place take about four times as much memory to work
+// out, and not sixteen times.
+func TestLinear(t *testing.T) {
+	const few, many, atMost = 10, 40, 6
+	for _, p := range harness.Newest(harness.Proxies(t)) {
+		for name, headers := range crowds {
+			t.Run(p.String()+" "+name, func(t *testing.T) {
+				took := map[int]uint64{}
+				for _, n := range []int{few, many} {
+					m := crowd(n, headers)
+					took[n] = allocatedBy(func() {
+						if _, err := p.Generator(generators.Options{}).Render(m, p.Capabilities); err != nil {
+							t.Fatal(err)
+						}
+					})
+				}
+				ratio := float64(took[many]) / float64(took[few])
+				t.Logf("%d routes take %d kB, %d take %d kB: %.1f times", few, took[few]>>10, many, took[many]>>10, ratio)
+				if ratio > atMost {
+					t.Errorf("%d routes take %.1f times of what %d take", many, ratio, few)
+				}
+			})
+		}
+	}
+}
+
+// crowd is n routes of 128 matches for any path.
+func crowd(n int, headers func(route, match int) []model.ValueMatch) model.Gateways {
+	var rules []*model.Rule
+	for i := range n {
+		r := &model.Rule{
+			Source: model.Source{Kind: model.GRPCRoute, Namespace: "ns", Name: fmt.Sprint("r", i)},
+			Status: &model.Status{Code: model.Unavailable, Message: "one of many"},
+		}
+		for j := range 128 {
+			r.Matches = append(r.Matches, model.Match{Headers: headers(i, j)})
+		}
+		rules = append(rules, r)
+	}
+	return model.Gateways{Gateways: []model.Gateway{{Namespace: "ns", Name: "gw", Addresses: []string{"127.77.0.9"}, Listeners: []model.Listener{
+		{Name: "l", Port: 18080, Protocol: model.HTTP, Scopes: []model.Scope{{Rules: rules}}}}}}}
+}
+
+func allocatedBy(work func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	work()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
 // TestCaseVariants: very many values that differ by case only, of one tenant, are no reason for nginx to refuse anybody.
 func TestCaseVariants(t *testing.T) {
 	const variants = 1500
-	var m model.Gateways
-	var rules []*model.Rule
+	m := crowd(0, nil)
+	rules := &m.Gateways[0].Listeners[0].Scopes[0].Rules
 	for i := range variants {
 		value := []byte("abcdefghijkl")
 		for bit := range value {
@@ -209,14 +278,12 @@ func TestCaseVariants(t *testing.T) {
 				value[bit] -= 'a' - 'A'
 			}
 		}
-		rules = append(rules, &model.Rule{
+		*rules = append(*rules, &model.Rule{
 			Source:  model.Source{Kind: model.GRPCRoute, Namespace: "ns", Name: fmt.Sprint("r", i)},
 			Matches: []model.Match{{Headers: []model.ValueMatch{{Name: "x-a", Value: string(value)}}}},
 			Status:  &model.Status{Code: model.Unavailable, Message: "variant"},
 		})
 	}
-	m.Gateways = []model.Gateway{{Namespace: "ns", Name: "gw", Addresses: []string{"127.77.0.9"}, Listeners: []model.Listener{
-		{Name: "l", Port: 18080, Protocol: model.HTTP, Scopes: []model.Scope{{Rules: rules}}}}}}
 	for _, p := range harness.Proxies(t) {
 		t.Run(p.String(), func(t *testing.T) {
 			r := runner{dir: harness.TempDir(t)}
