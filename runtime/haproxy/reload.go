@@ -206,7 +206,7 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 func (p *Proxy) ask(ctx context.Context, master process.ID) error {
 	if p.socket == "" || p.child != nil {
 		// A child gets the signal: the socket of 2.6 closes without an answer, and both do the same.
-		return master.Signal(unix.SIGUSR2)
+		return master.Ask(ctx, unix.SIGUSR2)
 	}
 	answer, err := p.command(ctx, "reload")
 	if err != nil && answer == "" {
@@ -215,7 +215,7 @@ func (p *Proxy) ask(ctx context.Context, master process.ID) error {
 		var noSocket *net.OpError
 		switch {
 		case master != (process.ID{}):
-			return master.Signal(unix.SIGUSR2)
+			return master.Ask(ctx, unix.SIGUSR2)
 		case errors.As(err, &noSocket) && noSocket.Op == "dial":
 			return errors.Join(err, errNotSeen)
 		}

@@ -80,7 +80,7 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 		said = p.child.Said().Size()
 	}
 	p.reloaded.Store(time.Now().UnixNano())
-	if err := master.Signal(unix.SIGHUP); err != nil {
+	if err := master.Ask(ctx, unix.SIGHUP); err != nil {
 		return err
 	}
 	if quiet {

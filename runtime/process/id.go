@@ -1,9 +1,12 @@
 package process
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -62,6 +65,39 @@ func (id ID) Signal(s unix.Signal) error {
 		return fmt.Errorf("%s to process %d: %w", unix.SignalName(s), id.PID, err)
 	}
 	return nil
+}
+
+// Ask sends a signal that its program takes for a request, and waits until it does: one that is just starting would end by
+// it, for that is what the system does with a signal that nobody has asked for. The error says so when ctx ends first.
+func (id ID) Ask(ctx context.Context, s unix.Signal) error {
+	err := Poll(ctx, func() (bool, error) {
+		if id.Takes(s) || !id.Alive() {
+			return true, nil
+		}
+		return false, fmt.Errorf("%s to process %d: it is still starting, and would end by it", unix.SignalName(s), id.PID)
+	})
+	if err != nil {
+		return err
+	}
+	return id.Signal(s)
+}
+
+// Takes says whether it doesn't end by a signal: it has a handler for it, ignores it, or lets it wait.
+func (id ID) Takes(s unix.Signal) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", id.PID))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(line, ":")
+		if name != "SigBlk" && name != "SigIgn" && name != "SigCgt" {
+			continue
+		}
+		if mask, err := strconv.ParseUint(strings.TrimSpace(value), 16, 64); err == nil && mask&(1<<(s-1)) != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Children are its living children.

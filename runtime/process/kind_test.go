@@ -1,6 +1,7 @@
 package process
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -179,5 +180,31 @@ func TestStrays(t *testing.T) {
 		if got := kind.runs(test.id.PID, line) && kind.executable(test.id.PID) == nil; got != test.want {
 			t.Errorf("%s: %v", what, got)
 		}
+	}
+}
+
+// TestAsk: a request isn't sent to a process that would end by it.
+func TestAsk(t *testing.T) {
+	starting := sleeper(t, "proxyd", "proxyd: --master")
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if err := starting.Ask(ctx, unix.SIGUSR2); err == nil || !strings.Contains(err.Error(), "still starting") {
+		t.Errorf("asked one without a handler: %v", err)
+	}
+	if !starting.Alive() {
+		t.Error("it has ended by the signal")
+	}
+	self, err := Identify(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !self.Takes(unix.SIGUSR2) || self.Takes(unix.SIGKILL) {
+		t.Error("this process has a handler for SIGUSR2, and can have none for SIGKILL")
+	}
+	if err := starting.Signal(unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := starting.Ask(context.Background(), unix.SIGUSR2); err != nil {
+		t.Errorf("asked one that has ended: %v", err)
 	}
 }

@@ -329,11 +329,17 @@ func (s *Supervisor) Shutdown(ctx context.Context) error {
 // drainAgain is when the signal to finish is sent once more.
 const drainAgain = time.Second
 
+// drain asks who is ready to be asked; the others are, the next time. A child that ended by the signal, for it was just
+// starting, would make some masters end all others, with what they have begun.
 func (s *Supervisor) drain(id ID) error {
-	err := id.Signal(s.Drain)
+	all := []ID{id}
 	if s.DrainChildren {
-		for _, child := range id.Children() {
-			err = errors.Join(err, child.Signal(s.Drain))
+		all = append(all, id.Children()...)
+	}
+	var err error
+	for _, each := range all {
+		if each.Takes(s.Drain) {
+			err = errors.Join(err, each.Signal(s.Drain))
 		}
 	}
 	return err

@@ -138,7 +138,7 @@ func TestProgrammed(t *testing.T) {
 		l.tells("web", "Programmed", address)
 
 		l.Apply(gateway("far", "203.0.113.9"))
-		l.tells("far", "Invalid", "203.0.113.9")
+		l.tells("far", "AddressNotUsable", "203.0.113.9")
 		l.until("say why", func() error {
 			var g gatewayv1.Gateway
 			if err := l.client.Get(l.Context(), client.ObjectKey{Namespace: "default", Name: "far"}, &g); err != nil {
