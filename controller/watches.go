@@ -80,8 +80,8 @@ func newWatches(c *Controller, problem error) (*watches, error) {
 	return w, err
 }
 
-// The pauses between tries to start what can't be watched yet, and longPause between those of what costs the API server more:
-// reading everything, or what has failed again and again.
+// The pauses between tries to start what can't be watched yet and to read everything anew, and longPause between those of what has
+// failed again and again.
 const (
 	firstPause = 250 * time.Millisecond
 	lastPause  = 10 * time.Second
@@ -92,12 +92,12 @@ const (
 const reachPause = time.Second
 
 // steady is how long everything has to be followed without an outage before the next one counts as the first.
-const steady = time.Minute
+const steady = lastPause
 
 // follow watches the cluster until ctx ends. After an outage it begins anew: soon after the first, and after pauses that grow
 // while there are more, for an API server that has too much to do has more to do with every such beginning.
 func (c *Controller) follow(ctx context.Context) {
-	pauses := pauses{first: firstPause, last: longPause}
+	pauses := pauses{first: firstPause, last: lastPause}
 	for ctx.Err() == nil {
 		w := c.watches.Load()
 		start := time.Now()

@@ -102,7 +102,9 @@ func TestOrders(t *testing.T) {
 					calls++
 					reply := client.Call(harness.RawRequest("a.b", "/bad.A/Get", "x-status", strconv.Itoa(status), "x-shape", shape,
 						"x-target", targets[calls%len(targets)]), nil)
-					if problem := strange(reply, status); problem != "" {
+					// HAProxy before 3.0 may lose the trailers of an answer that has an interim one before it: its own call only.
+					forgetful := status < 200 && p.Name == "haproxy" && !p.Capabilities.Version.AtLeast(3, 0, 0)
+					if problem := strange(reply, status); problem != "" && !(forgetful && problem == withoutStatus) {
 						t.Fatalf("status %d, %s: %s: %s", status, shape, problem, reply)
 					}
 					if reply.Err != nil {
@@ -145,6 +147,8 @@ func order(s *harness.RawStream) {
 	s.Headers(true, append([]string{"grpc-status", "0"}, these...)...)
 }
 
+const withoutStatus = "a success without a gRPC status"
+
 // strange says what is wrong with the answer to a call that a backend has answered with an HTTP status; "" for nothing.
 func strange(r *harness.RawReply, status int) string {
 	got := r.Headers.Get(":status")
@@ -154,7 +158,7 @@ func strange(r *harness.RawReply, status int) string {
 	case r.Reset != nil || r.Err != nil:
 		return "" // Its own call only.
 	case got == "200" && r.Status() == "":
-		return "a success without a gRPC status"
+		return withoutStatus
 	case got == "200" && r.Headers.Get("content-type") != "application/grpc":
 		return "another content type"
 	case got == "200" || got == strconv.Itoa(status):
