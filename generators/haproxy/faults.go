@@ -19,8 +19,13 @@ var Faults = []model.Fault{
 	},
 	{
 		Versions: []model.VersionRange{{From: model.Version{Major: 3, Minor: 4}}},
-		What:     "a status alone whose headers fit tune.bufsize but not what tune.maxrewrite leaves of it may end HAProxy (seen on 3.4.7)",
-		Means:    "the rendered sizes are apart enough; keep them so in a global section of your own",
+		What:     "a status alone whose headers fit tune.bufsize but not what tune.maxrewrite leaves of it ends HAProxy (seen on 3.4.7)",
+		Means:    "an endpoint that answers with 96 to 128 kB of headers takes all calls with it: don't use this version where endpoints aren't trusted",
+	},
+	{
+		Versions: []model.VersionRange{{From: oldest, Fixed: model.Version{Major: 3, Minor: 0}}},
+		What:     "malformed answers of endpoints, dozens at a time, may end HAProxy by a segmentation fault (seen on 2.6.12 of Debian 12, not on 3.0.11)",
+		Means:    "such an endpoint takes all calls with it: use 3.0 or later where endpoints aren't trusted",
 	},
 	{
 		Versions: []model.VersionRange{{From: oldest, Fixed: model.Version{Major: 3, Minor: 0}}},

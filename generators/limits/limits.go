@@ -35,8 +35,8 @@ var Default = Table{
 
 	// Short headers come to as many as that on nginx too. HAProxy leaves a call without an answer where there are more.
 	Headers: 1000,
-	// What is left of it besides Rewrite is more than nginx takes. Where Rewrite is half of it, HAProxy 3.4.7 dies of an
-	// answer that needs more than the rest.
+	// What is left of it besides Rewrite is more than nginx takes. HAProxy 3.4.7 dies of a status alone whose headers fit
+	// in Buffer and not in what is left.
 	Buffer: 128 << 10,
 	// Room for the headers that filters set: HAProxy's own 1 kB is less than one value may have.
 	Rewrite: 32 << 10,
