@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -51,7 +52,7 @@ func (p *Proxy) master() (process.ID, error) {
 	if p.known.Alive() {
 		return p.known, nil
 	}
-	procs, err := p.show(context.Background())
+	procs, err := p.shown()
 	if err == nil && procs.master == 0 {
 		err = errors.New("its master socket names no master")
 	}
@@ -60,6 +61,21 @@ func (p *Proxy) master() (process.ID, error) {
 	}
 	p.known = p.seen(procs.master)
 	return p.known, nil
+}
+
+// restarts is how long a master that starts itself again, for a reload, may refuse connections to its socket.
+const restarts = time.Second
+
+// shown is what the master's socket tells, once it takes connections.
+func (p *Proxy) shown() (processes, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), restarts)
+	defer cancel()
+	var procs processes
+	err := process.Poll(ctx, func() (done bool, err error) {
+		procs, err = p.show(ctx)
+		return !errors.Is(err, unix.ECONNREFUSED), err
+	})
+	return procs, err
 }
 
 // seen is the master at the socket when it is among the processes here: what it says of itself is its number in a namespace
