@@ -59,10 +59,12 @@ func newEndpoint(t *testing.T, address string) *endpoint {
 
 // start listens, again after a stop.
 func (e *endpoint) start() {
-	l, err := net.Listen("tcp", e.address)
-	if err != nil {
-		e.t.Fatalf("endpoint: %v", err)
-	}
+	var l net.Listener
+	// A program that another test is just starting holds the listener from before until it is executed.
+	harness.Until(e.t, "endpoint", harness.DefaultTimeout, func() (err error) {
+		l, err = net.Listen("tcp", e.address)
+		return err
+	}, func() string { return "" })
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
 	server := &http.Server{Handler: e, Protocols: protocols, ConnContext: func(ctx context.Context, c net.Conn) context.Context {
