@@ -28,7 +28,7 @@ func TestCallOnce(t *testing.T) {
 			s, endpoints := serveEndpoints(t, p, 2, harness.Options{Generator: generators.Options{CallOnce: once}})
 			runs := 0
 			for i := range failures {
-				runs += failOnce(t, s, endpoints, waysToFail[i%len(waysToFail)], fmt.Sprint("call ", i))
+				runs += failOnce(t, p, s, endpoints, waysToFail[i%len(waysToFail)], fmt.Sprint("call ", i))
 			}
 			t.Logf("%d calls ran %d times", failures, runs)
 			switch {
@@ -42,7 +42,7 @@ func TestCallOnce(t *testing.T) {
 }
 
 // failOnce makes a call whose endpoint fails while it has the call, and returns how often the call ran.
-func failOnce(t *testing.T, s *harness.Served, endpoints []*endpoint, way, id string) int {
+func failOnce(t *testing.T, p harness.Proxy, s *harness.Served, endpoints []*endpoint, way, id string) int {
 	t.Helper()
 	// Both endpoints take calls, on connections that have taken some: passive checks may need a moment to see it.
 	harness.Until(t, "take calls again", harness.DefaultTimeout, func() error {
@@ -65,12 +65,15 @@ func failOnce(t *testing.T, s *harness.Served, endpoints []*endpoint, way, id st
 		t.Fatalf("%s: no endpoint got the call: %s %s", id, r.Code, r.Message)
 	}
 	at.fail(way, id)
+	// nginx may fail a call that was answered, when the endpoint has closed the connection by the time that nginx tells it how
+	// much more it may send.
+	hasty := p.Name == "nginx"
 	for again := true; again; {
 		select {
 		case r := <-done:
 			// Unavailable would say that no endpoint has run it.
 			want := codes.Internal
-			if way == "drained" {
+			if way == "drained" && (r.Code != codes.Internal || !hasty) {
 				want = codes.OK
 			}
 			if r.Code != want && at.count(id)+other.count(id) == 1 {
