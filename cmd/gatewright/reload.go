@@ -83,7 +83,7 @@ type sidecar struct {
 
 	mu   sync.Mutex
 	text string
-	// problem is why the folder can't be read; "" when it can. It stays while files of before are applied.
+	// problem is why the folder can't be read; "" when it can. It stays while files that were read earlier are applied.
 	problem string
 }
 

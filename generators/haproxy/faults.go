@@ -2,16 +2,19 @@ package haproxy
 
 import "github.com/gatewright/gatewright/generators/model"
 
+// leastconn is why some versions get another way to balance.
+var leastconn = model.Fault{
+	Versions: []model.VersionRange{
+		{From: model.Version{Major: 3, Minor: 2, Patch: 6}, Fixed: model.Version{Major: 3, Minor: 2, Patch: 19}},
+		{From: model.Version{Major: 3, Minor: 3}, Fixed: model.Version{Major: 3, Minor: 4}},
+	},
+	What:  "leastconn puts a server in a wrong place of its lists when it is added while HAProxy runs, which ends HAProxy",
+	Means: "roundrobin is rendered instead where endpoints change without a reload",
+}
+
 // Faults are what versions of HAProxy are known to do wrong, from its change logs and from tests.
 var Faults = []model.Fault{
-	{
-		Versions: []model.VersionRange{
-			{From: model.Version{Major: 3, Minor: 2, Patch: 6}, Fixed: model.Version{Major: 3, Minor: 2, Patch: 19}},
-			{From: model.Version{Major: 3, Minor: 3}, Fixed: model.Version{Major: 3, Minor: 4}},
-		},
-		What:  "leastconn puts a server in a wrong place of its lists when it is added while HAProxy runs, which ends HAProxy",
-		Means: "roundrobin is rendered instead where endpoints change without a reload",
-	},
+	leastconn,
 	{
 		Versions: []model.VersionRange{{From: oldest}},
 		What:     "an answer whose headers are malformed, or more than HAProxy takes, is reset towards the endpoint and not towards the client",

@@ -180,8 +180,7 @@ func streamsKeyword(v model.Version) string {
 // balance is how calls are spread over endpoints. Versions that put a server in a wrong place of leastconn's lists when
 // it is added while HAProxy runs get another way there.
 func balance(v model.Version, live bool) string {
-	broken := v.AtLeast(3, 2, 6) && !v.AtLeast(3, 2, 19) || v.AtLeast(3, 3, 0) && !v.AtLeast(3, 4, 0)
-	if live && broken {
+	if live && leastconn.In(v) {
 		return "roundrobin"
 	}
 	return "leastconn"

@@ -1,5 +1,7 @@
 package model
 
+import "slices"
+
 // Fault is something that versions of a proxy do wrong and that touches what gatewright renders.
 type Fault struct {
 	// Versions are those that have it.
@@ -30,16 +32,12 @@ func (f Fault) FixedIn(v Version) (Version, bool) {
 	return Version{}, false
 }
 
+// In says whether a version has the fault.
+func (f Fault) In(v Version) bool {
+	return slices.ContainsFunc(f.Versions, func(r VersionRange) bool { return r.Has(v) })
+}
+
 // FaultsOf are those of a list that a version has.
 func FaultsOf(list []Fault, v Version) []Fault {
-	var has []Fault
-	for _, f := range list {
-		for _, r := range f.Versions {
-			if r.Has(v) {
-				has = append(has, f)
-				break
-			}
-		}
-	}
-	return has
+	return slices.DeleteFunc(slices.Clone(list), func(f Fault) bool { return !f.In(v) })
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/runtime/folder"
 )
 
 // instanceName is the file in the state folder that holds the instance.
@@ -30,11 +31,7 @@ func (s *Store) Instance() (string, error) {
 	random := make([]byte, 8)
 	_, _ = rand.Read(random) // It never fails.
 	made := generators.NewInstance(random)
-	err = os.WriteFile(file+".next", []byte(made+"\n"), 0o644)
-	if err == nil {
-		err = os.Rename(file+".next", file)
-	}
-	if err != nil {
+	if err := folder.Replace(file, []byte(made+"\n"), 0o644); err != nil {
 		return "", fmt.Errorf("the gateway's instance: %w", err)
 	}
 	return made, nil

@@ -173,7 +173,7 @@ func tryBind(place netip.AddrPort) error {
 	return errors.Join(err, unix.Close(fd))
 }
 
-// moving are the listeners that a reload can't bind while the proxy has the sockets of before, and what is in their way.
+// moving are the listeners that a reload can't bind while the proxy has its old sockets, and what is in their way.
 func moving(s Sockets, m model.Gateways) (map[Part]bool, []netip.AddrPort) {
 	if s.Rebinds {
 		return nil, nil
@@ -219,7 +219,7 @@ func (a *Applier) vacate(ctx context.Context, job Job, next Configuration) error
 	if err != nil {
 		return fmt.Errorf("give up %v, which other addresses of the same port take the place of: %w", way, err)
 	}
-	// The workers of before close them as soon as they begin to drain.
+	// The old workers close them as soon as they begin to drain.
 	for end := time.Now().Add(time.Second); slices.ContainsFunc(way, func(p netip.AddrPort) bool { return tryBind(p) != nil }) && time.Now().Before(end); {
 		select {
 		case <-ctx.Done():

@@ -38,11 +38,8 @@ type Store struct {
 	keys map[string]map[digest]bool
 }
 
-// The permissions in a state folder; those of versions are package folder's.
-const (
-	folderMode fs.FileMode = 0o751
-	secretMode fs.FileMode = 0o600
-)
+// secretMode is that of files which are for gatewright alone.
+const secretMode fs.FileMode = 0o600
 
 // OpenStore takes a state folder, making it when it isn't there, and clears away what an interrupted run left
 // half done. keep is how many versions stay, current included; at least 2. Only one store is open at a time. A folder that
@@ -100,28 +97,20 @@ func prepare(dir string, check func(dir string) error) error {
 	if err := makeFolder(versions); err != nil {
 		return err
 	}
-	info, err := os.Lstat(versions)
-	if err == nil && info.Mode().Perm() != folderMode {
-		// One of before, which everybody could list.
-		err = os.Chmod(versions, folderMode|info.Mode()&fs.ModeSetgid)
-	}
-	return err
+	// An earlier gatewright made it so that everybody could list it.
+	return folder.OpenUp(versions)
 }
 
 // makeFolder makes a folder unless it is there.
 func makeFolder(dir string) error {
-	err := os.Mkdir(dir, folderMode)
+	err := os.Mkdir(dir, 0o700)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	info, err := os.Lstat(dir)
-	if err == nil {
-		err = os.Chmod(dir, folderMode|info.Mode()&fs.ModeSetgid) // The umask may have cut it.
-	}
-	return err
+	return folder.OpenUp(dir)
 }
 
 // lockPatience is how long the lock may take: a program that is killed while it starts another one has it until

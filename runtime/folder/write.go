@@ -8,69 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/gatewright/gatewright/generators"
 )
-
-// The permissions of what is written (R44). Files with private keys are for their owner only; the others for the group
-// too, which is that of the folder above when that has the set-group-ID bit. Nobody else reads what a route sets in a header,
-// but workers of the proxy that run as another user go through the folders to their sockets and temporary files.
-const (
-	dirMode    fs.FileMode = 0o751
-	fileMode   fs.FileMode = 0o640
-	secretMode fs.FileMode = 0o600
-)
-
-// modeOf is what a file's permissions are to be: those of a copy are no wider than those of what it was copied from, but
-// for its owner, who is another one.
-func modeOf(f generators.File) fs.FileMode {
-	switch {
-	case f.Secret:
-		return secretMode
-	case f.Access != nil:
-		return f.Access.Mode&0o044 | 0o600
-	}
-	return fileMode
-}
-
-// adjust gives a file that was just made its permissions. Where the group of what it was copied from can't have it, no
-// group gets any.
-func adjust(file *os.File, f generators.File) error {
-	mode := modeOf(f)
-	if f.Access != nil && mode&0o040 != 0 {
-		if info, err := file.Stat(); err != nil || groupOf(info) != f.Access.Group && file.Chown(-1, f.Access.Group) != nil {
-			mode &^= 0o040
-		}
-	}
-	return file.Chmod(mode)
-}
-
-// fits says whether a file has the permissions that adjust gives it.
-func fits(mode fs.FileMode, f generators.File) bool {
-	want := modeOf(f)
-	return mode == want || f.Access != nil && mode == want&^0o040
-}
-
-// groupOf is the id of a file's group.
-func groupOf(info fs.FileInfo) int {
-	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		return int(s.Gid)
-	}
-	return -1
-}
-
-// openUp gives a folder that was just made its permissions, whatever the umask has cut. It keeps the set-group-ID bit that
-// it has from the one above.
-func openUp(dir string) error {
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return err
-	}
-	return os.Chmod(dir, dirMode|info.Mode()&fs.ModeSetgid)
-}
 
 // Write makes dir hold exactly the given files of ours and says whether it had to change anything: when all
 // bytes and permissions are as they should be, nothing is touched. The new folder is built beside dir and the
@@ -241,7 +183,7 @@ func build(dir string, files []generators.File, durable bool) (next string, err 
 			err = errors.Join(err, remove(made[0]))
 		}
 	}()
-	if err := openUp(next); err != nil {
+	if err := OpenUp(next); err != nil {
 		return "", err
 	}
 	for _, f := range files {
@@ -263,7 +205,7 @@ func build(dir string, files []generators.File, durable bool) (next string, err 
 		return "", err
 	}
 	for _, d := range made {
-		err := openUp(d)
+		err := OpenUp(d)
 		if durable {
 			err = errors.Join(err, syncDir(d))
 		}

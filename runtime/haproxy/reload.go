@@ -281,7 +281,7 @@ func (s *starting) ended(children []int) bool {
 	return s.seen != 0 && !slices.Contains(children, s.seen)
 }
 
-// refused says whether HAProxy has given a reload up. A worker of before knows nothing of that, and clients have its ear.
+// refused says whether HAProxy has given a reload up. What an old worker says may be text of clients, and is no answer to that.
 func (p *Proxy) refused(said int64, before processes) bool {
 	return p.child != nil && slices.ContainsFunc(p.child.Complaints(said), func(line string) bool {
 		pid, err := strconv.Atoi(alert.FindStringSubmatch(line)[1])

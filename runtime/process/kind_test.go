@@ -126,7 +126,7 @@ func TestFromFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := kind.FromFile(path); err == nil || !strings.Contains(err.Error(), "is from before process") {
-		t.Errorf("from a file of before: %v, %v", got, err)
+		t.Errorf("from a stale file: %v, %v", got, err)
 	}
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {

@@ -60,7 +60,7 @@ func newEndpoint(t *testing.T, address string) *endpoint {
 // start listens, again after a stop.
 func (e *endpoint) start() {
 	var l net.Listener
-	// A program that another test is just starting holds the listener from before until it is executed.
+	// A program that another test is just starting holds the old listener open until it is executed.
 	harness.Until(e.t, "endpoint", harness.DefaultTimeout, func() (err error) {
 		l, err = net.Listen("tcp", e.address)
 		return err
@@ -169,7 +169,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		if hold == holdQuiet {
 			w.WriteHeader(http.StatusOK)
-			_ = http.NewResponseController(w).Flush() // Who isn't there any more is told of below.
+			_ = http.NewResponseController(w).Flush() // A client that has gone is noticed below.
 		}
 		e.arrived <- id
 	}

@@ -161,7 +161,7 @@ func TestSessions(t *testing.T) {
 			if !handshake(t, address, config).DidResume && p.Name == "nginx" {
 				t.Error("the first connection after a reload doesn't resume the session")
 			}
-			// One that the workers of before still take is of no use to the new ones.
+			// A session that an old worker still resumes is of no use to the new ones.
 			harness.Until(t, "resume sessions after a reload", harness.DefaultTimeout, func() error {
 				for range 4 {
 					if !handshake(t, address, config).DidResume {

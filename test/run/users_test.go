@@ -95,7 +95,7 @@ func (g *gateway) runAs(name string, args []string) {
 			return errors.New("there are no workers")
 		}
 		for _, pid := range workers {
-			// One of before may drain, or have ended.
+			// An old one may drain, or have ended.
 			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 			if err != nil {
 				return err
