@@ -27,7 +27,7 @@ var Faults = []model.Fault{
 	},
 	{
 		Versions: []model.VersionRange{{From: oldest, Fixed: model.Version{Major: 3, Minor: 0}}},
-		What:     "malformed answers of endpoints, dozens at a time, may end HAProxy by a segmentation fault (seen on 2.6.12 of Debian 12, not on 3.0.11)",
+		What:     "malformed answers of endpoints, such as a message before any headers, may end HAProxy by a segmentation fault (seen on 2.6.12 of Debian 12, not on 3.0.11)",
 		Means:    "such an endpoint takes all calls with it: use 3.0 or later where endpoints aren't trusted",
 	},
 	{

@@ -11,31 +11,21 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/gatewright/gatewright/test/harness"
+	"github.com/gatewright/gatewright/test/hostile/adversary"
 )
-
-// costly are expressions that can match a text in many ways, each with a value that costs it most: nested repetitions;
-// many ways to the front of a long scan, forward only, and forward and back; alternatives; counted repetitions.
-var costly = []struct{ name, regex, value string }{
-	{"scans", `.*a.*a.*a.*a.*b`, strings.Repeat("a", 120) + "bc"},
-	{"nested", `(a*)*b`, strings.Repeat("a", 900) + "bc"},
-	{"optional", strings.Repeat("a?", 12) + `.*c[ab]c`, strings.Repeat("a", 900) + "bcb!"},
-	{"forward", strings.Repeat("(a[ab]|[ac]a)", 12) + `a*[0-9]`, strings.Repeat("a", 900) + "!"},
-	{"counted", `a{0,200}a{0,200}a{0,200}.*b[^!]`, strings.Repeat("a", 900) + "b!"},
-	{"long", strings.Repeat("a?", 12) + `.*c[ab]c`, strings.Repeat("a", 4090) + "bcb!"},
-}
 
 // TestExpressionsTogether: no call has a proxy reckon for long, whatever expressions it is asked: as many as a call may be
 // asked, each for a value that it can't be done with. Others are served, and so is the caller (R41).
 func TestExpressionsTogether(t *testing.T) {
 	manifests := []string{liveGateway, harness.Service("default", "one", 50051), harness.Service("default", "rest", 50051)}
-	for _, c := range costly {
+	for _, c := range adversary.Costly {
 		var matches []string
 		for i := range 64 {
-			header, regex := fmt.Sprintf("x-%s-%d", c.name, i), c.regex
-			if c.name == "long" {
-				header, regex = "x-long", c.regex+fmt.Sprintf("x{0,%d}", i+1)
+			header, regex := fmt.Sprintf("x-%s-%d", c.Name, i), c.Regex
+			if c.Name == "long" {
+				header, regex = "x-long", c.Regex+fmt.Sprintf("x{0,%d}", i+1)
 			}
-			matches = append(matches, fmt.Sprintf(`{method: {service: s.%s}, headers: [{name: %s, type: RegularExpression, value: %q}]}`, c.name, header, regex))
+			matches = append(matches, fmt.Sprintf(`{method: {service: s.%s}, headers: [{name: %s, type: RegularExpression, value: %q}]}`, c.Name, header, regex))
 		}
 		manifests = append(manifests, fmt.Sprintf(`apiVersion: gateway.networking.k8s.io/v1
 kind: GRPCRoute
@@ -47,7 +37,7 @@ spec:
     backendRefs: [{name: one, port: 50051}]
   - matches: [{method: {service: s.%[1]s}}]
     backendRefs: [{name: rest, port: 50051}]
-`, c.name, strings.Join(matches, ",\n    ")))
+`, c.Name, strings.Join(matches, ",\n    ")))
 	}
 	eachProxyAlone(t, manifests, func(t *testing.T, s *harness.Served) {
 		ask := func(name string, md ...string) string {
@@ -55,36 +45,36 @@ spec:
 			call.Authority, call.Path, call.Metadata = "a.b", "/s."+name+"/Get", metadata.Pairs(md...)
 			return s.Client.Do(call).Backend()
 		}
-		for _, c := range costly {
+		for _, c := range adversary.Costly {
 			var md []string
 			headers := 64
 			switch {
-			case c.name == "long":
+			case c.Name == "long":
 				headers = 1
-			case len(c.value) > 400:
+			case len(c.Value) > 400:
 				headers = 30 // All of them have room in a request.
 			}
 			for i := range headers {
-				name := fmt.Sprintf("x-%s-%d", c.name, i)
-				if c.name == "long" {
+				name := fmt.Sprintf("x-%s-%d", c.Name, i)
+				if c.Name == "long" {
 					name = "x-long"
 				}
-				md = append(md, name, c.value)
+				md = append(md, name, c.Value)
 			}
-			if got := s.Condition("GRPCRoute", "default/"+c.name, "Accepted", "Accepted"); got == nil || got.Status != "True" {
-				t.Fatalf("%s: %+v", c.name, got)
+			if got := s.Condition("GRPCRoute", "default/"+c.Name, "Accepted", "Accepted"); got == nil || got.Status != "True" {
+				t.Fatalf("%s: %+v", c.Name, got)
 			}
 			before := processorTime(t, s.Process)
-			if got := ask(c.name, md...); got != "rest" {
-				t.Errorf("%s: %s answers", c.name, got)
+			if got := ask(c.Name, md...); got != "rest" {
+				t.Errorf("%s: %s answers", c.Name, got)
 			}
 			took := processorTime(t, s.Process) - before
-			t.Logf("%s: %v", c.name, took)
+			t.Logf("%s: %v", c.Name, took)
 			if took > time.Second/2 {
-				t.Errorf("%s: one call took %v of processor time", c.name, took)
+				t.Errorf("%s: one call took %v of processor time", c.Name, took)
 			}
-			if got := ask(c.name); got != "rest" {
-				t.Errorf("%s: afterwards %s answers", c.name, got)
+			if got := ask(c.Name); got != "rest" {
+				t.Errorf("%s: afterwards %s answers", c.Name, got)
 			}
 		}
 		// What matches in one go still does.

@@ -19,36 +19,11 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/gatewright/gatewright/test/harness"
+	"github.com/gatewright/gatewright/test/hostile/adversary"
 )
 
 // smuggled is what a client says behind a request that must open nothing.
 const smuggled = "GET /admin HTTP/1.1 smuggled"
-
-// openers are requests that ask for a tunnel or for another protocol, in HTTP/2: fields in turn.
-var openers = map[string][]string{
-	"CONNECT":                         {":method", "CONNECT", ":authority", "a.example.com:443"},
-	"CONNECT with a path":             {":method", "CONNECT", ":authority", "a.example.com", ":path", "/s.A/Get", ":scheme", "http"},
-	"a WebSocket":                     {":method", "CONNECT", ":protocol", "websocket", ":scheme", "http", ":path", "/s.A/Get", ":authority", "a.example.com", "sec-websocket-version", "13"},
-	"connect-udp":                     {":method", "CONNECT", ":protocol", "connect-udp", ":scheme", "http", ":path", "/s.A/Get", ":authority", "a.example.com"},
-	"TRACE":                           {":method", "TRACE", ":scheme", "http", ":path", "/s.A/Get", ":authority", "a.example.com"},
-	"upgrade":                         {":method", "POST", ":scheme", "http", ":path", "/s.A/Get", ":authority", "a.example.com", "upgrade", "websocket"},
-	"connection and upgrade":          {":method", "POST", ":scheme", "http", ":path", "/s.A/Get", ":authority", "a.example.com", "connection", "upgrade", "upgrade", "h2c"},
-	"CONNECT with an empty :protocol": {":method", "CONNECT", ":protocol", "", ":scheme", "http", ":path", "/s.A/Get", ":authority", "a.example.com"},
-}
-
-// openers1 are such requests in HTTP/1.1.
-var openers1 = map[string]string{
-	"CONNECT":             "CONNECT a.example.com:443 HTTP/1.1\r\nHost: a.example.com:443\r\n\r\n",
-	"CONNECT with a path": "CONNECT /s.A/Get HTTP/1.1\r\nHost: a.example.com\r\n\r\n",
-	"TRACE":               "TRACE /s.A/Get HTTP/1.1\r\nHost: a.example.com\r\n\r\n",
-	"a WebSocket": "GET /s.A/Get HTTP/1.1\r\nHost: a.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-	"h2c": "GET /s.A/Get HTTP/1.1\r\nHost: a.example.com\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
-	"h2c, and upper case": "POST /s.A/Get HTTP/1.1\r\nHost: a.example.com\r\nConnection: UPGRADE, HTTP2-SETTINGS\r\nUPGRADE: H2C\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n" +
-		"Content-Length: 0\r\n\r\n",
-	"two protocols":        "GET /s.A/Get HTTP/1.1\r\nHost: a.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c\r\n\r\n",
-	"without a connection": "GET /s.A/Get HTTP/1.1\r\nHost: a.example.com\r\nUpgrade: websocket\r\n\r\n",
-}
 
 const tunnelGateway = `apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
@@ -69,27 +44,27 @@ func TestTunnels(t *testing.T) {
 			t.Parallel()
 			var mu sync.Mutex
 			var asked []string
-			b := newBackend(t, "any", func(a *Answer) {
+			b := adversary.StartEndpoint(t, "any", func(c *adversary.Call) {
 				mu.Lock()
 				defer mu.Unlock()
-				asked = append(asked, fmt.Sprint(a.Request))
-				a.headers(false, ":status", "200", "x-opened", "yes")
+				asked = append(asked, fmt.Sprint(c.Request))
+				c.Headers(false, ":status", "200", "x-opened", "yes")
 			})
 			// From 3.0 on HAProxy takes an Upgrade that it doesn't know out before any rule sees it, and passes the rest on.
 			stripped := func(name string) bool {
 				return p.Name == "haproxy" && p.Capabilities.Version.AtLeast(3, 0, 0) && (strings.HasPrefix(name, "h2c") || name == "without a connection")
 			}
-			s := harness.Serve(t, p, harness.Load(t, "", tunnelGateway, harness.Secret("default", "pair", pair), b.manifests("")), harness.Options{})
+			s := harness.Serve(t, p, harness.Load(t, "", tunnelGateway, harness.Secret("default", "pair", pair), b.Manifests("")), harness.Options{})
 			for _, listener := range []string{"gw/http", "gw/https"} {
 				h := s.Call(listener)
-				for name, fields := range openers {
+				for name, fields := range adversary.Openers {
 					said := ask2(t, h, fields)
 					t.Logf("%s, HTTP/2 %s: %s", listener, name, said)
 					if strings.Contains(said, "x-opened") {
 						t.Errorf("%s, HTTP/2 %s: opened: %s", listener, name, said)
 					}
 				}
-				for name, request := range openers1 {
+				for name, request := range adversary.Openers1 {
 					said := ask1(t, h, request)
 					t.Logf("%s, HTTP/1.1 %s: %s", listener, name, said)
 					if !stripped(name) && strings.Contains(strings.ToLower(said), "x-opened") || strings.HasPrefix(said, "101") {
