@@ -40,6 +40,8 @@ type View struct {
 	Limits     limits.Table
 	// StreamsKeyword sets the number of streams of a client's connection.
 	StreamsKeyword string
+	// KeepsMemory says that the version can be told how much memory its threads keep.
+	KeepsMemory bool
 	// Full says that the file is one to start from.
 	Full bool
 	// Folder is "" or ends in a slash: what paths begin with.
@@ -126,7 +128,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		return nil, nil, fmt.Errorf("the instance: %w", err)
 	}
 	view := &View{
-		Generation: generators.GenerationMark, Version: c.Version, StreamsKeyword: streamsKeyword(c.Version), Limits: limits.Default.With(g.options.MaxStreams),
+		Generation: generators.GenerationMark, Version: c.Version, StreamsKeyword: streamsKeyword(c.Version), KeepsMemory: c.Version.AtLeast(3, 0, 0), Limits: limits.Default.With(g.options.MaxStreams),
 		Full: g.options.Layout != generators.LayoutInclude, Folder: folder,
 		TLS: c.Has(model.FeatureTLS), Observe: observed(c.Version), Reuse: "safe", Balance: balance(c.Version, live), Sections: ts.sections.list(),
 	}

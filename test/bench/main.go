@@ -25,7 +25,7 @@ import (
 var sizes = []int{10, 1000, 10000}
 
 // parts are what can be measured.
-var parts = append([]string{"render", "generate", "calls", "balance", "changes"}, clustered...)
+var parts = append([]string{"render", "generate", "calls", "balance", "changes", "hostile"}, clustered...)
 
 // clustered are the parts that need a cluster. It runs in a network namespace, so they need root.
 var clustered = []string{"growth", "more", "footprint"}
@@ -102,6 +102,7 @@ func (s settings) measure() int {
 		"calls":     func() { measureProxies(scope, proxies, s) },
 		"balance":   func() { measureBalance(scope, harness.Newest(proxies), s) },
 		"changes":   func() { measureChanges(scope, proxies, s) },
+		"hostile":   func() { measureHostile(scope, proxies) },
 		"growth":    func() { measureGrowth(scope, harness.Newest(proxies), s) },
 		"more":      func() { measureMore(scope, harness.Newest(proxies), s) },
 		"footprint": func() { measureFootprint(scope, harness.Newest(proxies), s) },

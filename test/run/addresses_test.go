@@ -120,6 +120,7 @@ func TestAddressMoves(t *testing.T) {
 func TestColdStart(t *testing.T) {
 	for _, p := range harness.Proxies(t) {
 		t.Run(p.String(), func(t *testing.T) {
+			t.Parallel()
 			g := newGateway(t, p)
 			l, err := net.Listen("tcp", g.address+":18099")
 			if err != nil {

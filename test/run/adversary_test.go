@@ -67,7 +67,7 @@ func TestAdversary(t *testing.T) {
 			g.service("second")
 			g.service("bad")
 			target := adversary.Target{Address: g.address + ":8080", Authority: "h.test", Good: g.baseCall().Path}
-			g.write("tenant", adversary.Tenant(t, "{name: gw}", target.Address, bearable(p)))
+			g.write("tenant", adversary.Tenant(t, "{name: gw}", target.Address, adversary.Bearable(p)))
 			g.start()
 			g.ready()
 			g.answers("base.Service", "first")
@@ -110,14 +110,6 @@ func TestAdversary(t *testing.T) {
 			}
 		})
 	}
-}
-
-// bearable are the answers of hostile endpoints that a version bears: docs/proxies.md has the others among its known faults.
-func bearable(p harness.Proxy) []adversary.Answer {
-	malformedEndIt := p.Name == "haproxy" && !p.Capabilities.Version.AtLeast(3, 0, 0)
-	return slices.DeleteFunc(adversary.Answers(), func(a adversary.Answer) bool {
-		return malformedEndIt && (a.Want == adversary.Hangs || a.Name == adversary.NoHeaders)
-	})
 }
 
 // mostGrown is how much memory may grow by: a dozen connections at a time that have at most 50 MB each.

@@ -22,6 +22,7 @@ func TestEndInReload(t *testing.T) {
 	seed := rand.Uint64()
 	for _, p := range harness.Proxies(t) {
 		t.Run(p.String(), func(t *testing.T) {
+			t.Parallel()
 			t.Logf("seed %d", seed)
 			random := rand.New(rand.NewPCG(seed, 2))
 			g := newGateway(t, p)

@@ -75,6 +75,7 @@ type gateway struct {
 func each(t *testing.T, f func(g *gateway)) {
 	for _, p := range harness.Proxies(t) {
 		t.Run(p.String(), func(t *testing.T) {
+			t.Parallel()
 			g := newGateway(t, p)
 			g.start()
 			g.ready()

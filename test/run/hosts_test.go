@@ -76,6 +76,7 @@ func TestReloadStaysInside(t *testing.T) {
 func TestReloadOfAnotherProxy(t *testing.T) {
 	for _, p := range harness.Proxies(t) {
 		t.Run(p.String(), func(t *testing.T) {
+			t.Parallel()
 			dir := harness.TempDir(t)
 			g := &gateway{T: t, proxy: p, address: harness.Address(t), state: filepath.Join(dir, "state"), log: filepath.Join(dir, "log")}
 			f := &folderGateway{gateway: g, from: filepath.Join(dir, "from")}

@@ -148,6 +148,7 @@ func TestReload(t *testing.T) {
 	for _, p := range harness.Proxies(t) {
 		for _, attach := range attachments[p.Name] {
 			t.Run(p.String()+"/"+attach, func(t *testing.T) {
+				t.Parallel()
 				f := sidecar(t, p, attach, nil)
 				web := f.address + ":8080"
 				f.untilSays(web, "first")
@@ -204,6 +205,7 @@ func TestReload(t *testing.T) {
 func TestReloadRendered(t *testing.T) {
 	for _, p := range harness.Proxies(t) {
 		t.Run(p.String(), func(t *testing.T) {
+			t.Parallel()
 			address := harness.Address(t)
 			render := func(marker string, ports ...int32) map[string]string {
 				g := model.Gateway{Namespace: "ns", Name: "gw", Addresses: []string{address}}
