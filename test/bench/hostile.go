@@ -18,9 +18,9 @@ const (
 	hostileTime = 10 * time.Second
 	// hostileCallers make the good tenant's calls, each with a rest of callerPause.
 	hostileCallers = 4
-	// hostileRest is how long each hostile client rests between two attacks. All of them and the backends share this machine
-	// with the proxy, which more of them would fill without the proxy's help.
-	hostileRest = time.Second
+	// hostileEvery is how often each hostile client attacks. All of them and the backends share this machine with the proxy,
+	// which more of them would fill without the proxy's help.
+	hostileEvery = time.Second
 )
 
 // hostileManifests is a good tenant's route. The hostile one's share its Gateway.
@@ -59,7 +59,7 @@ func measureHostile(t harness.T, proxies []harness.Proxy) {
 		quiet, failed := timed(scope, call)
 		attacks := make(chan map[string]int, 1)
 		go func() {
-			attacks <- adversary.Attack(ctx, scope, adversary.Target{Address: call.Address, Authority: call.Authority, Good: call.Path}, hostileRest)
+			attacks <- adversary.Attack(ctx, scope, adversary.Target{Address: call.Address, Authority: call.Authority, Good: call.Path}, hostileEvery)
 		}()
 		beside, failedBeside := timed(scope, call)
 		after := workerRSS(scope, served.Process)

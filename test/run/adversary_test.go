@@ -52,8 +52,8 @@ var mischief = map[string]func(g *gateway, i int) string{
 // rounds is how many rounds of changes a hostile tenant makes, and the good one beside it.
 const rounds = 8
 
-// rest is how long each hostile client rests between two attacks: it is to be found by faults, not by the load that it is.
-const rest = 150 * time.Millisecond
+// every is how often each hostile client attacks: they are to be found by faults, not by the load that they are.
+const every = 150 * time.Millisecond
 
 // TestAdversary is R41 to R43 at once: beside a good tenant's calls are hostile clients, endpoints that answer what no
 // server should, and a tenant whose objects are made to harm. No call of the good tenant fails or is answered by anything
@@ -78,7 +78,7 @@ func TestAdversary(t *testing.T) {
 			good := g.load(g.baseCall(), 4, 5)
 			ctx, stop := context.WithCancel(t.Context())
 			done := make(chan map[string]int, 1)
-			go func() { done <- adversary.Attack(ctx, t, target, rest) }()
+			go func() { done <- adversary.Attack(ctx, t, target, every) }()
 			peak := before
 			for i := range rounds {
 				for _, name := range slices.Sorted(maps.Keys(mischief)) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,23 +24,29 @@ type Target struct {
 	Good string
 }
 
-// Attack has all hostile clients at work until ctx ends, each with a rest between two attacks, and returns how often each
+// Attack has all hostile clients at work until ctx ends, each beginning an attack once in a time, and returns how often each
 // attacked. It fails nothing: the good tenant's calls tell.
-func Attack(ctx context.Context, t harness.T, target Target, rest time.Duration) map[string]int {
+func Attack(ctx context.Context, t harness.T, target Target, every time.Duration) map[string]int {
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	done := map[string]int{}
-	for name, attack := range clients {
-		v := visit{Target: target, client: harness.NewClient(t)}
+	for i, name := range slices.Sorted(maps.Keys(clients)) {
+		attack, v := clients[name], visit{Target: target, client: harness.NewClient(t)}
 		all.Go(func() {
-			pause := time.NewTicker(rest)
-			defer pause.Stop()
-			for ; ctx.Err() == nil; v.n++ {
-				attack(v)
+			// They take turns, as far as there is time for it.
+			next := time.NewTimer(every * time.Duration(i) / time.Duration(len(clients)))
+			defer next.Stop()
+			for {
 				select {
 				case <-ctx.Done():
-				case <-pause.C:
+				case <-next.C:
 				}
+				if ctx.Err() != nil {
+					break
+				}
+				next.Reset(every)
+				attack(v)
+				v.n++
 			}
 			mu.Lock()
 			defer mu.Unlock()
