@@ -52,7 +52,7 @@ check: lint build ## For every day, under three minutes: what is pure, the golde
 soak: proxies build ## Endurance, an hour or more: random inputs and calls, changes and kills under load; SEEDS, CONFIGS, ROUNDS
 	@sh test/suite.sh ./test/hostile -timeout 2h -run TestHostile -args -hostile.seeds $(SEEDS)
 	@sh test/suite.sh ./test/e2e -timeout 2h -run TestProperty -args -configs $(CONFIGS)
-	@sh test/suite.sh ./test/run -timeout 2h -count $(ROUNDS) -run 'TestChanges|TestKills|TestEndInReload'
+	@sh test/suite.sh ./test/run -timeout 2h -count $(ROUNDS) -run 'TestChanges|TestKills|TestEndInReload' -args -callers 25
 
 .PHONY: proxies
 proxies: ## Install the proxies that the tests run (as root; once)

@@ -83,6 +83,7 @@ const outage = time.Minute
 
 // TestOutage takes the API server away under traffic. What was served goes on, and what changes afterwards is served.
 func TestOutage(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(l *lab) []string { account := l.account(); return []string{account, account} })
 	end := p.traffic()
 	p.StopAPIServer()
@@ -119,6 +120,7 @@ func TestOutage(t *testing.T) {
 // TestStartAlone starts gatewright while the API server is away: with nothing to serve at first, later with what it served
 // last. It waits, says for what, and goes on when the API server comes.
 func TestStartAlone(t *testing.T) {
+	t.Parallel()
 	p := &pair{lab: newLab(t, cluster.Options{})}
 	account := p.account()
 	for _, proxy := range harness.Newest(harness.Proxies(t)) {
@@ -166,6 +168,7 @@ func TestStartAlone(t *testing.T) {
 // of a backup. Both replicas go on with what they served. To one of them the API server refuses everything while its
 // ServiceAccount is gone; the other is an administrator, to whom it says that there is nothing.
 func TestWipe(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(l *lab) []string { return []string{l.account(), l.Kubeconfig()} })
 	p.Stop()
 	backup := p.Backup()
@@ -214,6 +217,7 @@ func TestWipe(t *testing.T) {
 // TestWipeAsleep loses the data of the cluster, and brings some of it back, while no replica runs. They start with what
 // they served, and go on with that until all of it is there again.
 func TestWipeAsleep(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(l *lab) []string { return []string{l.Kubeconfig(), l.Kubeconfig()} })
 	for _, r := range p.replicas {
 		r.end()

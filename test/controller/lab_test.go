@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -53,6 +54,9 @@ func TestMain(m *testing.M) {
 		return code
 	}))
 }
+
+// endpoints counts the addresses of the network that endpoints have, in all clusters.
+var endpoints atomic.Int32
 
 // lab is a cluster with the Gateway API and what deploy/controller brings, and servers for its Services.
 type lab struct {
@@ -307,7 +311,7 @@ func (l *lab) endpoint(service string, i int) string {
 	l.Helper()
 	key := fmt.Sprintf("%s %d", service, i)
 	if l.endpoints[key] == "" {
-		n := len(l.endpoints) + 1
+		n := endpoints.Add(1)
 		l.endpoints[key] = fmt.Sprintf("198.18.%d.%d", n/250, n%250+1)
 		l.backends.Listen("default/"+service+":"+strconv.Itoa(port), l.endpoints[key], port)
 	}

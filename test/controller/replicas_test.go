@@ -28,6 +28,7 @@ const apiServer = "198.18.255.1"
 // TestReplicas runs two replicas, each on a host of its own, and kills the one that writes statuses, with its proxy, while 100
 // things change. The other one goes on serving and takes over, and the first one comes back beside it.
 func TestReplicas(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, cluster.Options{Address: apiServer})
 	account := l.account()
 	var hosts []*isolated.Host

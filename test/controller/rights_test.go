@@ -106,6 +106,7 @@ spec:
 // TestRights fails when deploy/controller gives gatewright a right that it doesn't use, or not one that it needs. The API
 // server is one that doesn't stream lists, so that they are asked for too.
 func TestRights(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, cluster.Options{Audit: true, APIServer: []string{"--feature-gates=WatchList=false"}})
 	r := l.newReplica(harness.Newest(harness.Proxies(t))[0], l.account())
 	r.start("--publish-service", "default/first")

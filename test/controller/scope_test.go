@@ -125,6 +125,7 @@ func TestUnrelated(t *testing.T) {
 // TestOptionalCRDs starts in a cluster without the CRDs that a Gateway can do without, and one without any: all are taken up
 // when they come.
 func TestOptionalCRDs(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, cluster.Options{})
 	r := l.newReplica(harness.Newest(harness.Proxies(t))[0], l.account())
 	uninstall := func(resources ...string) {

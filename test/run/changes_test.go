@@ -1,11 +1,15 @@
 package run
 
 import (
+	"flag"
 	"fmt"
 	"testing"
 
 	"github.com/gatewright/gatewright/test/harness"
 )
+
+// callers are those of each kind while things change.
+var callers = flag.Int("callers", 5, "callers in cleartext, and as many by TLS, while things change")
 
 // changes is how often a thing changes under load.
 const changes = 50
@@ -21,7 +25,7 @@ func TestChanges(t *testing.T) {
 		g.write("gateway", g.gatewayManifest("web")+tlsListener("h", "pair"))
 		g.start()
 		g.ready()
-		plain, tls := g.load(g.baseCall(), 25, 10), g.load(g.tlsCall(), 25, 10)
+		plain, tls := g.load(g.baseCall(), *callers, 10), g.load(g.tlsCall(), *callers, 10)
 		for i := range changes {
 			name, service := fmt.Sprintf("new%d", i), fmt.Sprintf("new%d.Service", i)
 			if got := g.call(service).Backend(); got != unimplemented {
