@@ -131,7 +131,7 @@ func (f *Traffic) End() int {
 		f.t.Errorf("the record of the calls: %v", err)
 	}
 	f.t.Logf("%s: %d calls, wrong: %v, sent on twice: %d, crossed: %d; %d streams, dead: %d", f.proxy, f.calls, f.wrong, f.sentOn, f.crossed, len(f.streams), dead)
-	if len(f.wrong) > 0 || f.sentOn > f.calls/1000 || f.crossed > MostCrossed || dead > 0 {
+	if len(f.wrong) > 0 || f.sentOn > (f.calls+999)/1000 || f.crossed > MostCrossed || dead > 0 {
 		f.t.Errorf("%s: the traffic was disturbed", f.proxy)
 	}
 	return f.calls
