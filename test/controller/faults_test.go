@@ -119,7 +119,8 @@ func tlsListeners(address string, secrets ...string) string {
 // TestUnreadableSecrets: what the API server doesn't give costs only the listener that needs it. Its status says why, it is
 // asked for after pauses that grow, and served when it can be read.
 func TestUnreadableSecrets(t *testing.T) {
-	l, r := oneProxy(t, "haproxy")
+	t.Parallel()
+	l, r := ownCluster(t, "haproxy")
 	faults, kubeconfig := l.behind(r.kubeconfig)
 	r.kubeconfig = kubeconfig
 	bad := map[string]http.HandlerFunc{
@@ -203,7 +204,8 @@ func TestOverload(t *testing.T) {
 		"503": refusal(http.StatusServiceUnavailable, "ServiceUnavailable", "later"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			l, r := oneProxy(t, "nginx")
+			t.Parallel()
+			l, r := ownCluster(t, "nginx")
 			faults, kubeconfig := l.behind(r.kubeconfig)
 			r.kubeconfig = kubeconfig
 			l.Apply(gateway("web", l.address()) + l.service("first", 0) + route("base", "base.Service", []string{"web"}, backend{"first", 1}))

@@ -219,12 +219,25 @@ func eachProxy(t *testing.T, f func(l *lab, r *replica)) {
 func oneProxy(t *testing.T, name string) (*lab, *replica) {
 	t.Helper()
 	l := sharedLab(t)
-	proxies := harness.Newest(harness.Proxies(t))
+	return l, l.replicaOf(name)
+}
+
+// ownCluster is the same for a test that goes on beside others.
+func ownCluster(t *testing.T, name string) (*lab, *replica) {
+	t.Helper()
+	l := newLab(t, cluster.Options{})
+	return l, l.replicaOf(name)
+}
+
+// replicaOf is a replica with the newest version of a proxy.
+func (l *lab) replicaOf(name string) *replica {
+	l.Helper()
+	proxies := harness.Newest(harness.Proxies(l))
 	i := slices.IndexFunc(proxies, func(p harness.Proxy) bool { return p.Name == name })
 	if i < 0 {
-		t.Fatalf("no %s is installed", name)
+		l.Fatalf("no %s is installed", name)
 	}
-	return l, l.newReplica(proxies[i], l.account())
+	return l.newReplica(proxies[i], l.account())
 }
 
 // await tries until there is no error, and fails at once when gatewright ends.

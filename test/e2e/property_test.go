@@ -21,7 +21,7 @@ import (
 
 var (
 	seedFlag    = flag.Uint64("seed", 1, "the seed of the random configurations; 0 takes one from the clock")
-	configsFlag = flag.Int("configs", 52, "how many random configurations to serve")
+	configsFlag = flag.Int("configs", 32, "how many random configurations to serve")
 	callsFlag   = flag.Int("calls", 400, "how many calls to make to each random configuration")
 	onlyFlag    = flag.Int("config", -1, "serve only the random configuration of this number")
 )

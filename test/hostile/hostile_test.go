@@ -26,7 +26,7 @@ import (
 )
 
 var (
-	seeds  = flag.Uint64("hostile.seeds", 100, "how many seeds to try")
+	seeds  = flag.Uint64("hostile.seeds", 60, "how many seeds to try")
 	first  = flag.Uint64("hostile.first", 1, "the first seed")
 	shrunk = flag.Bool("hostile.shrink", true, "make the manifests of the first failure smaller")
 )

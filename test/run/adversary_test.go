@@ -50,7 +50,7 @@ var mischief = map[string]func(g *gateway, i int) string{
 }
 
 // rounds is how many rounds of changes a hostile tenant makes, and the good one beside it.
-const rounds = 8
+const rounds = 6
 
 // every is how often each hostile client attacks: they are to be found by faults, not by the load that they are.
 const every = 150 * time.Millisecond
