@@ -139,8 +139,9 @@ func TestColdStart(t *testing.T) {
 			g.served(g.address + ":18099")
 			// The last good configuration can't be started with once somebody has its port.
 			g.kill()
+			// The master first: it would start another worker for one that ends.
 			master := g.master()
-			for _, pid := range append(process.Children(master), master) {
+			for _, pid := range append([]int{master}, process.Children(master)...) {
 				g.signal(pid, unix.SIGKILL)
 			}
 			g.until("free the port", func() (err error) {
