@@ -12,6 +12,13 @@ var leastconn = model.Fault{
 	Means: "roundrobin is rendered instead where endpoints change without a reload",
 }
 
+// MalformedAnswers is what endpoints can do to old versions: tests ask those for nothing of the kind.
+var MalformedAnswers = model.Fault{
+	Versions: []model.VersionRange{{From: oldest, Fixed: model.Version{Major: 3, Minor: 0}}},
+	What:     "malformed answers of endpoints, such as a message before any headers, may end HAProxy by a segmentation fault (seen on 2.6.12 of Debian 12, not on 3.0.11)",
+	Means:    "such an endpoint takes all calls with it: use 3.0 or later where endpoints aren't trusted",
+}
+
 // Faults are what versions of HAProxy are known to do wrong, from its change logs and from tests.
 var Faults = []model.Fault{
 	leastconn,
@@ -25,11 +32,7 @@ var Faults = []model.Fault{
 		What:     "a status alone whose headers fit tune.bufsize but not what tune.maxrewrite leaves of it ends HAProxy (seen on 3.4.7)",
 		Means:    "an endpoint that answers with 96 to 128 kB of headers takes all calls with it: don't use this version where endpoints aren't trusted",
 	},
-	{
-		Versions: []model.VersionRange{{From: oldest, Fixed: model.Version{Major: 3, Minor: 0}}},
-		What:     "malformed answers of endpoints, such as a message before any headers, may end HAProxy by a segmentation fault (seen on 2.6.12 of Debian 12, not on 3.0.11)",
-		Means:    "such an endpoint takes all calls with it: use 3.0 or later where endpoints aren't trusted",
-	},
+	MalformedAnswers,
 	{
 		Versions: []model.VersionRange{{From: oldest, Fixed: model.Version{Major: 3, Minor: 0}}},
 		What:     "HPACK's CVE-2026-55204, CVE-2026-110353 (an HTTP/2 preface behind a first request) and commas in :authority aren't fixed",

@@ -15,8 +15,6 @@ type Table struct {
 	// Buffer is HAProxy's for the headers of a request or an answer, and for a part of the content. Of it, Rewrite
 	// stays free for headers that filters set.
 	Buffer, Rewrite int
-	// Kept is how much memory that nothing uses just now each thread of HAProxy keeps at hand, for buffers above all.
-	Kept int
 	// Connections is the most connections of one worker of nginx, those to endpoints included. Files is the most files
 	// that HAProxy has open.
 	Connections, Files int
@@ -42,9 +40,6 @@ var Default = Table{
 	Buffer: 128 << 10,
 	// Room for the headers that filters set: HAProxy's own 1 kB is less than one value may have.
 	Rewrite: 32 << 10,
-	// As many buffers as a busy thread uses. HAProxy's own 512 kB is four of this size: each other one is asked of the
-	// system and given back within its call, which took a fifth of a call's time.
-	Kept: 64 * 128 << 10,
 
 	Connections: 16 << 10,
 	// HAProxy keeps memory for each file that it might open, whether it does or not.
@@ -56,6 +51,11 @@ const MaxStreams = 100_000
 
 // ownHeaders is room for what every call has besides what rules look at: pseudo-headers, user-agent, te and the like.
 const ownHeaders = 2 << 10
+
+// Kept is how much memory that nothing uses just now each thread of HAProxy keeps at hand: as many buffers as a busy one
+// uses. HAProxy's own 512 kB is four of them: each other one is asked of the system and given back within its call, which
+// took up to a fifth of a call's time.
+func (t Table) Kept() int { return 64 * t.Buffer }
 
 // NginxHeaders and HAProxyHeaders are the most bytes that the names and values of a request have room for, besides
 // what every call has.

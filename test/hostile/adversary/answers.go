@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/net/http2"
 
+	"github.com/gatewright/gatewright/generators/haproxy"
 	"github.com/gatewright/gatewright/test/harness"
 )
 
@@ -123,7 +124,7 @@ func Answers() []Answer {
 
 // Bearable are the answers that a version bears: docs/proxies.md has the others among its known faults.
 func Bearable(p harness.Proxy) []Answer {
-	malformedEndIt := p.Name == "haproxy" && !p.Capabilities.Version.AtLeast(3, 0, 0)
+	malformedEndIt := p.Name == "haproxy" && haproxy.MalformedAnswers.In(p.Capabilities.Version)
 	return slices.DeleteFunc(Answers(), func(a Answer) bool {
 		return malformedEndIt && (a.Want == Hangs || a.Name == NoHeaders)
 	})
