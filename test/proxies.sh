@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the proxies that the tests run: nginx and HAProxy of Debian 12, 13 and the release after it.
-# The host's own packages serve its own release; the others come through debootstrap and are kept in
+# Installs the proxies that the tests run: nginx and HAProxy of Debian 12, 13 and the release after it, and
+# the HAProxy of Debian's experimental, which is its next one. The host's own packages serve its own release; the others come through debootstrap and are kept in
 # $GATEWRIGHT_PROXIES (default: ~/.cache/gatewright/proxies), where a second run finds them. Needs root
 # the first time, and says so where it isn't.
 #
@@ -11,7 +11,7 @@
 # GATEWRIGHT_SUITES='trixie forky' takes these releases only, GATEWRIGHT_SUITES=host the host's own.
 set -eu
 
-suites='bookworm trixie forky'
+suites='bookworm trixie forky experimental'
 root=${GATEWRIGHT_PROXIES:-${XDG_CACHE_HOME:-$HOME/.cache}/gatewright/proxies}
 # shellcheck source=/dev/null
 host=$(. /etc/os-release && echo "${VERSION_CODENAME:-unknown}")
@@ -20,6 +20,11 @@ only=${GATEWRIGHT_SUITES:-}
 
 die() { echo "test/proxies.sh: $*" >&2; exit 1; }
 say() { echo "test/proxies.sh: $*" >&2; }
+
+# proxies SUITE prints the names of the proxies that are taken from a suite.
+proxies() {
+	if [ "$1" = experimental ]; then echo haproxy; else echo nginx haproxy; fi
+}
 
 # binary SUITE NAME prints where a suite's proxy is, or is to be.
 binary() {
@@ -60,31 +65,36 @@ packages() {
 	DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing >&2
 }
 
-# bootstrap SUITE makes a tree of that release with both proxies in it, and points the two binaries at the
-# tree's own libraries, so that they run from outside it like any program.
+# bootstrap SUITE makes a tree of that release with its proxies in it, and points the binaries at the tree's own
+# libraries, so that they run from outside it like any program. Debian's experimental is no release: its packages
+# go into a tree of the unstable one, which has them once they have left experimental.
 bootstrap() {
 	packages debootstrap patchelf
-	need_root "Debian $1's nginx and haproxy"
+	need_root "Debian $1's $(proxies "$1")"
 	say "making a tree of Debian $1 (once; a few minutes)"
 	tree=$root/$1
+	release=$1
+	[ "$1" != experimental ] || release=sid
 	rm -rf "$tree"
 	mkdir -p "$tree"
-	script=
-	[ -e "/usr/share/debootstrap/scripts/$1" ] || script=/usr/share/debootstrap/scripts/sid
-	if [ -n "$script" ]; then
-		set -- "$1" "$(sed -n 's/^DEF_MIRROR="\(.*\)"$/\1/p' /usr/sbin/debootstrap | head -n 1)" "$script"
-		debootstrap --variant=minbase "$1" "$tree" "$2" "$3" >&2
+	if [ -e "/usr/share/debootstrap/scripts/$release" ]; then
+		debootstrap --variant=minbase "$release" "$tree" >&2
 	else
-		debootstrap --variant=minbase "$1" "$tree" >&2
+		mirror=$(sed -n 's/^DEF_MIRROR="\(.*\)"$/\1/p' /usr/sbin/debootstrap | head -n 1)
+		debootstrap --variant=minbase "$release" "$tree" "$mirror" /usr/share/debootstrap/scripts/sid >&2
+	fi
+	if [ "$release" != "$1" ]; then
+		sed -n "s/ $release / $1 /p" "$tree/etc/apt/sources.list" >"$tree/etc/apt/sources.list.d/$1.list"
 	fi
 	printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"
 	chmod +x "$tree/usr/sbin/policy-rc.d"
 	# A testing release's index may be past its date on a mirror that lags; its signature is checked all the same.
 	echo 'Acquire::Check-Valid-Until "false";' >"$tree/etc/apt/apt.conf.d/90gatewright"
-	chroot "$tree" sh -c 'apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install nginx haproxy' >&2
+	chroot "$tree" sh -c "apt-get -q update &&
+		DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends -t $1 install $(proxies "$1")" >&2
 	lib=$(dirname "$(find "$tree/usr/lib" -maxdepth 2 -name 'libc.so.6' | head -n 1)")
 	loader=$(find "$tree/usr/lib" "$tree/usr/lib64" -maxdepth 2 -name 'ld-linux*.so.*' | head -n 1)
-	for p in nginx haproxy; do
+	for p in $(proxies "$1"); do
 		patchelf --set-interpreter "$loader" --force-rpath --set-rpath "$lib" "$tree/usr/sbin/$p"
 		"$tree/usr/sbin/$p" -v >&2 || die "$p of Debian $1 does not start from $tree"
 	done
@@ -112,5 +122,5 @@ for suite in $suites; do
 	fi
 done
 for suite in $suites; do
-	for p in nginx haproxy; do binary "$suite" "$p"; done
+	for p in $(proxies "$suite"); do binary "$suite" "$p"; done
 done

@@ -19,6 +19,13 @@ var MalformedAnswers = model.Fault{
 	Means:    "such an endpoint takes all calls with it: use 3.0 or later where endpoints aren't trusted",
 }
 
+// FullStatus is what endpoints can do to new versions: tests ask those for nothing of the kind.
+var FullStatus = model.Fault{
+	Versions: []model.VersionRange{{From: model.Version{Major: 3, Minor: 4}}},
+	What:     "a status alone whose headers fit tune.bufsize but not what tune.maxrewrite leaves of it ends HAProxy (seen on 3.4.7)",
+	Means:    "an endpoint that answers with 96 to 128 kB of headers takes all calls with it: don't use this version where endpoints aren't trusted",
+}
+
 // Faults are what versions of HAProxy are known to do wrong, from its change logs and from tests.
 var Faults = []model.Fault{
 	leastconn,
@@ -27,11 +34,7 @@ var Faults = []model.Fault{
 		What:     "an answer whose headers are malformed, or more than HAProxy takes, is reset towards the endpoint and not towards the client",
 		Means:    "such a call ends at the client's own deadline, where a message follows in the same packet",
 	},
-	{
-		Versions: []model.VersionRange{{From: model.Version{Major: 3, Minor: 4}}},
-		What:     "a status alone whose headers fit tune.bufsize but not what tune.maxrewrite leaves of it ends HAProxy (seen on 3.4.7)",
-		Means:    "an endpoint that answers with 96 to 128 kB of headers takes all calls with it: don't use this version where endpoints aren't trusted",
-	},
+	FullStatus,
 	MalformedAnswers,
 	{
 		Versions: []model.VersionRange{{From: oldest, Fixed: model.Version{Major: 3, Minor: 0}}},

@@ -18,6 +18,7 @@ var columns = []model.Capabilities{
 	haproxy.CapabilitiesOf(model.Version{Major: 2, Minor: 6, Patch: 12}),
 	haproxy.CapabilitiesOf(model.Version{Major: 3, Minor: 0, Patch: 11}),
 	haproxy.CapabilitiesOf(model.Version{Major: 3, Minor: 2, Patch: 26}),
+	haproxy.CapabilitiesOf(model.Version{Major: 3, Minor: 4, Patch: 7}),
 }
 
 // row is one thing that is asked for, and who serves it. What is set of its fields is looked at in this order.

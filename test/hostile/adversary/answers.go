@@ -8,6 +8,7 @@ import (
 	"golang.org/x/net/http2"
 
 	"github.com/gatewright/gatewright/generators/haproxy"
+	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/test/harness"
 )
 
@@ -62,6 +63,9 @@ func many(n, size int) (fields []string) {
 // NoHeaders is the name of the answer that is a message without headers before it.
 const NoHeaders = "no headers"
 
+// FullStatus is the name of the answer that fills HAProxy's buffer, the room for what filters set included.
+const FullStatus = "a status of 120 kB"
+
 // Answers are sizes around what docs/limits.md promises, and what no server should say.
 func Answers() []Answer {
 	text := strings.Repeat
@@ -71,7 +75,7 @@ func Answers() []Answer {
 		{"one header of 300 kB", Large, whole("x-large", text("x", 300000))},
 		{"a status of 30 kB", Passes, only(text("x", 30000))},
 		{"a status of 60 kB", Passes, only(text("x", 60000))},
-		{"a status of 120 kB", Large, only(text("x", 120000))},
+		{FullStatus, Large, only(text("x", 120000))},
 		{"a status of 300 kB", Large, only(text("x", 300000))},
 		{"150 headers of 200 bytes", Passes, whole(many(150, 193)...)},
 		{"300 headers of 200 bytes", Passes, whole(many(300, 193)...)},
@@ -124,8 +128,20 @@ func Answers() []Answer {
 
 // Bearable are the answers that a version bears: docs/proxies.md has the others among its known faults.
 func Bearable(p harness.Proxy) []Answer {
-	malformedEndIt := p.Name == "haproxy" && haproxy.MalformedAnswers.In(p.Capabilities.Version)
 	return slices.DeleteFunc(Answers(), func(a Answer) bool {
-		return malformedEndIt && (a.Want == Hangs || a.Name == NoHeaders)
+		return p.Name == "haproxy" && slices.ContainsFunc(unbearable, func(u unbearableAnswer) bool {
+			return u.fault.In(p.Capabilities.Version) && u.is(a)
+		})
 	})
+}
+
+// unbearableAnswer is a kind of answer that ends HAProxy where it has a fault.
+type unbearableAnswer struct {
+	fault model.Fault
+	is    func(Answer) bool
+}
+
+var unbearable = []unbearableAnswer{
+	{haproxy.MalformedAnswers, func(a Answer) bool { return a.Want == Hangs || a.Name == NoHeaders }},
+	{haproxy.FullStatus, func(a Answer) bool { return a.Name == FullStatus }},
 }
