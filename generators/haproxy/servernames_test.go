@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -157,22 +156,10 @@ func TestServerNamesReload(t *testing.T) {
 	})
 }
 
-// reload makes HAProxy serve a generation. It loses a signal that comes too early: then it gets another.
+// reload makes HAProxy serve a generation.
 func reload(t *testing.T, p *harness.Process, marker, generation string) {
 	t.Helper()
-	ctx, answered := context.WithCancel(context.Background())
-	var group sync.WaitGroup
-	group.Go(func() {
-		for ctx.Err() == nil {
-			p.Signal(syscall.SIGUSR2)
-			select {
-			case <-ctx.Done():
-			case <-time.After(2 * time.Second):
-			}
-		}
-	})
-	defer group.Wait()
-	defer answered()
+	harness.ReloadHAProxy(p)
 	p.WaitAnswer(marker, "/generation", generation)
 }
 

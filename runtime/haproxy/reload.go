@@ -130,7 +130,8 @@ func parseProcs(text string) processes {
 	return out
 }
 
-// again is when a signal that HAProxy seems to have lost is sent once more.
+// again is when a signal that HAProxy has lost is sent once more: it has neither a new worker nor done anything since. A
+// second reload while the first is under way finds a worker that doesn't yet hand its ports on, and connections are lost.
 const again = 2 * time.Second
 
 // Reload makes HAProxy read its configuration again, or starts it, and returns when the generation answers from a
@@ -162,8 +163,12 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	if p.child != nil {
 		said = p.child.Said().Size()
 	}
+	var quiet process.Quiet
+	works := func() bool {
+		return master.PID != 0 && (before.joinedBy(process.Children(master.PID)) || quiet.For(master.PID) < again)
+	}
 	err = p.ask(ctx, master)
-	sent := time.Now()
+	asked := time.Now()
 	if err == nil {
 		begun := starting{before: before.serving, serving: p.worker}
 		err = process.Poll(ctx, func() (bool, error) {
@@ -182,10 +187,8 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 					return true, nil
 				}
 				return true, errors.New("HAProxy did not take the new configuration")
-			case begun.seen != 0:
-				// It is no lost signal.
-			case time.Since(sent) > again:
-				sent = time.Now()
+			case !works() && time.Since(asked) > again:
+				asked = time.Now()
 				if err := p.ask(ctx, master); err != nil {
 					return true, err
 				}
@@ -225,6 +228,11 @@ func (p *Proxy) ask(ctx context.Context, master process.ID) error {
 		return fmt.Errorf("HAProxy did not take the new configuration: %s", strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(text), "--")))
 	}
 	return err
+}
+
+// joinedBy says whether a master's children have a worker that wasn't there before.
+func (p processes) joinedBy(children []int) bool {
+	return slices.ContainsFunc(children, func(pid int) bool { return !slices.Contains(p.serving, pid) && !slices.Contains(p.old, pid) })
 }
 
 // serves says what is still missing.

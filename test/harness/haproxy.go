@@ -5,22 +5,26 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/gatewright/gatewright/runtime/process"
 )
 
-// reloadHAProxy returns when the workers of before have ended or only finish what they have begun: a new worker
-// runs, and the master has told the others to stop by then. HAProxy may lose a signal that comes too early, so
-// it is sent again until there is a new worker.
-func reloadHAProxy(p *Process) {
+// ReloadHAProxy returns when the workers of before have ended or only finish what they have begun: a new worker
+// runs, and the master has told the others to stop by then. HAProxy may lose a signal that comes too early: it is sent
+// again when the master has done nothing since.
+func ReloadHAProxy(p *Process) {
 	p.t.Helper()
 	before := p.Children()
-	var sent time.Time
+	var quiet process.Quiet
+	p.Signal(syscall.SIGUSR2)
+	sent := time.Now()
 	p.poll("start a new worker", func() error {
 		for _, worker := range p.Children() {
 			if !slices.Contains(before, worker) {
 				return nil
 			}
 		}
-		if time.Since(sent) > 2*time.Second {
+		if min(quiet.For(p.PID()), time.Since(sent)) > 2*time.Second {
 			p.Signal(syscall.SIGUSR2)
 			sent = time.Now()
 		}

@@ -33,7 +33,7 @@ var kinds = []Kind{
 		Capabilities: runtimehaproxy.Capabilities,
 		Check:        func(dir string) []string { return []string{"-c", "-f", filepath.Join(dir, "haproxy.cfg")} },
 		Run:          func(dir string) []string { return []string{"-W", "-f", filepath.Join(dir, "haproxy.cfg")} },
-		Reload:       reloadHAProxy,
+		Reload:       ReloadHAProxy,
 		Generation:   func(t T, dir string) string { return generationIn(t, filepath.Join(dir, "haproxy.cfg")) },
 	},
 }
