@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,7 +77,9 @@ func failOnce(t *testing.T, p harness.Proxy, s *harness.Served, endpoints []*end
 			if way == "drained" && (r.Code != codes.Internal || !hasty) {
 				want = codes.OK
 			}
-			if r.Code != want && at.count(id)+other.count(id) == 1 {
+			// The client repeats once by itself what it is told that nobody has run, and such an answer may be false there.
+			refused := !p.Capabilities.Has(model.FeatureCallOnce) && strings.Contains(r.Message, "REFUSED_STREAM")
+			if r.Code != want && !refused && at.count(id)+other.count(id) == 1 {
 				t.Errorf("%s, whose endpoint was %s: got %s %q, want %s", id, way, r.Code, r.Message, want)
 			}
 			again = false
