@@ -184,8 +184,8 @@ func (f *frontends) blocks(p *matching.Port) ([]Block, error) {
 // always are the steps that a configuration has which is changed while it runs: those without conditions or
 // regular expressions.
 var always = []step{
-	{order: pathStep, key: matching.KeyPath}, {order: serviceStep, key: matching.KeyService},
-	{order: methodStep, key: matching.KeyMethod}, {order: anyStep},
+	{order: matching.OrderPath, key: matching.KeyPath}, {order: matching.OrderService, key: matching.KeyService},
+	{order: matching.OrderMethod, key: matching.KeyMethod}, {order: matching.OrderRest},
 }
 
 // union merges what several scopes need at each step.
@@ -241,7 +241,7 @@ func (n *needs) title() string {
 	switch {
 	case n.key != matching.KeyNone:
 		return "Rules for " + stepNames[n.key] + "."
-	case n.order == regexStep:
+	case n.order == matching.OrderRegex:
 		return "Rules for regular expressions of the path."
 	}
 	return "Rules for any path."
@@ -269,7 +269,7 @@ func (b *blockWriter) step(n *needs) error {
 			block.Lines = append(block.Lines, l.before...)
 			add("http-request set-var(txn.target) %s if %s", l.expression(b.folder, "field(2,;,0)"), l.condition)
 		} else {
-			// The lowest position wins. The number stands before the target, and comparing reads no further.
+			// The lowest position wins. The id stands before the target, and comparing reads no further.
 			add("http-request set-var(txn.best) str(999999) if undecided")
 			for _, l := range lookups {
 				block.Lines = append(block.Lines, l.before...)
@@ -324,9 +324,9 @@ func (b *blockWriter) columns(n *needs) ([]string, error) {
 		form
 	}
 	uses := map[use]bool{}
-	for number, columns := range n.sets {
+	for id, columns := range n.sets {
 		for _, c := range columns {
-			uses[use{c, formOf(c, number[0] == '~')}] = true
+			uses[use{c, formOf(c, id[0] == '~')}] = true
 		}
 	}
 	var lines []string
@@ -365,19 +365,19 @@ func (b *blockWriter) lookups(n *needs, base string) []lookup {
 		every = " ';" + everySet + ";'"
 	}
 	side := b.routes.sides.converter
-	for _, number := range slices.SortedFunc(maps.Keys(n.sets), compareNumbers) {
-		about := "# Set " + number + ": " + Comment(setName(n.sets[number], number[0] == '~')[1:])
-		condition := "{ var(txn.target) -m sub -- ';" + number + ";'" + every + " }"
-		key := base + ",concat(|" + number + ")"
-		if number[0] != '~' {
-			for _, c := range n.sets[number] {
+	for _, id := range slices.Sorted(maps.Keys(n.sets)) {
+		about := "# Set " + id + ": " + Comment(setName(n.sets[id], id[0] == '~')[1:])
+		condition := "{ var(txn.target) -m sub -- ';" + id + ";'" + every + " }"
+		key := base + ",concat(|" + id + ")"
+		if id[0] != '~' {
+			for _, c := range n.sets[id] {
 				key += ",concat(|," + b.variables.of(c, formOf(c, false)) + ")"
 			}
 			list = append(list, lookup{[]string{about}, key + side, condition})
 			continue
 		}
 		subject := "var(txn.shape)"
-		for _, c := range n.sets[number] {
+		for _, c := range n.sets[id] {
 			subject += `,concat("\n",` + b.variables.of(c, plain) + ")"
 		}
 		list = append(list, lookup{
@@ -390,10 +390,4 @@ func (b *blockWriter) lookups(n *needs, base string) []lookup {
 		})
 	}
 	return list
-}
-
-// compareNumbers orders sets by their numbers.
-func compareNumbers(a, b string) int {
-	a, b = strings.TrimPrefix(a, "~"), strings.TrimPrefix(b, "~")
-	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }

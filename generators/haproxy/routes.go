@@ -1,7 +1,6 @@
 package haproxy
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -21,36 +20,6 @@ type step struct {
 	depth int
 }
 
-// The order of the steps. Prefixes stand between, the deepest first.
-const (
-	pathStep = iota
-	serviceStep
-	regexStep
-	methodStep
-	prefixStep
-	anyStep = 1 << 30
-)
-
-// stepOf places a stage of a scope. Two stages may have no key: what comes before others is for regular
-// expressions, what comes last for the rest.
-func stepOf(s *matching.Scope, i int) step {
-	stage := &s.Stages[i]
-	switch stage.Key {
-	case matching.KeyPath:
-		return step{order: pathStep, key: stage.Key}
-	case matching.KeyService:
-		return step{order: serviceStep, key: stage.Key}
-	case matching.KeyMethod:
-		return step{order: methodStep, key: stage.Key}
-	case matching.KeyPrefix:
-		return step{anyStep - stage.Depth, stage.Key, stage.Depth}
-	}
-	if i < len(s.Stages)-1 {
-		return step{order: regexStep}
-	}
-	return step{order: anyStep}
-}
-
 // keyOf is the key of a value in routes.map, with what follows the value in all keys of a scope. A path begins with a
 // slash, so no path looks like another step's key.
 func (s step) keyOf(value, scope string) string {
@@ -60,7 +29,7 @@ func (s step) keyOf(value, scope string) string {
 	case matching.KeyService, matching.KeyMethod, matching.KeyPrefix:
 		return string(s.key) + ":" + value + scope
 	}
-	if s.order == regexStep {
+	if s.order == matching.OrderRegex {
 		return "regex" + scope
 	}
 	return "any" + scope
@@ -69,7 +38,7 @@ func (s step) keyOf(value, scope string) string {
 // needs is what the entries of one step of one scope ask for.
 type needs struct {
 	step
-	// sets are the columns that conditions look at, by the set's number.
+	// sets are the columns that conditions look at, by the set's id.
 	sets map[string][]column
 	// all says that an entry has everySet for its sets.
 	all bool
@@ -101,7 +70,7 @@ type routes struct {
 
 // newRoutes works out the lines of all map files but those of the ports.
 func newRoutes(t *matching.Tables, targets []string, side sides, refused *generators.Refusals) *routes {
-	r := &routes{tables: t, targets: targets, sides: side, scopes: scopeNames(t), needs: make([][]needs, len(t.Scopes)),
+	r := &routes{tables: t, targets: targets, sides: side, scopes: t.ScopeNames(), needs: make([][]needs, len(t.Scopes)),
 		shapes: map[string]bool{}, sets: map[*matching.Entry][]*set{}, refused: refused}
 	r.findSets()
 	entries := 0
@@ -119,7 +88,7 @@ func newRoutes(t *matching.Tables, targets []string, side sides, refused *genera
 		}
 		behind := "|" + r.scopes[i] + side.suffix
 		for j := range s.Stages {
-			n := newNeeds(stepOf(s, j))
+			n := newNeeds(step{s.Stages[j].Order, s.Stages[j].Key, s.Stages[j].Depth})
 			n.asked = s.LongPatterns
 			for k := range s.Stages[j].Entries {
 				r.entry(&n, behind, &s.Stages[j].Entries[k])
@@ -132,29 +101,6 @@ func newRoutes(t *matching.Tables, targets []string, side sides, refused *genera
 
 // live says that the configuration is changed while it runs.
 func (r *routes) live() bool { return r.sides != (sides{}) }
-
-// scopeNames names scopes by their hostname, and where several have it by the first listener that leads to
-// them too.
-func scopeNames(t *matching.Tables) []string {
-	names, used := make([]string, len(t.Scopes)), map[string]bool{}
-	for i := range t.Ports {
-		p := &t.Ports[i]
-		for _, c := range p.Classes {
-			for s := c.Scope; s >= 0 && names[s] == ""; s = t.Scopes[s].Parent {
-				name := cmp.Or(t.Scopes[s].Hostname, "*")
-				if used[name] {
-					l := &p.Listeners[c.Listener]
-					name += "@" + l.Gateway + "/" + l.Name
-				}
-				for base, n := name, 2; used[name]; n++ {
-					name = base + "+" + strconv.Itoa(n)
-				}
-				names[s], used[name] = name, true
-			}
-		}
-	}
-	return names
-}
 
 // entry adds what one value of a step's key finds: a target, or "?;SET;…;|TARGET" with the sets of columns to look at and
 // the target if none of them holds. There may be no set, and "|TARGET" may be missing. Behind the value stand the scope
@@ -199,13 +145,13 @@ func (r *routes) conditional(n *needs, key string, e *matching.Entry) string {
 		if !r.readable(s) {
 			continue
 		}
-		n.sets[s.number] = s.columns
+		n.sets[s.id] = s.columns
 		if s.regex {
 			r.expressions(n, key, s)
 			continue
 		}
 		for _, m := range s.members {
-			r.line(&r.matches, key+"|"+s.number+valuesOf(m.conditions)+r.sides.suffix, strconv.Itoa(m.position)+";"+m.target, m.source)
+			r.line(&r.matches, key+"|"+s.id+valuesOf(m.conditions)+r.sides.suffix, strconv.Itoa(m.position)+";"+m.target, m.source)
 		}
 	}
 	value := "?" + setsText(list)
@@ -240,7 +186,7 @@ func (r *routes) expressions(n *needs, key string, s *set) {
 	}
 	sum := sha256.Sum256([]byte(s.name + "\n" + strings.Join(starts, "") + strings.Join(bodies, "\n")))
 	hash := hex.EncodeToString(sum[:8])
-	key += "|" + s.number
+	key += "|" + s.id
 	r.line(&r.matches, key+r.sides.suffix, hash, s.members[0].source)
 	for i, m := range s.members {
 		index, expression := strconv.Itoa(i), starts[i]+"^"+hash+bodies[i]+`\z`

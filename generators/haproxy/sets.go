@@ -3,9 +3,9 @@ package haproxy
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/matching"
 	"github.com/gatewright/gatewright/generators/model"
 )
@@ -16,8 +16,8 @@ type set struct {
 	columns []column
 	regex   bool
 	members []member
-	// name tells the set's columns from those of all others; number stands for it in maps, whose lines have a limit.
-	name, number string
+	// name tells the set's columns from those of all others; id stands for it in maps, whose lines have a limit.
+	name, id string
 }
 
 type member struct {
@@ -97,10 +97,10 @@ func setName(columns []column, regex bool) string {
 	return kind + strings.Join(names, "/")
 }
 
-// findSets finds the sets of all entries with conditions and numbers them: by name, so that what other routes ask for
-// doesn't matter as long as they ask for nothing new. A number of a set with expressions begins with "~".
+// findSets finds the sets of all entries with conditions and gives each an id. That of a set with expressions begins
+// with "~".
 func (r *routes) findSets() {
-	numbers := map[string]string{}
+	ids := map[string]string{}
 	for i := range r.tables.Scopes {
 		if r.scopes[i] == "" {
 			continue
@@ -116,20 +116,21 @@ func (r *routes) findSets() {
 				r.sets[e] = list
 				for _, s := range list {
 					s.name = setName(s.columns, s.regex)
-					numbers[s.name] = ""
+					ids[s.name] = ""
 				}
 			}
 		}
 	}
-	for i, name := range slices.Sorted(maps.Keys(numbers)) {
-		numbers[name] = strconv.Itoa(i + 1)
+	var names generators.IDs
+	for _, name := range slices.Sorted(maps.Keys(ids)) {
+		ids[name] = names.Of(name)
 		if name[0] == '~' {
-			numbers[name] = "~" + numbers[name]
+			ids[name] = "~" + ids[name]
 		}
 	}
 	for _, list := range r.sets {
 		for _, s := range list {
-			s.number = numbers[s.name]
+			s.id = ids[s.name]
 		}
 	}
 }
@@ -148,7 +149,7 @@ func setsText(list []*set) string {
 		if b.Len() > setsBytes {
 			return ";" + everySet + ";"
 		}
-		b.WriteString(s.number + ";")
+		b.WriteString(s.id + ";")
 	}
 	return b.String()
 }

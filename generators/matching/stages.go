@@ -19,37 +19,37 @@ type place struct {
 	value string
 }
 
-// The order of the stages. Prefixes stand between, the deepest first.
+// The orders of stages. Prefixes stand before OrderRest, the deepest first. Two have no key: OrderRegex is for what has
+// regular expressions for the path, OrderRest for what looks at no path.
 const (
-	exactStage = iota
-	serviceStage
-	regexStage
-	methodStage
-	prefixStage
-	restStage = 1 << 30
+	OrderPath = iota
+	OrderService
+	OrderRegex
+	OrderMethod
+	OrderRest = 1 << 30
 )
 
 func placeOf(m *model.Match) place {
 	p := &m.Path
 	switch p.Kind {
 	case model.ExactPath:
-		return place{exactStage, KeyPath, 0, p.Value}
+		return place{OrderPath, KeyPath, 0, p.Value}
 	case model.ServicePath:
-		return place{serviceStage, KeyService, 0, p.Service}
+		return place{OrderService, KeyService, 0, p.Service}
 	case model.MethodPath:
-		return place{methodStage, KeyMethod, 0, p.Method}
+		return place{OrderMethod, KeyMethod, 0, p.Method}
 	case model.RegexPath:
-		return place{regexStage, KeyNone, 0, ""}
+		return place{OrderRegex, KeyNone, 0, ""}
 	case model.SegmentsPath:
 		if p.ServiceRegex != nil {
-			return place{regexStage, KeyNone, 0, ""}
+			return place{OrderRegex, KeyNone, 0, ""}
 		}
 	case model.PrefixPath:
 		if depth := strings.Count(p.Value, "/"); depth > 0 {
-			return place{restStage - depth, KeyPrefix, depth, p.Value}
+			return place{OrderRest - depth, KeyPrefix, depth, p.Value}
 		}
 	}
-	return place{restStage, KeyNone, 0, ""}
+	return place{OrderRest, KeyNone, 0, ""}
 }
 
 // placed is one match of one rule with its place.
@@ -106,7 +106,7 @@ func (c *compiler) stages(refs []ref) []Stage {
 			c.add(&s, list[same].ref)
 		}
 		if i == 0 || list[i-1].order != at.order {
-			stages = append(stages, Stage{Key: at.key, Depth: at.depth})
+			stages = append(stages, Stage{Order: at.order, Key: at.key, Depth: at.depth})
 		}
 		n := len(s.candidates)
 		room = room[:len(room)+n]

@@ -84,7 +84,10 @@ const (
 
 // Stage is one step of a scope.
 type Stage struct {
-	Key Key
+	// Order is the stage's place among the stages of all scopes: a scope's own are sorted by it. One order has one key,
+	// depth included.
+	Order int
+	Key   Key
 	// Depth is the number of segments of a KeyPrefix; at least 1.
 	Depth int
 	// Entries are sorted by value, which is unique.

@@ -17,8 +17,8 @@ import (
 type actions struct {
 	blocks   *blocks
 	clusters map[string]*Upstream
-	// byKey numbers the actions; every one has an entry in the maps below.
-	byKey    map[string]int
+	// known are the actions; every one has an entry in the maps below.
+	known    map[string]bool
 	profiles profiles
 
 	route, action, target, upstream, service, status, why *block
@@ -43,7 +43,7 @@ type Part struct {
 
 // newActions starts the maps that follow $gw_rule.
 func newActions(bs *blocks, clusters map[string]*Upstream) *actions {
-	a := &actions{blocks: bs, clusters: clusters, byKey: map[string]int{}, bySplit: map[string]string{}}
+	a := &actions{blocks: bs, clusters: clusters, known: map[string]bool{}, bySplit: map[string]string{}}
 	a.action = bs.add(Map{Comment: "What answers the calls of a rule.", Source: "$gw_rule", Name: "gw_action"})
 	a.shared = bs.add(Map{Comment: "The same where weights share them: by rule and share.", Source: `"$gw_rule:$gw_share"`, Name: "gw_shared_action"})
 	a.shares = bs.add(Map{Comment: "The share that a call falls in.", Source: "$gw_rule", Name: "gw_share"})
@@ -53,12 +53,14 @@ func newActions(bs *blocks, clusters map[string]*Upstream) *actions {
 	a.status = bs.add(Map{Comment: "or the gRPC status that answers,", Source: "$gw_action", Name: "gw_status", Default: strconv.Itoa(int(answers.NoRule.Code))})
 	a.why = bs.add(Map{Comment: "with its message.", Source: "$gw_action", Name: "gw_message", Default: `"` + answers.NoRule.Message + `"`})
 	a.route = bs.add(Map{Comment: "The names of the rules.", Source: "$gw_rule", Name: "gw_route"})
+	for _, b := range []*block{a.target, a.upstream, a.service, a.status, a.why} {
+		b.byKey = true
+	}
 	return a
 }
 
-// rule adds a rule under its index; source names it.
-func (a *actions) rule(index int, r *model.Rule, source string) error {
-	id := strconv.Itoa(index)
+// rule adds a rule under its id; source names it.
+func (a *actions) rule(id string, r *model.Rule, source string) error {
 	name, err := a.blocks.value(answers.Encode(source))
 	if err != nil {
 		return err
@@ -70,12 +72,12 @@ func (a *actions) rule(index int, r *model.Rule, source string) error {
 			status = &answers.NoBackends
 		}
 		n, err := a.statusAction(status)
-		a.action.entry(id, strconv.Itoa(n), source)
+		a.action.entry(id, n, source)
 		return err
 	}
 	if len(r.Backends) == 1 {
 		n, err := a.backend(&r.Backends[0])
-		a.action.entry(id, strconv.Itoa(n), source)
+		a.action.entry(id, n, source)
 		return err
 	}
 	split, err := a.split(r.Backends)
@@ -89,68 +91,64 @@ func (a *actions) rule(index int, r *model.Rule, source string) error {
 		if err != nil {
 			return err
 		}
-		a.shared.entry(id+":"+strconv.Itoa(i), strconv.Itoa(n), fmt.Sprintf("%s backend %d, weight %d", source, i, r.Backends[i].Weight))
+		a.shared.entry(id+":"+strconv.Itoa(i), n, fmt.Sprintf("%s backend %d, weight %d", source, i, r.Backends[i].Weight))
 	}
 	return nil
 }
 
 // backend returns the action of one backend.
-func (a *actions) backend(b *model.Backend) (int, error) {
+func (a *actions) backend(b *model.Backend) (string, error) {
 	if b.Status != nil {
 		return a.statusAction(b.Status)
 	}
 	u := a.clusters[b.Cluster]
 	if u == nil {
-		return 0, fmt.Errorf("cluster %q isn't in the model", b.Cluster)
+		return "", fmt.Errorf("cluster %q isn't in the model", b.Cluster)
 	}
 	if !u.serves() {
 		return a.statusAction(&u.Empty)
 	}
 	profile, err := a.profiles.of(b, a.blocks)
 	if err != nil {
-		return 0, err
+		return "", err
 	}
-	n, known := a.number("c " + u.Name + " " + profile)
+	id, known := a.id("c " + u.Name + " " + profile)
 	if known {
-		return n, nil
+		return id, nil
 	}
 	service, err := Value(answers.Encode(u.Service))
 	if err != nil {
-		return 0, err
+		return "", err
 	}
-	id := strconv.Itoa(n)
 	a.target.entry(id, profile, "")
 	a.upstream.entry(id, u.Name, "")
 	a.service.entry(id, service, "")
-	return n, nil
+	return id, nil
 }
 
 // statusAction returns the action that answers a status; its message names the rule too.
-func (a *actions) statusAction(s *model.Status) (int, error) {
-	n, known := a.number(fmt.Sprintf("s %d %s", s.Code, s.Message))
+func (a *actions) statusAction(s *model.Status) (string, error) {
+	id, known := a.id(fmt.Sprintf("s %d %s", s.Code, s.Message))
 	if known {
-		return n, nil
+		return id, nil
 	}
 	token, err := a.blocks.pieces(": " + answers.Encode(s.Message))
 	if err != nil {
-		return 0, fmt.Errorf("the message %.60q: %w", s.Message, err)
+		return "", fmt.Errorf("the message %.60q: %w", s.Message, err)
 	}
 	if !strings.HasPrefix(token, `"`) {
 		token = `"` + token + `"`
 	}
-	id := strconv.Itoa(n)
 	a.status.entry(id, strconv.Itoa(int(s.Code)), "")
 	a.why.entry(id, `"$gw_route`+token[1:], "")
-	return n, nil
+	return id, nil
 }
 
-func (a *actions) number(key string) (n int, known bool) {
-	n, known = a.byKey[key]
-	if !known {
-		n = len(a.byKey)
-		a.byKey[key] = n
-	}
-	return n, known
+// id is that of an action, and whether it was there.
+func (a *actions) id(key string) (id string, known bool) {
+	known = a.known[key]
+	a.known[key] = true
+	return a.blocks.ids.Of(key), known
 }
 
 // parts is what split_clients can tell apart: hundredths of a percent.
@@ -166,7 +164,7 @@ func (a *actions) split(backends []model.Backend) (string, error) {
 	if name, ok := a.bySplit[key]; ok {
 		return name, nil
 	}
-	s := Split{Name: "gw_split_" + strconv.Itoa(len(a.splits))}
+	s := Split{Name: "gw_split_" + a.blocks.ids.Of(key)}
 	for i, n := range shares {
 		percent := "*"
 		if i < len(shares)-1 {

@@ -1,8 +1,10 @@
 package nginx
 
 import (
-	"strconv"
+	"slices"
 	"strings"
+
+	"github.com/gatewright/gatewright/generators"
 )
 
 // Map is a map{} block, as the template routing.conf.tmpl prints it.
@@ -32,6 +34,8 @@ type block struct {
 	Map
 	body    strings.Builder
 	entries int
+	// byKey says that the entries are sorted by key, and not in the order in which they came.
+	byKey bool
 }
 
 // entry adds a line. Key and value are tokens; the comment may be "".
@@ -57,8 +61,7 @@ type blocks struct {
 	// literals by their token, and in order.
 	literals map[string]string
 	ordered  []Literal
-	// joins counts the variables that join others.
-	joins int
+	ids      generators.IDs
 }
 
 // add starts a map. What it reads may stand before or behind it in the file.
@@ -93,7 +96,7 @@ func (bs *blocks) hoist(text string) (string, error) {
 	}
 	name := bs.literals[token]
 	if name == "" {
-		name = "gw_text_" + strconv.Itoa(len(bs.literals))
+		name = "gw_text_" + bs.ids.Of(token)
 		if bs.literals == nil {
 			bs.literals = map[string]string{}
 		}
@@ -103,12 +106,22 @@ func (bs *blocks) hoist(text string) (string, error) {
 	return name, nil
 }
 
+// sortFrom sorts the maps from a place on by name: the order in which they came is nobody's.
+func (bs *blocks) sortFrom(place int) {
+	slices.SortFunc(bs.list[place:], func(a, b *block) int { return strings.Compare(a.Name, b.Name) })
+}
+
 // maps returns all blocks for the template.
 func (bs *blocks) maps() []Map {
 	out := make([]Map, len(bs.list))
 	for i, b := range bs.list {
 		out[i] = b.Map
 		out[i].Body = b.body.String()
+		if b.byKey {
+			lines := slices.Collect(strings.Lines(out[i].Body))
+			slices.Sort(lines)
+			out[i].Body = strings.Join(lines, "")
+		}
 	}
 	return out
 }

@@ -1,7 +1,6 @@
 package nginx
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,23 +20,28 @@ type chooser struct {
 	// name is the step's variable, source what it looks up, next where a miss goes on.
 	name, source, next string
 
-	entries *block
-	// tuples are by their source, plans by their positions.
-	tuples, plans map[string]*block
-	// minima find the variable of the lower one of two positions.
-	minima map[string]string
-	count  int
+	// blocks are by what they look up, which names them too.
+	blocks map[string]*block
+}
+
+// block returns the map with a source, a new one at its first call.
+func (c *chooser) block(kind, comment, source, otherwise string) *block {
+	b := c.blocks[source]
+	if b == nil {
+		name := c.name + "_" + kind + "_" + c.router.ids.Of(source)
+		b = c.router.blocks.add(Map{Comment: comment, Source: source, Name: name, Default: otherwise})
+		c.blocks[source] = b
+	}
+	return b
+}
+
+// with is the token of what the step looks up and more.
+func (c *chooser) with(more string) string {
+	return `"` + strings.Trim(c.source, `"`) + ":" + more + `"`
 }
 
 // add takes an entry of a scope with conditions in and returns the variable that holds its rule.
 func (c *chooser) add(key string, scope *matching.Scope, e *matching.Entry) (string, error) {
-	if c.entries == nil {
-		c.entries = c.router.blocks.add(Map{Comment: "Entries of the map before whose candidates have conditions.", Source: c.source, Name: c.name + "_entry"})
-		c.tuples, c.plans, c.minima = map[string]*block{}, map[string]*block{}, map[string]string{}
-	}
-	id := strconv.Itoa(c.count)
-	c.count++
-	c.entries.entry(key, id, "")
 	var positions []string
 	var lines []shapeLine
 	seen, asked := map[string]bool{}, map[string]bool{}
@@ -60,7 +64,7 @@ func (c *chooser) add(key string, scope *matching.Scope, e *matching.Entry) (str
 		}
 		if full := tuple.Name + ":" + values; !seen[full] {
 			seen[full] = true
-			tuple.entry(id+":"+values, c.router.position(i), "")
+			tuple.entry(key+":"+values, c.router.position(i), "")
 		}
 	}
 	shapes, err := c.router.shapes.split(lines, c.router)
@@ -68,7 +72,7 @@ func (c *chooser) add(key string, scope *matching.Scope, e *matching.Entry) (str
 		return "", err
 	}
 	for _, s := range shapes {
-		positions = append(positions, c.router.shapes.of(s))
+		positions = append(positions, c.router.shapes.of(s, c.router))
 	}
 	plan := c.plan(positions)
 	for i := range e.Candidates {
@@ -77,51 +81,33 @@ func (c *chooser) add(key string, scope *matching.Scope, e *matching.Entry) (str
 		if len(candidate.Conditions) == 0 {
 			position = c.router.nowhere()
 		}
-		plan.entry(id+":"+position, strconv.Itoa(candidate.Rule), c.router.sources[candidate.Rule])
+		plan.entry(key+":"+position, c.router.rules[candidate.Rule], c.router.sources[candidate.Rule])
 	}
 	return "$" + plan.Name, nil
 }
 
 // tuple returns the map that looks a tuple of columns up, and the key of these values in it.
 func (c *chooser) tuple(conditions []matching.Condition) (*block, string, error) {
-	var ids, numbers []string
+	var variables, ids []string
 	for i := range conditions {
 		col, err := c.router.columns.of(conditions[i].Subject, conditions[i].Name)
 		if err != nil {
 			return nil, "", err
 		}
-		ids = append(ids, "$"+col.id)
-		numbers = append(numbers, col.number(conditions[i].Value))
+		variables = append(variables, "$"+col.id)
+		ids = append(ids, col.idOf(conditions[i].Value))
 	}
-	source := `"$` + c.name + `_entry:` + strings.Join(ids, ":") + `"`
-	b := c.tuples[source]
-	if b == nil {
-		b = c.router.blocks.add(Map{
-			Comment: "The first candidate with exactly these values.",
-			Source:  source, Name: fmt.Sprintf("%s_exact_%d", c.name, len(c.tuples)), Default: c.router.nowhere(),
-		})
-		c.tuples[source] = b
-	}
-	return b, strings.Join(numbers, ":"), nil
+	b := c.block("exact", "The first candidate with exactly these values.", c.with(strings.Join(variables, ":")), c.router.nowhere())
+	return b, strings.Join(ids, ":"), nil
 }
 
 // plan returns the map from an entry and the lowest of some positions to the rule.
 func (c *chooser) plan(positions []string) *block {
-	key := strings.Join(positions, " ")
-	if b, ok := c.plans[key]; ok {
-		return b
-	}
 	lowest := c.router.nowhere()
 	if len(positions) > 0 {
 		lowest = "$" + c.lowest(positions)
 	}
-	b := c.router.blocks.add(Map{
-		Comment: "The rule of the first candidate that holds.",
-		Source:  `"$` + c.name + `_entry:` + lowest + `"`,
-		Name:    fmt.Sprintf("%s_among_%d", c.name, len(c.plans)), Default: c.next,
-	})
-	c.plans[key] = b
-	return b
+	return c.block("among", "The rule of the first candidate that holds.", c.with(lowest), c.next)
 }
 
 // lowest returns the variable that holds the lowest of positions. It compares them as a tournament does: nginx
@@ -137,15 +123,11 @@ func (c *chooser) lowest(positions []string) string {
 // minimum returns the variable that holds the lower one of two positions: numbers of one width, which a
 // regular expression compares at the first digit that differs.
 func (c *chooser) minimum(a, b string) string {
-	source := `"` + a + " " + b + `"`
-	if name, ok := c.minima[source]; ok {
-		return name
+	m := c.block("lower", "The lower one of two positions.", `"`+a+" "+b+`"`, b)
+	if m.entries == 0 {
+		m.entry(`"~^([0-9]*)(?:0[0-9]* \\1[1-9]|1[0-9]* \\1[2-9]|2[0-9]* \\1[3-9]|3[0-9]* \\1[4-9]|4[0-9]* \\1[5-9]|5[0-9]* \\1[6-9]|6[0-9]* \\1[7-9]|7[0-9]* \\1[89]|8[0-9]* \\1[9])"`, a, "")
 	}
-	name := fmt.Sprintf("%s_lower_%d", c.name, len(c.minima))
-	c.minima[source] = name
-	m := c.router.blocks.add(Map{Comment: "The lower one of two positions.", Source: source, Name: name, Default: b})
-	m.entry(`"~^([0-9]*)(?:0[0-9]* \\1[1-9]|1[0-9]* \\1[2-9]|2[0-9]* \\1[3-9]|3[0-9]* \\1[4-9]|4[0-9]* \\1[5-9]|5[0-9]* \\1[6-9]|6[0-9]* \\1[7-9]|7[0-9]* \\1[89]|8[0-9]* \\1[9])"`, a, "")
-	return name
+	return m.Name
 }
 
 // readable refuses a candidate's rule for a column that nginx can't read, and returns false then.

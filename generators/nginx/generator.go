@@ -3,6 +3,7 @@ package nginx
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"text/template"
@@ -147,28 +148,39 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	for i := range m.KeyPairs {
 		pairs[m.KeyPairs[i].Name] = &m.KeyPairs[i]
 	}
-	ss := &servers{tables: t, blocks: bs, pairs: pairs, http2On: c.Version.AtLeast(1, 25, 1), folder: folder}
+	scopes := t.ScopeNames()
+	for i, name := range scopes {
+		if name != "" {
+			scopes[i] = bs.ids.Of("scope " + name)
+		}
+	}
+	ss := &servers{tables: t, blocks: bs, scopes: scopes, pairs: pairs, http2On: c.Version.AtLeast(1, 25, 1), folder: folder}
 	if err := ss.render(); err != nil {
 		return nil, err
 	}
-	sources := make([]string, len(t.Rules))
+	sources, rules := make([]string, len(t.Rules)), make([]string, len(t.Rules))
 	for i, rule := range t.Rules {
 		sources[i] = rule.Source.String()
+		rules[i] = bs.ids.Of("rule " + sources[i])
 	}
-	r := &router{tables: t, blocks: bs, sources: sources, refused: &refused}
+	r := &router{tables: t, blocks: bs, ids: &bs.ids, sources: sources, rules: rules, scopes: scopes, refused: &refused}
+	r.columns.ids = &bs.ids
 	if err := r.render(); err != nil {
 		return nil, err
 	}
 	as := newActions(bs, clusters)
 	bs.failureMaps()
 	for i, rule := range t.Rules {
-		if err := as.rule(i, rule, sources[i]); err != nil {
+		if err := as.rule(rules[i], rule, sources[i]); err != nil {
 			refused.Rule(&rule.Source, err)
 		}
 	}
 	if err := refused.OrNil(); err != nil {
 		return nil, err
 	}
+	slices.SortFunc(as.splits, func(a, b Split) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(as.profiles.list, func(a, b Profile) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(bs.ordered, func(a, b Literal) int { return strings.Compare(a.Name, b.Name) })
 	var err error
 	marker := ""
 	if g.options.Marker != "" {

@@ -20,7 +20,7 @@ type Profile struct {
 	Directives []string
 }
 
-// profiles are in the order of their first use.
+// profiles are those in use.
 type profiles struct {
 	names map[string]string
 	list  []Profile
@@ -55,7 +55,10 @@ func (ps *profiles) of(b *model.Backend, bs *blocks) (string, error) {
 	if ps.names == nil {
 		ps.names = map[string]string{}
 	}
-	p.Name = "@gw_pass_" + strconv.Itoa(len(ps.list))
+	p.Name = "@gw_pass"
+	if key != "" {
+		p.Name += "_" + bs.ids.Of(key)
+	}
 	ps.names[key] = p.Name
 	ps.list = append(ps.list, p)
 	return p.Name, nil

@@ -3,39 +3,39 @@ package nginx
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/matching"
 )
 
 // column is something of a request that is compared with exact values. nginx hashes the keys of a map without
-// regard to case, and keys of a user's choice may be long; so each column finds the small number of its value
-// first, compared byte by byte, and all other maps have keys of numbers.
+// regard to case, and keys of a user's choice may be long; so each column finds the short id of its value
+// first, compared byte by byte, and all other maps have keys of ids.
 type column struct {
-	// raw is the variable with the request's own value, id the one with its number, without dollars.
+	// raw is the variable with the request's own value, id the one with that value's id, without dollars.
 	raw, id string
 	// alias is what raw stands for, where that has a long name; "" where it is the request's own.
 	alias string
 	// what is for a comment.
-	what    string
-	numbers map[string]int
-	values  []string
+	what   string
+	ids    *generators.IDs
+	values []string
+	known  map[string]bool
 }
 
-// number returns the number of a value, a new one at its first call.
-func (c *column) number(value string) string {
-	n, ok := c.numbers[value]
-	if !ok {
-		n = len(c.values)
-		c.numbers[value] = n
+// idOf returns the id of a value, which the column finds from now on.
+func (c *column) idOf(value string) string {
+	if !c.known[value] {
+		c.known[value] = true
 		c.values = append(c.values, value)
 	}
-	return strconv.Itoa(n)
+	return c.ids.Of(value)
 }
 
-// columns are those in use, in the order of their first use.
+// columns are those in use.
 type columns struct {
+	ids    *generators.IDs
 	byName map[string]*column
 	list   []*column
 }
@@ -50,7 +50,7 @@ func (cs *columns) of(subject matching.Subject, name string) (*column, error) {
 	if c, ok := cs.byName[key]; ok {
 		return c, nil
 	}
-	c := &column{what: strings.TrimSpace(key), numbers: map[string]int{}}
+	c := &column{what: strings.TrimSpace(key), ids: cs.ids, known: map[string]bool{}}
 	switch subject {
 	case matching.SubjectPath, matching.SubjectService, matching.SubjectMethod:
 		c.raw = "gw_" + string(subject)
@@ -88,21 +88,23 @@ const subjectPrefix matching.Subject = "prefix"
 
 // render writes the two maps of each column that has values.
 func (cs *columns) render(bs *blocks) error {
+	slices.SortFunc(cs.list, func(a, b *column) int { return strings.Compare(a.id, b.id) })
 	for _, c := range cs.list {
+		slices.Sort(c.values)
 		if c.alias != "" {
 			bs.add(Map{Comment: "A long name.", Source: "$" + c.alias, Name: c.raw, Default: "$" + c.alias})
 		}
 		if len(c.values) == 0 {
 			continue
 		}
-		found := bs.add(Map{Comment: "The numbers of values of the " + c.what + ", found without regard to case,", Source: "$" + c.raw, Name: c.id + "_found"})
+		found := bs.add(Map{Comment: "The ids of values of the " + c.what + ", found without regard to case,", Source: "$" + c.raw, Name: c.id + "_found"})
 		if err := c.found(found, bs); err != nil {
 			return err
 		}
 		exact := bs.add(Map{Comment: "and the one that is the same byte for byte.", Source: `"$` + c.raw + `\n\n$` + c.id + `_found"`, Name: c.id})
-		// No number's line is empty, so the last empty one ends the request's own value, whatever is in that. The time
+		// No id's line is empty, so the last empty one ends the request's own value, whatever is in that. The time
 		// that this takes grows with the length of both, not with their product.
-		pattern, err := Regex(`(?s)^(?>(.*)\n\n)(?:.*?\n)?([0-9]++) \1(?:\n|\z)`)
+		pattern, err := Regex(`(?s)^(?>(.*)\n\n)(?:.*?\n)?([0-9a-f]++) \1(?:\n|\z)`)
 		if err != nil {
 			return err
 		}
@@ -113,7 +115,7 @@ func (cs *columns) render(bs *blocks) error {
 
 // found adds an entry for each value. Values that differ by case only share one.
 func (c *column) found(b *block, bs *blocks) error {
-	// first finds the number of the first value of those that differ by case only, others the rest of them.
+	// first finds the place of the first value of those that differ by case only, others those of the rest of them.
 	first, others := make(map[string]int, len(c.values)), map[int][]int{}
 	for n, v := range c.values {
 		folded := foldASCII(v)
@@ -137,9 +139,9 @@ func (c *column) found(b *block, bs *blocks) error {
 		if err != nil {
 			return fmt.Errorf("%s %.60q: %w", c.what, v, err)
 		}
-		lines := []string{strconv.Itoa(n) + " " + v}
+		lines := []string{c.ids.Of(v) + " " + v}
 		for _, m := range others[n] {
-			lines = append(lines, strconv.Itoa(m)+" "+c.values[m])
+			lines = append(lines, c.ids.Of(c.values[m])+" "+c.values[m])
 		}
 		value, err := c.lines(lines, bs)
 		if err != nil {
@@ -175,9 +177,10 @@ func (bs *blocks) join(parts []string) string {
 	for len(parts) > joinedParts {
 		var fewer []string
 		for some := range slices.Chunk(parts, joinedParts) {
-			bs.joins++
-			b := bs.add(Map{Comment: "Some of many values that differ by case only.", Source: `""`, Name: "gw_join_" + strconv.Itoa(bs.joins)})
-			b.Default = `"` + strings.Join(some, `\n`) + `"`
+			joined := `"` + strings.Join(some, `\n`) + `"`
+			b := bs.add(Map{
+				Comment: "Some of many values that differ by case only.", Source: `""`, Name: "gw_join_" + bs.ids.Of(joined), Default: joined,
+			})
 			fewer = append(fewer, "${"+b.Name+"}")
 		}
 		parts = fewer

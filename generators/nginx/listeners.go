@@ -44,8 +44,10 @@ type Certificate struct{ Certificate, Key string }
 
 // servers makes the server{} blocks of all ports, and the maps of their hosts.
 type servers struct {
-	tables   *matching.Tables
-	blocks   *blocks
+	tables *matching.Tables
+	blocks *blocks
+	// scopes are the ids of the scopes.
+	scopes   []string
 	pairs    map[string]*model.KeyPair
 	http2On  bool
 	folder   string
@@ -60,7 +62,7 @@ func (s *servers) render() error {
 		p := &s.tables.Ports[i]
 		suffix := strconv.Itoa(int(p.Port))
 		if used[suffix] {
-			suffix += "_" + strconv.Itoa(i)
+			suffix += "_" + s.blocks.ids.Of(p.Listeners[0].Gateway)
 		}
 		used[suffix] = true
 		if err := s.hosts(p, suffix); err != nil {
@@ -118,7 +120,7 @@ func (s *servers) hosts(p *matching.Port, suffix string) error {
 		c := &p.Classes[i]
 		value := `""`
 		if c.Scope >= 0 {
-			value = strconv.Itoa(c.Scope)
+			value = s.scopes[c.Scope]
 		}
 		if c.Hostname == "" {
 			scopes.Default = value
@@ -139,23 +141,27 @@ func (s *servers) hosts(p *matching.Port, suffix string) error {
 		{Comment: "and which one the server name chose.", Source: "$ssl_server_name", Name: "gw_handshake_" + suffix, Hostnames: true},
 	} {
 		b := s.blocks.add(m)
-		for i, l := range p.Listeners {
+		for _, l := range p.Listeners {
+			name, err := s.blocks.value(l.Name)
+			if err != nil {
+				return err
+			}
 			if l.Hostname == "" {
-				b.Default = strconv.Itoa(i)
+				b.Default = name
 				continue
 			}
 			key, err := s.blocks.key(l.Hostname)
 			if err != nil {
 				return err
 			}
-			b.entry(key, strconv.Itoa(i), "")
+			b.entry(key, name, "")
 		}
 	}
 	wrong := s.blocks.add(Map{
 		Comment: "A host of another listener is sent away with 421; one of no listener has no rule.",
 		Source:  `"$gw_listener_` + suffix + " $gw_handshake_" + suffix + `"`, Name: "gw_misdirected_" + suffix, Default: "1",
 	})
-	wrong.entry(`"~^ |^([0-9]+) \\1\\z"`, `""`, "")
+	wrong.entry(`"~^ |^(.+) \\1\\z"`, `""`, "")
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package nginx
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,10 +17,11 @@ import (
 type router struct {
 	tables  *matching.Tables
 	blocks  *blocks
+	ids     *generators.IDs
 	columns columns
 	shapes  shapes
-	// sources name the rules.
-	sources []string
+	// sources name the rules, rules and scopes are the ids that stand for them in maps.
+	sources, rules, scopes []string
 	// digits is the width of a candidate's position, all nines being none.
 	digits int
 	// warm are the variables that have to be asked for first.
@@ -34,9 +36,10 @@ const nesting = 40
 
 // step is a stage at one level: the stages of several scopes that look the same key up, in one map.
 type step struct {
+	order int
 	key   matching.Key
 	depth int
-	// name is the variable that the step is asked by, next the one that goes on after a miss.
+	// name is the variable that the step is asked by, next the token of what goes on after a miss.
 	name, next string
 	stages     []scopeStage
 }
@@ -50,7 +53,8 @@ type scopeStage struct {
 func (r *router) render() error {
 	r.digits = r.positionDigits()
 	levels := r.levels()
-	last := r.nameSteps(levels)
+	first := link(levels)
+	r.blocks.add(Map{Comment: "The rule of a call: the first one found.", Source: `""`, Name: "gw_rule", Default: first})
 	for level, steps := range levels {
 		if level > 0 {
 			r.parents(level)
@@ -61,9 +65,6 @@ func (r *router) render() error {
 			}
 		}
 	}
-	if last == "" {
-		r.blocks.add(Map{Comment: "There is no rule.", Source: `""`, Name: "gw_rule"})
-	}
 	r.warm = warm(levels)
 	if err := r.shapes.render(r); err != nil {
 		return err
@@ -71,52 +72,55 @@ func (r *router) render() error {
 	return r.columns.render(r.blocks)
 }
 
-// levels merges the stages of all scopes into as few steps as keep each scope's order.
+// levels merges the stages of all scopes into steps, by level and order.
 func (r *router) levels() [][]*step {
 	var levels [][]*step
 	for i := range r.tables.Scopes {
 		s := &r.tables.Scopes[i]
+		if r.scopes[i] == "" {
+			continue
+		}
 		for len(levels) <= s.Level {
 			levels = append(levels, nil)
 		}
-		steps := levels[s.Level]
-		at := 0
 		for j := range s.Stages {
 			stage := &s.Stages[j]
-			k := at
-			for k < len(steps) && (steps[k].key != stage.Key || steps[k].depth != stage.Depth) {
-				k++
-			}
-			if k == len(steps) {
-				steps = append(steps[:at], append([]*step{{key: stage.Key, depth: stage.Depth}}, steps[at:]...)...)
-				k = at
+			steps := levels[s.Level]
+			k, found := slices.BinarySearchFunc(steps, stage.Order, func(s *step, order int) int { return cmp.Compare(s.order, order) })
+			if !found {
+				fresh := &step{order: stage.Order, key: stage.Key, depth: stage.Depth}
+				steps = slices.Insert(steps, k, fresh)
+				levels[s.Level] = steps
 			}
 			steps[k].stages = append(steps[k].stages, scopeStage{i, stage})
-			at = k + 1
 		}
-		levels[s.Level] = steps
 	}
 	return levels
 }
 
-// nameSteps names the variables of the steps and chains them. It returns the last one's name.
-func (r *router) nameSteps(levels [][]*step) string {
-	var before *step
-	for level, steps := range levels {
-		for i, s := range steps {
-			s.name = fmt.Sprintf("gw_rule_%d_%d", level, i)
-			if before == nil {
-				s.name = "gw_rule"
-			} else {
-				before.next = s.name
-			}
-			before = s
+// link names the variables of the steps, each of which goes on to the next. It returns the first one's token, for none the empty one.
+func link(levels [][]*step) string {
+	next := `""`
+	for level, steps := range slices.Backward(levels) {
+		for _, s := range slices.Backward(steps) {
+			s.name, s.next = fmt.Sprintf("gw_rule_%d_%s", level, s.label()), next
+			next = "$" + s.name
 		}
 	}
-	if before == nil {
-		return ""
+	return next
+}
+
+// label is what a step looks up, as the name of its variable has it.
+func (s *step) label() string {
+	switch {
+	case s.key == matching.KeyPrefix:
+		return "prefix_" + strconv.Itoa(s.depth)
+	case s.key != matching.KeyNone:
+		return string(s.key)
+	case s.order == matching.OrderRegex:
+		return "regex"
 	}
-	return before.name
+	return "any"
 }
 
 // warm breaks chains that would be too deep for nginx: it caches what it asked for, so a chain whose end is
@@ -156,14 +160,14 @@ func (r *router) parents(level int) {
 	})
 	for i := range r.tables.Scopes {
 		s := &r.tables.Scopes[i]
-		if s.Level != level-1 {
+		if s.Level != level-1 || r.scopes[i] == "" {
 			continue
 		}
 		parent := `""`
 		if s.Parent >= 0 {
-			parent = strconv.Itoa(s.Parent)
+			parent = r.scopes[s.Parent]
 		}
-		b.entry(strconv.Itoa(i), parent, hostname(s.Hostname))
+		b.entry(r.scopes[i], parent, hostname(s.Hostname))
 	}
 }
 
@@ -194,22 +198,20 @@ func (r *router) step(s *step, level int) error {
 	if col != nil {
 		source, what = `"$`+scopeVariable(level)+`:$`+col.id+`"`, col.what
 	}
-	next := `""`
-	if s.next != "" {
-		next = "$" + s.next
-	}
-	main := r.blocks.add(Map{Comment: "Rules by " + what + ".", Source: source, Name: s.name, Default: next})
-	chooser := chooser{router: r, name: s.name, source: source, next: next}
+	main := r.blocks.add(Map{Comment: "Rules by " + what + ".", Source: source, Name: s.name, Default: s.next})
+	behind := len(r.blocks.list)
+	defer func() { r.blocks.sortFrom(behind) }()
+	chooser := chooser{router: r, name: s.name, source: source, next: s.next, blocks: map[string]*block{}}
 	for _, st := range s.stages {
 		for i := range st.stage.Entries {
 			e := &st.stage.Entries[i]
-			key := strconv.Itoa(st.scope)
+			key := r.scopes[st.scope]
 			if col != nil {
-				key += ":" + col.number(e.Value)
+				key += ":" + col.idOf(e.Value)
 			}
 			if len(e.Candidates[0].Conditions) == 0 {
 				rule := e.Candidates[0].Rule
-				main.entry(key, strconv.Itoa(rule), r.about(rule, st.scope, e.Value))
+				main.entry(key, r.rules[rule], r.about(rule, st.scope, e.Value))
 				continue
 			}
 			variable, err := chooser.add(key, &r.tables.Scopes[st.scope], e)
@@ -227,7 +229,7 @@ func (r *router) about(rule, scope int, value string) string {
 	return strings.TrimSpace(r.sources[rule] + ", " + hostname(r.tables.Scopes[scope].Hostname) + " " + value)
 }
 
-// positionDigits is how many digits the positions of candidates take.
+// positionDigits is how many digits the positions of candidates take: hardly ever more than three.
 func (r *router) positionDigits() int {
 	most := 0
 	for i := range r.tables.Scopes {
@@ -237,7 +239,7 @@ func (r *router) positionDigits() int {
 			}
 		}
 	}
-	return len(strconv.Itoa(most + 1))
+	return max(3, len(strconv.Itoa(most+1)))
 }
 
 // prefixes are the depths of all prefix stages, in order.

@@ -3,7 +3,6 @@ package nginx
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gatewright/gatewright/generators/matching"
@@ -24,7 +23,11 @@ const (
 
 // shape is the candidates of an entry that have regular expressions, in order. Entries with the same ones at
 // the same positions share a map.
-type shape struct{ lines []shapeLine }
+type shape struct {
+	// name is the variable that holds the position of the first match.
+	name  string
+	lines []shapeLine
+}
 
 type shapeLine struct {
 	position   string
@@ -108,7 +111,7 @@ func (ss *shapes) split(lines []shapeLine, r *router) ([]*shape, error) {
 }
 
 // of returns the variable that holds the position of a shape's first match.
-func (ss *shapes) of(s *shape) string {
+func (ss *shapes) of(s *shape, r *router) string {
 	text := s.text()
 	if name, ok := ss.names[text]; ok {
 		return name
@@ -116,8 +119,9 @@ func (ss *shapes) of(s *shape) string {
 	if ss.names == nil {
 		ss.names = map[string]string{}
 	}
-	name := "gw_shape_" + strconv.Itoa(len(ss.list))
+	name := "gw_shape_" + r.ids.Of(text)
 	ss.names[text] = name
+	s.name = name
 	ss.list = append(ss.list, s)
 	return name
 }
@@ -125,7 +129,8 @@ func (ss *shapes) of(s *shape) string {
 // render writes a map for each shape: the values of its columns with newlines between, and for each candidate
 // a regular expression over all of them.
 func (ss *shapes) render(r *router) error {
-	for i, s := range ss.list {
+	behind := len(r.blocks.list)
+	for _, s := range ss.list {
 		pieces, order, err := ss.pieces(s, r)
 		if err != nil {
 			return err
@@ -133,7 +138,7 @@ func (ss *shapes) render(r *router) error {
 		b := r.blocks.add(Map{
 			Comment: "The first candidate whose regular expressions match.",
 			Source:  `"$` + strings.Join(order, `\n$`) + `"`,
-			Name:    "gw_shape_" + strconv.Itoa(i), Default: r.nowhere(),
+			Name:    s.name, Default: r.nowhere(),
 		})
 		for j, l := range s.lines {
 			parts := make([]string, len(order))
@@ -154,6 +159,7 @@ func (ss *shapes) render(r *router) error {
 		b := r.blocks.add(Map{Comment: "A long regular expression.", Source: "$" + t.raw, Name: t.name})
 		b.entry(t.pattern, "1", "")
 	}
+	r.blocks.sortFrom(behind)
 	return nil
 }
 
@@ -196,7 +202,7 @@ func (ss *shapes) piece(c matching.Condition, asked int, crowded bool, r *router
 		return "", "", err
 	}
 	if c.Regex == nil {
-		return col.id, col.number(c.Value), nil
+		return col.id, col.idOf(c.Value), nil
 	}
 	if piece = c.Regex.Value(); len(piece) <= inline && c.Regex.Size() <= small && !crowded {
 		return col.raw, piece, nil
@@ -208,7 +214,7 @@ func (ss *shapes) piece(c matching.Condition, asked int, crowded bool, r *router
 	key := col.raw + " " + token
 	name, ok := ss.long[key]
 	if !ok {
-		name = "gw_regex_" + strconv.Itoa(len(ss.tests))
+		name = "gw_regex_" + r.ids.Of(key)
 		if ss.long == nil {
 			ss.long = map[string]string{}
 		}

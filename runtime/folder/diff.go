@@ -78,7 +78,7 @@ func Diff(dir string, files []generators.File) (string, error) {
 	return out.String(), nil
 }
 
-// stamp begins the line with which every rendered file names its generation: it changes with any of them.
+// stamp begins the line with which a rendered file names the generation of all: it changes with any of them.
 const stamp = "# Generation "
 
 // unstamped is a text without its first such line.

@@ -112,10 +112,10 @@ func (p *Proxy) Capabilities(ctx context.Context) (model.Capabilities, error) {
 	return Capabilities(ctx, p.Binary)
 }
 
-// Generation reads it from the head of the files.
+// Generation reads it from the head of http.conf.
 func (p *Proxy) Generation(files []generators.File) (string, error) {
 	for _, f := range files {
-		if f.Path != "nginx.conf" && f.Path != "http.conf" {
+		if f.Path != "http.conf" {
 			continue
 		}
 		for line := range strings.Lines(string(f.Data)) {
@@ -127,7 +127,7 @@ func (p *Proxy) Generation(files []generators.File) (string, error) {
 			}
 		}
 	}
-	return "", errors.New(`no file begins with a line "# Generation …": the template header.tmpl must have it`)
+	return "", errors.New(`http.conf doesn't begin with a line "# Generation …": the template http.conf.tmpl must have it`)
 }
 
 // Validate lets nginx check the configuration in a folder, with the prefix that it will have.

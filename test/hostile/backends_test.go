@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -79,8 +81,26 @@ func orders(target string) []string {
 		"x-accel-charset", "utf-16", "location", target, "refresh", "0; url=" + target, "x-sendfile", "/etc/passwd", "alt-svc", "clear"}
 }
 
-// targets are internal places of nginx's configuration, and other tenants' paths.
-var targets = []string{"@gw_pass_0", "@gw_pass_1", "@gw_status", "@gw_loop", "/./gatewright/late", "/good.A/Get", "/generation", "http://127.0.0.1/good.A/Get"}
+// targets are other tenants' paths, and the internal places of a configuration of nginx.
+func targets(t *testing.T, s *harness.Served) []string {
+	t.Helper()
+	list := []string{"/good.A/Get", "/generation", "http://127.0.0.1/good.A/Get", "/./gatewright/late"}
+	if s.Proxy.Name != "nginx" {
+		return list
+	}
+	locations, err := os.ReadFile(filepath.Join(s.Dir, "locations.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, m := range regexp.MustCompile(`(?m)^location (@\S+)`).FindAllStringSubmatch(string(locations), -1) {
+		list, named = append(list, m[1]), named+1
+	}
+	if named < 4 {
+		t.Fatalf("%d named locations in %s: two Services' with filters and without, a status and a loop's were expected", named, locations)
+	}
+	return list
+}
 
 // TestOrders is R43: whatever status and headers a backend sends, and wherever in its answer, it is called once, nobody
 // else is, and the client gets the answer as it is or a gRPC status.
@@ -93,7 +113,7 @@ func TestOrders(t *testing.T) {
 			s := serveTenants(t, p, place)
 			address := s.Call("gw/http").Address
 			client := harness.DialRaw(t, address)
-			calls := 0
+			calls, targets := 0, targets(t, s)
 			for status := 100; status < 600; status++ {
 				if status == 101 {
 					continue // HTTP/2 has none, so this is a malformed answer.
