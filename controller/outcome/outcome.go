@@ -82,8 +82,8 @@ func refuseRule(a *status.Applied, r *model.Rule, messages map[apply.Part]string
 	} else {
 		a.Routes[routeName(r.Source)] = true
 	}
-	for _, b := range r.Backends {
-		if message, ok := messages[apply.Part{Kind: apply.ClusterPart, Name: b.Cluster}]; ok && b.Cluster != "" {
+	for _, name := range r.Clusters() {
+		if message, ok := messages[apply.Part{Kind: apply.ClusterPart, Name: name}]; ok {
 			add(a.Backends, r.Source, message)
 		}
 	}

@@ -14,9 +14,6 @@ import (
 // reason for it.
 const reasonHostnameConflict gatewayv1.RouteConditionReason = "HostnameConflict"
 
-// noHTTPRoutes is why an HTTPRoute isn't accepted, whatever else is right about it.
-const noHTTPRoutes = "HTTPRoutes aren't supported yet; supportedKinds of the listeners has what is"
-
 // attachRoutes joins routes to listeners, the oldest first: so the first of two that can't both have a host
 // is the one that keeps it.
 func (g *graph) attachRoutes() {
@@ -34,8 +31,8 @@ func (g *graph) attachRoutes() {
 			if mixed {
 				p.leaveTaken(r)
 			}
-			if p.refused == nil && r.kind == model.HTTPRoute {
-				p.refuse(gatewayv1.RouteReasonNotAllowedByListeners, noHTTPRoutes)
+			if p.refused == nil && r.unserved != "" {
+				p.refuse(gatewayv1.RouteReasonNotAllowedByListeners, r.unserved)
 			}
 			if p.refused == nil {
 				p.leaveFull(r)

@@ -11,14 +11,14 @@ import (
 
 // backends shares the calls of a rule over its backendRefs. An invalid one keeps its share and answers it
 // itself (R15); one of weight 0 gets none (R14).
-func (g *graph) backends(r *route, rule *model.Rule, refs []gatewayv1.GRPCBackendRef, changes headerChanges) {
-	if len(refs) == 0 {
+func (g *graph) backends(r *route, rule *model.Rule, specs []backendSpec, handling model.Handling) {
+	if len(specs) == 0 {
 		answer(rule, model.Unimplemented, rule.Source.String()+" has no backendRefs")
 		return
 	}
-	rule.Backends = make([]model.Backend, 0, len(refs))
-	for i := range refs {
-		ref := &refs[i]
+	rule.Backends = make([]model.Backend, 0, len(specs))
+	for i := range specs {
+		ref := specs[i].ref
 		weight := deref(ref.Weight, 1)
 		c, bad := g.resolveBackend(r, ref)
 		if bad != nil {
@@ -28,10 +28,10 @@ func (g *graph) backends(r *route, rule *model.Rule, refs []gatewayv1.GRPCBacken
 		if bad == nil && c.flaw != nil {
 			r.refs = append(r.refs, problem{c.flaw.reason, fmt.Sprintf("%s.backendRefs[%d]: %s", ruleField(rule.Source.Rule), i, c.flaw.message)})
 		}
-		b := model.Backend{Weight: weight, RequestHeaders: changes.request, ResponseHeaders: changes.response}
+		b := model.Backend{Weight: weight, Handling: handling}
 		if bad == nil {
 			b.Cluster = c.Name
-			bad = g.backendFilters(r, &b, ref, rule.Source.Rule, i)
+			bad = g.backendFilters(r, &b, specs[i].filters, rule.Source.Rule, i)
 		} else {
 			b = model.Backend{Weight: weight, Status: newStatus(model.Unavailable, r.object()+": "+bad.message)}
 		}
@@ -50,12 +50,12 @@ func (g *graph) backends(r *route, rule *model.Rule, refs []gatewayv1.GRPCBacken
 
 // backendFilters adds a backendRef's own filters to its share. One that can't be applied costs this share
 // only, and its calls get an error (R22).
-func (g *graph) backendFilters(r *route, b *model.Backend, ref *gatewayv1.GRPCBackendRef, rule, i int) *problem {
-	if len(ref.Filters) == 0 {
+func (g *graph) backendFilters(r *route, b *model.Backend, filters []filterSpec, rule, i int) *problem {
+	if len(filters) == 0 {
 		return nil
 	}
 	field := func() string { return fmt.Sprintf("%s.backendRefs[%d].filters", ruleField(rule), i) }
-	changes, bad, unresolved := g.filters(ref.Filters, field)
+	handling, bad, unresolved := g.filters(filters, field)
 	switch {
 	case bad != nil:
 		r.drop(rule, bad)
@@ -63,8 +63,7 @@ func (g *graph) backendFilters(r *route, b *model.Backend, ref *gatewayv1.GRPCBa
 		r.refs = append(r.refs, *unresolved)
 		bad = unresolved
 	default:
-		b.RequestHeaders = then(b.RequestHeaders, changes.request)
-		b.ResponseHeaders = then(b.ResponseHeaders, changes.response)
+		b.Handling = b.Then(handling)
 		return nil
 	}
 	*b = model.Backend{Weight: b.Weight, Status: newStatus(model.Internal, r.object()+": "+bad.message)}
@@ -73,7 +72,7 @@ func (g *graph) backendFilters(r *route, b *model.Backend, ref *gatewayv1.GRPCBa
 
 // resolveBackend finds the cluster of a backendRef. The order of the checks is such that nothing is said about
 // an object of another namespace unless a ReferenceGrant allows to look.
-func (g *graph) resolveBackend(r *route, ref *gatewayv1.GRPCBackendRef) (*cluster, *problem) {
+func (g *graph) resolveBackend(r *route, ref *gatewayv1.BackendRef) (*cluster, *problem) {
 	if group, kind := deref(ref.Group, ""), deref(ref.Kind, kindService); group != "" || kind != kindService {
 		return nil, &problem{string(gatewayv1.RouteReasonInvalidKind), fmt.Sprintf(
 			"%s %q: kind isn't supported; use a Service", groupKind(string(group), string(kind)), ref.Name)}
@@ -98,7 +97,7 @@ func (g *graph) resolveBackend(r *route, ref *gatewayv1.GRPCBackendRef) (*cluste
 }
 
 // addTarget notes a backendRef for the graph.
-func (r *route) addTarget(rule int, ref *gatewayv1.GRPCBackendRef, weight int32, bad *problem) {
+func (r *route) addTarget(rule int, ref *gatewayv1.BackendRef, weight int32, bad *problem) {
 	t := target{rule: int32(rule), weight: weight, port: deref(ref.Port, 0), to: Node{
 		Kind: string(deref(ref.Kind, kindService)), Name: string(ref.Name),
 		Namespace: string(deref(ref.Namespace, gatewayv1.Namespace(r.name.namespace))),

@@ -7,9 +7,6 @@ import (
 	"strings"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
-
-	"github.com/gatewright/gatewright/generators/model"
-	"github.com/gatewright/gatewright/generators/pattern"
 )
 
 // Node is an object, or a part of one, in the picture of how things hang together.
@@ -103,16 +100,13 @@ func (r *route) appendEdges(out []Edge) []Edge {
 			}
 		}
 	}
-	if r.grpc == nil {
-		return out
-	}
 	rules, targets := r.rules, r.targets
-	for i := range r.grpc.Spec.Rules {
+	for i := range r.specs {
 		to := node
 		to.Section = section(i)
 		e := Edge{From: node, To: to}
 		if len(rules) > 0 && rules[0].Source.Rule == i {
-			e.Label, rules = matchLabel(rules[0]), rules[1:]
+			e.Label, rules = rules[0].Label(), rules[1:]
 		}
 		if p := r.ruleProblem(i); p != nil {
 			e.Reason, e.Message = p.reason, p.message
@@ -150,34 +144,3 @@ func (t target) edge(from Node) Edge {
 }
 
 func section(rule int) string { return "rule " + strconv.Itoa(rule) }
-
-func regexLabel(p *pattern.Pattern) string {
-	if p == nil {
-		return "*"
-	}
-	return p.String()
-}
-
-// matchLabel is the first match of a rule in a few words.
-func matchLabel(rule *model.Rule) string {
-	var label string
-	switch p := &rule.Matches[0].Path; p.Kind {
-	case model.ExactPath:
-		label = p.Value
-	case model.ServicePath:
-		label = "/" + p.Service + "/"
-	case model.MethodPath:
-		label = "/*/" + p.Method
-	case model.SegmentsPath:
-		label = "~/" + regexLabel(p.ServiceRegex) + "/" + regexLabel(p.MethodRegex)
-	default:
-		label = "/*"
-	}
-	for _, h := range rule.Matches[0].Headers {
-		label += " " + h.Name
-	}
-	if n := len(rule.Matches) - 1; n > 0 {
-		label += " +" + strconv.Itoa(n)
-	}
-	return label
-}

@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,9 +10,6 @@ import (
 
 	"github.com/gatewright/gatewright/generators/model"
 )
-
-// headerChanges is what filters do to the headers of requests and responses.
-type headerChanges struct{ request, response []model.HeaderChange }
 
 // protectedHeaders are those that HTTP/2 or gRPC live on: a filter that changes one would break calls.
 var protectedHeaders = map[string]string{
@@ -34,38 +30,43 @@ var protectedHeaders = map[string]string{
 	"upgrade":                 "HTTP/2 has no such header",
 }
 
+// filterKinds are the filters that are served, by their type: what each does to the calls.
+var filterKinds = map[string]func(g *graph, spec any, h *model.Handling) error{
+	"RequestHeaderModifier": func(g *graph, spec any, h *model.Handling) (err error) {
+		h.RequestHeaders, err = g.modify(spec.(*gatewayv1.HTTPHeaderFilter), "requestHeaderModifier", g.caps.Limits.AddHeaderName)
+		return err
+	},
+	"ResponseHeaderModifier": func(g *graph, spec any, h *model.Handling) (err error) {
+		h.ResponseHeaders, err = g.modify(spec.(*gatewayv1.HTTPHeaderFilter), "responseHeaderModifier", model.TokenCharacters)
+		return err
+	},
+}
+
 // filters translates a list of filters (R19). A bad one is a filter that can't be applied as written, an
 // unresolved one refers to something that isn't there; neither may be skipped (R22).
-func (g *graph) filters(specs []gatewayv1.GRPCRouteFilter, field func() string) (c headerChanges, bad, unresolved *problem) {
-	var seen []gatewayv1.GRPCRouteFilterType
+func (g *graph) filters(specs []filterSpec, field func() string) (h model.Handling, bad, unresolved *problem) {
 	for i := range specs {
 		f := &specs[i]
 		at := func() string { return fmt.Sprintf("%s[%d]", field(), i) }
-		var err error
-		switch {
-		case f.Type == gatewayv1.GRPCRouteFilterRequestHeaderModifier && f.RequestHeaderModifier != nil:
-			c.request, err = g.modify(f.RequestHeaderModifier, "requestHeaderModifier", g.caps.Limits.AddHeaderName)
-		case f.Type == gatewayv1.GRPCRouteFilterResponseHeaderModifier && f.ResponseHeaderModifier != nil:
-			c.response, err = g.modify(f.ResponseHeaderModifier, "responseHeaderModifier", model.TokenCharacters)
-		case f.Type == gatewayv1.GRPCRouteFilterExtensionRef && f.ExtensionRef != nil:
-			ref := f.ExtensionRef
+		if ref, ok := f.spec.(*gatewayv1.LocalObjectReference); ok {
 			unresolved = &problem{string(gatewayv1.RouteReasonInvalidKind), fmt.Sprintf(
 				"%s.extensionRef: %s %q: kind isn't supported; remove the filter, its calls get an error until then",
 				at(), groupKind(string(ref.Group), string(ref.Kind)), ref.Name)}
 			continue
-		default:
-			err = part("type", "%s isn't supported yet; remove the filter", f.Type)
 		}
-		if err != nil {
-			return c, unsupported(at(), err), unresolved
+		apply := filterKinds[f.kind]
+		if apply == nil || f.spec == nil {
+			return h, unsupported(at(), part("type", "%s isn't supported yet; remove the filter", f.kind)), unresolved
 		}
-		if slices.Contains(seen, f.Type) {
-			return c, &problem{string(gatewayv1.RouteReasonIncompatibleFilters),
-				fmt.Sprintf("%s: there is a %s before; put both into one", at(), f.Type)}, unresolved
+		if err := apply(g, f.spec, &h); err != nil {
+			return h, unsupported(at(), err), unresolved
 		}
-		seen = append(seen, f.Type)
+		if slices.ContainsFunc(specs[:i], func(before filterSpec) bool { return before.kind == f.kind }) {
+			return h, &problem{string(gatewayv1.RouteReasonIncompatibleFilters),
+				fmt.Sprintf("%s: there is a %s before; put both into one", at(), f.kind)}, unresolved
+		}
 	}
-	return c, nil, unresolved
+	return h, nil, unresolved
 }
 
 // modify translates one header filter, sorted by name. Addable are the characters besides letters and digits
@@ -109,7 +110,7 @@ func (g *graph) modify(f *gatewayv1.HTTPHeaderFilter, field, addable string) ([]
 			out = append(out, model.HeaderChange{Name: lower, Keep: list.keep, Values: []string{h.Value}})
 		}
 	}
-	sortChanges(out)
+	model.SortHeaderChanges(out)
 	return out, nil
 }
 
@@ -144,29 +145,6 @@ func (g *graph) settable(value string) error {
 	return nil
 }
 
-// then is what two lists of changes come to, one after the other (R19). Both are sorted.
-func then(first, second []model.HeaderChange) []model.HeaderChange {
-	switch {
-	case len(second) == 0:
-		return first
-	case len(first) == 0:
-		return second
-	}
-	out := slices.Clone(first)
-	for _, c := range second {
-		switch before := find(out, c.Name); {
-		case before == nil:
-			out = append(out, c)
-		case c.Keep:
-			before.Values = slices.Concat(before.Values, c.Values)
-		default:
-			*before = c
-		}
-	}
-	sortChanges(out)
-	return out
-}
-
 func find(list []model.HeaderChange, headerName string) *model.HeaderChange {
 	for i := range list {
 		if list[i].Name == headerName {
@@ -174,10 +152,6 @@ func find(list []model.HeaderChange, headerName string) *model.HeaderChange {
 		}
 	}
 	return nil
-}
-
-func sortChanges(list []model.HeaderChange) {
-	slices.SortFunc(list, func(a, b model.HeaderChange) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 // token says whether a text can be the name of a header (RFC 9110).

@@ -136,7 +136,11 @@ type routeSpec struct {
 	meta      *metav1.ObjectMeta
 	created   time.Time
 	hostnames []string
-	grpc      *gatewayv1.GRPCRoute // nil for an HTTPRoute
+	// defaultGateways is spec.useDefaultGateways.
+	defaultGateways gatewayv1.GatewayDefaultScope
+	specs           []ruleSpec
+	// unserved is why routes of the kind aren't served; "" where they are.
+	unserved string
 }
 
 // routeRules is what the rules of a route came to. Nobody changes it once it is complete.

@@ -43,8 +43,8 @@ func (r *route) appendConditions(out []metav1.Condition, p *parent, gen int64) [
 	} else {
 		out = append(out, status.RouteAccepted(gen, r.acceptedMessage(p)))
 	}
-	if r.grpc == nil {
-		return out // the references of an HTTPRoute weren't looked at
+	if r.unserved != "" {
+		return out // its references weren't looked at
 	}
 	if len(r.refs) > 0 {
 		out = append(out, status.RouteRefsNotResolved(gen, gatewayv1.RouteConditionReason(r.refs[0].reason), messages(r.refs, "; ")))
@@ -60,7 +60,7 @@ func (r *route) appendConditions(out []metav1.Condition, p *parent, gen int64) [
 // acceptedMessage says which part of an accepted route isn't served all the same.
 func (r *route) acceptedMessage(p *parent) string {
 	var notes []string
-	if len(r.grpc.Spec.Rules) == 0 {
+	if len(r.specs) == 0 {
 		notes = append(notes, "the route has no rules, so it serves nothing")
 	}
 	unserved := 0
@@ -76,7 +76,7 @@ func (r *route) acceptedMessage(p *parent) string {
 	default:
 		notes = append(notes, fmt.Sprintf("%d of its %d listeners aren't served; Gateway %s says why", unserved, len(p.listeners), p.gateway.name))
 	}
-	if s := r.grpc.Spec.UseDefaultGateways; s != "" && s != gatewayv1.GatewayDefaultScopeNone {
+	if s := r.defaultGateways; s != "" && s != gatewayv1.GatewayDefaultScopeNone {
 		notes = append(notes, "spec.useDefaultGateways isn't supported: only parentRefs count")
 	}
 	notes = append(notes, p.lost...)

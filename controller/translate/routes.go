@@ -21,22 +21,22 @@ func (g *graph) addRoutes() {
 	if g.before != nil {
 		known = make([]*route, len(g.before.routes))
 	}
-	add := func(kind model.RouteKind, meta *metav1.ObjectMeta, spec *gatewayv1.CommonRouteSpec, hostnames []gatewayv1.Hostname, grpc *gatewayv1.GRPCRoute) {
-		parents := g.newParents(spec.ParentRefs, meta.Namespace)
+	add := func(meta *metav1.ObjectMeta, common *gatewayv1.CommonRouteSpec, read func() *routeSpec) {
+		parents := g.newParents(common.ParentRefs, meta.Namespace)
 		if len(parents) == 0 {
 			return
 		}
 		if i := g.before.place(meta); i >= 0 {
 			known[i] = &route{routeSpec: g.before.routes[i].routeSpec, parents: parents}
 		} else {
-			fresh = append(fresh, &route{routeSpec: newRouteSpec(kind, meta, hostnames, grpc), parents: parents})
+			fresh = append(fresh, &route{routeSpec: read(), parents: parents})
 		}
 	}
 	for _, o := range g.in.GRPCRoutes {
-		add(model.GRPCRoute, &o.ObjectMeta, &o.Spec.CommonRouteSpec, o.Spec.Hostnames, o)
+		add(&o.ObjectMeta, &o.Spec.CommonRouteSpec, func() *routeSpec { return readGRPCRoute(o) })
 	}
 	for _, o := range g.in.HTTPRoutes {
-		add(model.HTTPRoute, &o.ObjectMeta, &o.Spec.CommonRouteSpec, o.Spec.Hostnames, nil)
+		add(&o.ObjectMeta, &o.Spec.CommonRouteSpec, func() *routeSpec { return readHTTPRoute(o) })
 	}
 	slices.SortFunc(fresh, compareRoutes)
 	g.routes = merge(slices.DeleteFunc(known, func(r *route) bool { return r == nil }), fresh)
@@ -82,8 +82,11 @@ func (g *graph) newParents(refs []gatewayv1.ParentReference, namespace string) [
 	return parents
 }
 
-func newRouteSpec(kind model.RouteKind, meta *metav1.ObjectMeta, hostnames []gatewayv1.Hostname, grpc *gatewayv1.GRPCRoute) *routeSpec {
-	r := &routeSpec{kind: kind, name: nameOf(meta), meta: meta, created: meta.CreationTimestamp.UTC(), grpc: grpc}
+// newRouteSpec is what routes of all kinds have.
+func newRouteSpec(kind model.RouteKind, meta *metav1.ObjectMeta, common *gatewayv1.CommonRouteSpec, hostnames []gatewayv1.Hostname) *routeSpec {
+	r := &routeSpec{
+		kind: kind, name: nameOf(meta), meta: meta, created: meta.CreationTimestamp.UTC(), defaultGateways: common.UseDefaultGateways,
+	}
 	for _, h := range hostnames {
 		if lower := strings.ToLower(string(h)); !slices.Contains(r.hostnames, lower) {
 			r.hostnames = append(r.hostnames, lower)

@@ -10,24 +10,24 @@ import (
 	"github.com/gatewright/gatewright/generators/model"
 )
 
-// translateRules turns the rules of every GRPCRoute into the model's, once: the listeners of a route share
+// translateRules turns the rules of every route that is served into the model's, once: the listeners of a route share
 // them.
 func (g *graph) translateRules() {
 	var fresh []*route
 	total := 0
 	for _, r := range g.routes {
 		switch {
-		case r.grpc == nil:
+		case r.unserved != "":
 			r.routeRules = &noRules
 		case !g.reuse(r):
 			fresh = append(fresh, r)
-			total += len(r.grpc.Spec.Rules)
+			total += len(r.specs)
 		}
 	}
 	g.ruleSlab = make([]model.Rule, 0, total)
 	for _, r := range fresh {
-		r.routeRules = &routeRules{rules: make([]*model.Rule, 0, len(r.grpc.Spec.Rules))}
-		for i := range r.grpc.Spec.Rules {
+		r.routeRules = &routeRules{rules: make([]*model.Rule, 0, len(r.specs))}
+		for i := range r.specs {
 			g.tryRule(r, i)
 		}
 	}
@@ -58,15 +58,15 @@ func (f fault) Error() string {
 	return fmt.Sprintf("gatewright has a fault that this sets off: %v: please report it with the manifests", f.value)
 }
 
-// noRules are those of every HTTPRoute: they aren't looked at.
+// noRules are those of every route of a kind that isn't served: they aren't looked at.
 var noRules routeRules
 
 // translateRule adds one rule of a route. A rule that can't be matched is dropped (R9, R31); one that can be
 // matched and not served as written answers an error, for its calls must neither skip what it asks for nor
 // fall to a wider rule (R22).
 func (g *graph) translateRule(r *route, i int) {
-	spec := &r.grpc.Spec.Rules[i]
-	matches, bad, fatal := g.matches(spec.Matches, i)
+	spec := &r.specs[i]
+	matches, bad, fatal := g.matches(spec.matches, i)
 	if fatal && r.fatal == nil {
 		r.fatal = bad
 	}
@@ -80,20 +80,19 @@ func (g *graph) translateRule(r *route, i int) {
 	g.ruleSlab = append(g.ruleSlab, model.Rule{
 		Source: model.Source{
 			Kind: r.kind, Namespace: r.name.namespace, Name: r.name.name, Rule: i,
-			RuleName: string(deref(spec.Name, "")), Created: r.created,
+			RuleName: spec.name, Created: r.created,
 		},
 		Matches: matches,
 	})
 	rule := &g.ruleSlab[len(g.ruleSlab)-1]
 	r.rules = append(r.rules, rule)
 
-	changes, bad, unresolved := g.filters(spec.Filters, func() string { return ruleField(i) + ".filters" })
-	if bad == nil && spec.SessionPersistence != nil {
-		bad = &problem{string(gatewayv1.RouteReasonUnsupportedValue),
-			ruleField(i) + ".sessionPersistence: isn't supported yet; remove it"}
+	handling, bad, unresolved := g.filters(spec.filters, func() string { return ruleField(i) + ".filters" })
+	if bad == nil && len(spec.refused) > 0 {
+		bad = unsupported(ruleField(i), part(spec.refused[0].field, "%s", spec.refused[0].why))
 	}
 	others := len(r.sends)
-	g.backends(r, rule, spec.BackendRefs, changes)
+	g.backends(r, rule, spec.backends, handling)
 	switch {
 	case bad != nil:
 		r.drop(i, bad)

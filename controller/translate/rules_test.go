@@ -167,14 +167,14 @@ func TestFilterOrder(t *testing.T) {
 	got := rulesOf(t, r)[0].Backends[0]
 	want := model.Backend{
 		Weight: 1, Cluster: "default/s/50051",
-		RequestHeaders: []model.HeaderChange{
+		Handling: model.Handling{RequestHeaders: []model.HeaderChange{
 			{Name: "a", Values: []string{"1", "2"}},
 			{Name: "b", Values: []string{"2"}},
 			{Name: "c", Values: []string{"2"}},
 			{Name: "d"},
 			{Name: "e", Keep: true, Values: []string{"2"}},
 		},
-		ResponseHeaders: []model.HeaderChange{{Name: "x"}},
+			ResponseHeaders: []model.HeaderChange{{Name: "x"}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

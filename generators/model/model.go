@@ -101,6 +101,17 @@ type Rule struct {
 	Status *Status `json:"status,omitempty"`
 }
 
+// Clusters are the names of the clusters that calls of the rule may go to, each once.
+func (r *Rule) Clusters() []string {
+	var names []string
+	for i := range r.Backends {
+		if name := r.Backends[i].Cluster; name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // Backend is one share of a rule's calls.
 type Backend struct {
 	// Weight is the share over the sum of the rule's weights; 1 to 1,000,000.
@@ -109,21 +120,8 @@ type Backend struct {
 	Cluster string `json:"cluster,omitempty"`
 	// Status answers the share of an invalid backendRef (R15).
 	Status *Status `json:"status,omitempty"`
-	// RequestHeaders and ResponseHeaders are the rule's filters followed by the backendRef's (R19), one
-	// entry a header, sorted by name.
-	RequestHeaders  []HeaderChange `json:"requestHeaders,omitempty"`
-	ResponseHeaders []HeaderChange `json:"responseHeaders,omitempty"`
-}
-
-// HeaderChange is what becomes of one header: set is Keep false with a value, add is Keep true with values,
-// remove is Keep false with none.
-type HeaderChange struct {
-	// Name is lower case.
-	Name string `json:"name"`
-	// Keep says that existing values stay.
-	Keep bool `json:"keep,omitempty"`
-	// Values are added, in order.
-	Values []string `json:"values,omitempty"`
+	// Handling is what the rule's filters do, followed by the backendRef's (R19).
+	Handling
 }
 
 // Status is an answer of the proxy itself: a gRPC status (R18).

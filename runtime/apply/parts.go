@@ -147,10 +147,8 @@ func reduceScopes(scopes []model.Scope, keep func(Part) bool, clusters map[strin
 				continue
 			}
 			r = reduceRule(r, keep)
-			for i := range r.Backends {
-				if name := r.Backends[i].Cluster; name != "" {
-					clusters[name] = true
-				}
+			for _, name := range r.Clusters() {
+				clusters[name] = true
 			}
 			s.Rules = append(s.Rules, r)
 		}

@@ -202,20 +202,18 @@ func (s *search) blameListener(ctx context.Context, suspect Part, with func(Part
 // blameRule tells a bad rule from a bad backend: a plain rule in its place that sends to one of its clusters is
 // taken or refused.
 func (s *search) blameRule(ctx context.Context, suspect Part, with func(Part) bool, message string) error {
-	seen := map[string]bool{}
-	for _, b := range s.rule(suspect).Backends {
-		if b.Cluster == "" || seen[b.Cluster] || !s.keeps(clusterOf(b.Cluster)) {
+	for _, name := range s.rule(suspect).Clusters() {
+		if !s.keeps(clusterOf(name)) {
 			continue
 		}
-		seen[b.Cluster] = true
 		kept := reduce(s.model, func(p Part) bool { return s.keeps(p) && with(p) })
 		s.checks++
-		m, err := s.check(ctx, probe(kept, suspect, b.Cluster))
+		m, err := s.check(ctx, probe(kept, suspect, name))
 		if err != nil {
 			return err
 		}
 		if m != "" {
-			return s.add(Culprit{Part: clusterOf(b.Cluster), Message: m})
+			return s.add(Culprit{Part: clusterOf(name), Message: m})
 		}
 	}
 	return s.add(Culprit{Part: suspect, Message: message})
