@@ -11,6 +11,10 @@ import (
 // before. No token and no comment of a configuration has a NUL.
 const GenerationMark = "\x00generation\x00"
 
+// DataVersion is the version of what templates are given. It is raised when a name in it goes or means something else;
+// what is new doesn't raise it.
+const DataVersion = 1
+
 // Stamp puts the generation in place of its mark: the hash of all paths and contents.
 func Stamp(files []File) []File {
 	h := sha256.New()

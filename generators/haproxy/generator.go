@@ -33,6 +33,8 @@ func (g *Generator) Name() string { return "haproxy" }
 
 // View is what the templates see.
 type View struct {
+	// DataVersion is generators.DataVersion.
+	DataVersion int
 	// Generation is the hash of all files' content, known once they are rendered: until then a mark that no
 	// other content can hold.
 	Generation string
@@ -128,7 +130,8 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		return nil, nil, fmt.Errorf("the instance: %w", err)
 	}
 	view := &View{
-		Generation: generators.GenerationMark, Version: c.Version, StreamsKeyword: streamsKeyword(c.Version), KeepsMemory: c.Version.AtLeast(3, 0, 0), Limits: limits.Default.With(g.options.MaxStreams),
+		DataVersion: generators.DataVersion,
+		Generation:  generators.GenerationMark, Version: c.Version, StreamsKeyword: streamsKeyword(c.Version), KeepsMemory: c.Version.AtLeast(3, 0, 0), Limits: limits.Default.With(g.options.MaxStreams),
 		Full: g.options.Layout != generators.LayoutInclude, Folder: folder,
 		TLS: c.Has(model.FeatureTLS), Observe: observed(c.Version), Reuse: "safe", Balance: balance(c.Version, live), Sections: ts.sections.list(),
 	}

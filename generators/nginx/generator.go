@@ -35,6 +35,8 @@ func (g *Generator) Name() string { return "nginx" }
 
 // View is what the templates see.
 type View struct {
+	// DataVersion is generators.DataVersion.
+	DataVersion int
 	// Generation is the hash of all files' content, known once they are rendered: until then a mark that no
 	// other content can hold.
 	Generation string
@@ -207,7 +209,8 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		return nil, err
 	}
 	return &View{
-		Resolver: resolver, ResolverTimeout: fmt.Sprintf("%ds", ResolverTimeout/time.Second), Zone: zoneSize(m.Clusters),
+		DataVersion: generators.DataVersion,
+		Resolver:    resolver, ResolverTimeout: fmt.Sprintf("%ds", ResolverTimeout/time.Second), Zone: zoneSize(m.Clusters),
 		Generation: generators.GenerationMark, Version: c.Version, Limits: limits.Default.With(g.options.MaxStreams), ConnectionTime: connectionTime(c.Version),
 		Folder: folder, Marker: marker, CallLog: callLog,
 		User: user, Group: group, Ciphers: generators.Ciphers,
