@@ -90,7 +90,8 @@ func (g *graph) translateRule(r *route, i int) {
 	changes, bad, unresolved := g.filters(spec.Filters, func() string { return ruleField(i) + ".filters" })
 	if bad == nil && spec.SessionPersistence != nil {
 		bad = &problem{string(gatewayv1.RouteReasonUnsupportedValue),
-			ruleField(i) + ".sessionPersistence: isn't supported yet; remove it"}
+			ruleField(i) + ".sessionPersistence: isn't supported; from v1.7 on the Gateway API has it on Backends (XBackend), " +
+				"which aren't supported yet either; remove it"}
 	}
 	others := len(r.sends)
 	g.backends(r, rule, spec.BackendRefs, changes)
