@@ -1,6 +1,11 @@
 # Everything that a developer calls, and what CI calls too. `make` alone lists it.
 
 GO ?= go
+# The toolchain that everything is built with, whichever Go from 1.21 on is there: it fetches this one by itself. Said here, for
+# some distributions tell their Go to use no other.
+export GOTOOLCHAIN ?= go1.27.3
+# That toolchain's own: one of another version may not read the language of this one.
+GOFMT = $$($(GO) env GOROOT)/bin/gofmt
 # The same for everything that is built, so that nothing is compiled twice; and binaries that need no libraries.
 export CGO_ENABLED = 0
 # The nginx of the demo; test/proxies.sh installs Debian's own where it is missing.
@@ -66,15 +71,15 @@ cluster: ## Build the control plane that the tests run: etcd, kube-apiserver, ku
 conformance: build proxies cluster ## Run the Gateway API's conformance suite: PROXY=nginx|haproxy|nginx-1.26, RUN=Test for one test
 	$(GO) build -o bin/conformance ./test/conformance
 	cd test/conformance/suite && $(GO) vet ./... && $(GO) test -c -o $(CURDIR)/bin/conformance-suite . && \
-	$(GO) build -o $(CURDIR)/bin/echo-basic sigs.k8s.io/gateway-api/conformance/echo-basic
+	$(GO) build -o $(CURDIR)/bin/echo-basic sigs.k8s.io/gateway-api-conformance-images/echo-basic
 	bin/conformance -proxy '$(PROXY)' -proxy-binary '$(PROXY_BINARY)' -run '$(RUN)' -version '$(VERSION)' -- $(ARGS)
 
 .PHONY: lint
 lint: ## Check formatting, run go vet, and hold every package to what it may import
-	@unformatted=$$(gofmt -l $$($(GO) list -f '{{.Dir}}' ./...)) && \
+	@unformatted=$$($(GOFMT) -l $$($(GO) list -f '{{.Dir}}' ./...)) && \
 	if [ -n "$$unformatted" ]; then echo "gofmt would change:" && echo "$$unformatted" && exit 1; fi
 	$(GO) vet ./...
-	@unformatted=$$(gofmt -l test/conformance/suite) && \
+	@unformatted=$$($(GOFMT) -l test/conformance/suite) && \
 	if [ -n "$$unformatted" ]; then echo "gofmt would change:" && echo "$$unformatted" && exit 1; fi
 	$(GO) test ./test
 

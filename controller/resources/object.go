@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -155,7 +156,7 @@ func (l *loader) metadata(o *object) *metav1.ObjectMeta {
 	}
 	meta, _, unknown, err := objectmeta.GetObjectMetaWithOptions(o.content, objectmeta.ObjectMetaOptions{ReturnUnknownFieldPaths: true})
 	if err != nil {
-		where, text := decodeError(err)
+		where, text := decodeError(o.content["metadata"], err)
 		l.problem(o, strings.TrimSuffix("metadata."+where, "."), text)
 		return nil
 	}
@@ -236,7 +237,7 @@ func (l *loader) content(o *object, typed metav1.Object) {
 		return
 	}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.content, typed); err != nil {
-		where, text := decodeError(decodeAgain(o.content, typed, err))
+		where, text := decodeError(o.content, decodeAgain(o.content, typed, err))
 		l.problem(o, where, text)
 	}
 }
@@ -254,7 +255,7 @@ func (l *loader) coreContent(o *object, typed metav1.Object) {
 		return
 	}
 	if err != nil {
-		where, text := decodeError(decodeAgain(o.content, typed, err))
+		where, text := decodeError(o.content, decodeAgain(o.content, typed, err))
 		l.problem(o, where, text)
 		return
 	}
@@ -284,12 +285,32 @@ func decodeAgain(content map[string]any, typed metav1.Object, err error) error {
 }
 
 // decodeError words an error of decoding into a Go type: the field, where the error has it, and the text.
-func decodeError(err error) (fieldPath, text string) {
+func decodeError(content any, err error) (fieldPath, text string) {
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) {
-		return wrongType.Field, fmt.Sprintf("a %s stands where a %s belongs: check the value and its quotes", wrongType.Value, wanted(wrongType))
+		return indexed(content, wrongType.Field), fmt.Sprintf("a %s stands where a %s belongs: check the value and its quotes", wrongType.Value, wanted(wrongType))
 	}
 	return "", err.Error() + ": check the value"
+}
+
+// indexed writes the places in lists of a path as all others have them: "ports[0].port" for "ports.0.port".
+func indexed(content any, path string) string {
+	var out strings.Builder
+	for i, step := range strings.Split(path, ".") {
+		list, isList := content.([]any)
+		if at, err := strconv.Atoi(step); isList && err == nil && at >= 0 && at < len(list) {
+			out.WriteString("[" + step + "]")
+			content = list[at]
+			continue
+		}
+		fields, _ := content.(map[string]any)
+		content = fields[step]
+		if i > 0 {
+			out.WriteByte('.')
+		}
+		out.WriteString(step)
+	}
+	return out.String()
 }
 
 // wanted names what JSON calls a Go type.

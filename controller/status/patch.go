@@ -186,8 +186,9 @@ func (p *Patch) list(path string, have, want int, same bool, value any) {
 }
 
 func sameAddress(a, b gatewayv1.GatewayStatusAddress) bool {
-	ip := gatewayv1.IPAddressType
-	return a.Value == b.Value && *cmp.Or(a.Type, &ip) == *cmp.Or(b.Type, &ip)
+	ip, scope := gatewayv1.IPAddressType, gatewayv1.GatewayAddressRoutabilityDefault
+	return a.Value == b.Value && *cmp.Or(a.Type, &ip) == *cmp.Or(b.Type, &ip) &&
+		*cmp.Or(a.Routability, &scope) == *cmp.Or(b.Routability, &scope)
 }
 
 // listenerView is the status of a listener, of a Gateway or of a ListenerSet.

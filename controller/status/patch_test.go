@@ -136,6 +136,24 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+// TestAddressScope: a scope that others have promised for an address of ours is taken back, and one that says nothing stays.
+func TestAddressScope(t *testing.T) {
+	report := gatewayReport(1)
+	report.Gateway.Addresses = []gatewayv1.GatewayStatusAddress{{Value: "192.0.2.1"}}
+	for scope, gone := range map[gatewayv1.GatewayAddressRoutabilityType]bool{gatewayv1.GatewayAddressRoutabilityCluster: true, "": false} {
+		document, err := json.Marshal(gatewayv1.Gateway{Status: gatewayv1.GatewayStatus{
+			Addresses: []gatewayv1.GatewayStatusAddress{{Value: "192.0.2.1", Routability: &scope}},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, _, _ := write(t, string(document), gatewayStatus, report)
+		if got := after.Status.Addresses; len(got) != 1 || (got[0].Routability == nil) != gone {
+			t.Errorf("scope %q became %v", scope, got)
+		}
+	}
+}
+
 // TestNewerGeneration: what was written for a newer generation stays.
 func TestNewerGeneration(t *testing.T) {
 	document, err := json.Marshal(gatewayv1.Gateway{Status: gatewayv1.GatewayStatus{Conditions: []metav1.Condition{

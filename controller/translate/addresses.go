@@ -69,6 +69,9 @@ func (gw *gateway) eachAddress(f func(field, value string, ip netip.Addr)) {
 				fmt.Sprintf("%s: type %s isn't supported; use type IPAddress, or no addresses", field, t))
 			continue
 		}
+		if gw.refusesRoutability(field, a) {
+			continue
+		}
 		ip, err := netip.ParseAddr(a.Value)
 		if a.Value != "" && (err != nil || ip.Zone() != "") {
 			gw.unprogram(gatewayv1.GatewayReasonAddressNotUsable,
@@ -77,6 +80,17 @@ func (gw *gateway) eachAddress(f func(field, value string, ip netip.Addr)) {
 		}
 		f(field, a.Value, ip.Unmap())
 	}
+}
+
+// refusesRoutability says that an address is asked for with a scope. None can be promised here, and the API wants no other
+// address in its place.
+func (gw *gateway) refusesRoutability(field string, a gatewayv1.GatewaySpecAddress) bool {
+	if a.Routability == gatewayv1.GatewayAddressRoutabilityDefault {
+		return false
+	}
+	gw.unprogram(gatewayv1.GatewayReasonAddressNotAssigned,
+		fmt.Sprintf("%s.routability: %s isn't supported; remove it to get an address whatever its scope", field, a.Routability))
+	return true
 }
 
 func (gw *gateway) bind(ip netip.Addr) {
@@ -99,6 +113,9 @@ func (gw *gateway) publish(p *Published) {
 		if t != gatewayv1.IPAddressType && t != gatewayv1.HostnameAddressType {
 			gw.refuse(gatewayv1.GatewayReasonUnsupportedAddress,
 				fmt.Sprintf("spec.addresses[%d]: type %s isn't supported; use IPAddress or Hostname, or no addresses", i, t))
+			continue
+		}
+		if gw.refusesRoutability(fmt.Sprintf("spec.addresses[%d]", i), a) {
 			continue
 		}
 		found := false

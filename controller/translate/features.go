@@ -19,9 +19,11 @@ var supportedFeatures = []struct {
 }{
 	{name: "GRPCRoute"},
 	{name: "GRPCRouteNamedRouteRule"},
+	{name: "GRPCRouteRequestHeaderModifier"},
 	{name: "Gateway"},
 	{name: "GatewayAddressEmpty", pool: true},
 	{name: "GatewayPort8080"},
+	{name: "GatewayRouteHostnameIntersectionPrecedence"},
 	{name: "GatewayStaticAddresses"},
 	{name: "ReferenceGrant"},
 }
@@ -39,7 +41,7 @@ func features(o Options) []gatewayv1.SupportedFeature {
 }
 
 // The versions of the Gateway API's resources that are known: GRPCRoute is v1 since v1.1.
-const oldestMinor, newestMinor = 1, 6
+const oldestMinor, newestMinor = 1, 7
 
 // supportedVersion is the condition about the version of the API's resources.
 func supportedVersion(generation int64, bundle string) metav1.Condition {

@@ -25,7 +25,8 @@ func readGRPCRoute(o *gatewayv1.GRPCRoute) *routeSpec {
 			rule.backends[j] = backendSpec{&spec.BackendRefs[j].BackendRef, grpcFilters(spec.BackendRefs[j].Filters)}
 		}
 		if spec.SessionPersistence != nil {
-			rule.refused = append(rule.refused, refusedField{"sessionPersistence", "isn't supported yet; remove it"})
+			rule.refused = append(rule.refused, refusedField{"sessionPersistence",
+				"isn't supported; from v1.7 on the Gateway API has it on Backends (XBackend), which aren't supported yet either; remove it"})
 		}
 	}
 	return r

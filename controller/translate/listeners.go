@@ -24,6 +24,7 @@ func (g *graph) checkListeners() {
 		for _, l := range gw.listeners {
 			g.checkProtocol(l)
 			l.checkTLS()
+			l.checkFilters()
 			l.checkKinds()
 			l.checkNamespaces()
 		}
@@ -73,6 +74,18 @@ func (l *listener) checkTLS() {
 		slices.Sort(keys)
 		l.refuse(gatewayv1.ListenerReasonUnsupportedValue,
 			fmt.Sprintf("%s.tls.options: %s: no option is supported", l.field, strings.Join(keys, ", ")))
+	}
+}
+
+// checkFilters refuses filters that run before a route is chosen: a listener without one of them would let through what
+// the filter is to stop.
+func (l *listener) checkFilters() {
+	if l.spec.Filters == nil {
+		return
+	}
+	for i, f := range l.spec.Filters.Requests {
+		l.refuse(gatewayv1.ListenerReasonUnsupportedValue,
+			fmt.Sprintf("%s.filters.requests[%d].type: %s isn't supported yet; remove the filter", l.field, i, f.Type))
 	}
 }
 

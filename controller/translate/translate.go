@@ -32,7 +32,7 @@ type Options struct {
 	ClusterDomain string
 	// Addresses say what Gateways bind and tell of.
 	Addresses Addresses
-	// BundleVersion is that of the Gateway API's resources in the cluster, such as "v1.6.3"; "" where it isn't known.
+	// BundleVersion is that of the Gateway API's resources in the cluster, such as "v1.7.0"; "" where it isn't known.
 	BundleVersion string
 }
 

@@ -24,11 +24,7 @@ func startCluster(t harness.T, echo string) *cluster.Cluster {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	pods.Run(t, pods.Options{Config: c.Config(), Programs: map[string]string{
-		"/echo-basic:": echo,
-		// The suite waits for this server too, but no test of the profile calls it.
-		"/coredns:": echo,
-	}})
+	pods.Run(t, pods.Options{Config: c.Config(), Programs: map[string]string{"/echo-basic:": echo}})
 	return c
 }
 

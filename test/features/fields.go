@@ -14,6 +14,10 @@ var gatewayFields = []row{
 	{what: "`spec.gatewayClassName`", change: func(*objects) {}},
 	{what: "`spec.addresses` of type IPAddress", change: func(o *objects) { o.address(gatewayv1.IPAddressType, "192.0.2.10") }},
 	{what: "`spec.addresses` of type Hostname", change: func(o *objects) { o.address(gatewayv1.HostnameAddressType, "a.example.com") }},
+	{what: "`spec.addresses[].routability`", change: func(o *objects) {
+		o.address(gatewayv1.IPAddressType, "192.0.2.10")
+		o.gateway.Spec.Addresses[0].Routability = gatewayv1.GatewayAddressRoutabilityCluster
+	}},
 	{what: "`spec.addresses` without a value", change: func(o *objects) { o.address(gatewayv1.IPAddressType, "") }},
 	{what: "`spec.infrastructure.parametersRef`", change: func(o *objects) {
 		o.gateway.Spec.Infrastructure = &gatewayv1.GatewayInfrastructure{
@@ -55,6 +59,12 @@ var gatewayFields = []row{
 	{what: "listener `tls.options`", change: func(o *objects) {
 		o.https()
 		o.listener.TLS.Options = map[gatewayv1.AnnotationKey]gatewayv1.AnnotationValue{"example.com/ciphers": "x"}
+	}},
+	{what: "listener `filters`", change: func(o *objects) {
+		o.listener.Filters = &gatewayv1.ListenerFilters{Requests: []gatewayv1.ListenerFilter{{
+			Type:         gatewayv1.ListenerFilterExtensionRef,
+			ExtensionRef: &gatewayv1.LocalObjectReference{Group: "gatewright.io", Kind: "Guard", Name: "x"},
+		}}}
 	}},
 	{what: "listener `allowedRoutes.namespaces.from` Same", change: from(gatewayv1.NamespacesFromSame, namespace)},
 	{what: "listener `allowedRoutes.namespaces.from` All", change: from(gatewayv1.NamespacesFromAll, "other")},

@@ -8,10 +8,7 @@ import (
 	"github.com/gatewright/gatewright/generators/model"
 )
 
-const (
-	notYet      = "not built yet"
-	noAPIServer = "no command reads from or writes to an API server yet; `status.yaml` has the conditions"
-)
+const notYet = "not built yet"
 
 // requirements are R1 to R34, those that have several parts with a row for each.
 var requirements = []row{
@@ -83,7 +80,7 @@ var requirements = []row{
 	{requirement: "R25", what: "a GRPCRoute and an HTTPRoute for one host: the older one", limit: func(model.Capabilities) string {
 		return "HTTPRoutes count here, and aren't served"
 	}},
-	{requirement: "R26", what: "statuses of other controllers stay", refused: noAPIServer},
+	{requirement: "R26", what: "`gatewright controller`: other controllers' conditions and statuses stay"},
 	{requirement: "R27", what: "status of listeners"},
 	{requirement: "R28", what: "Programmed only when the proxy has confirmed it"},
 	{requirement: "R29", what: "observedGeneration on every condition"},

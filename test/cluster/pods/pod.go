@@ -83,7 +83,7 @@ func (p *pod) runOnce(ctx context.Context) error {
 	listening, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {
-		if awaitListening(listening, cmd.Process.Pid) {
+		if awaitListening(listening, cmd.Process.Pid, protocol(p.container())) {
 			p.report(listening, running)
 		}
 	}()

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -73,12 +74,31 @@ func (p *pod) status(s state) corev1.PodStatus {
 	return out
 }
 
-// awaitListening returns true when a process's network namespace has a TCP listener.
-func awaitListening(ctx context.Context, pid int) bool {
+// sockets is where /proc has the sockets of a protocol, and the state of one that a server waits at.
+type sockets struct {
+	files []string
+	state string
+}
+
+var (
+	tcp = sockets{[]string{"tcp", "tcp6"}, "0A"} // LISTEN
+	udp = sockets{[]string{"udp", "udp6"}, "07"} // bound, and to no peer
+)
+
+// protocol is UDP for a container that names ports of UDP only.
+func protocol(c *corev1.Container) sockets {
+	if len(c.Ports) == 0 || slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.Protocol != corev1.ProtocolUDP }) {
+		return tcp
+	}
+	return udp
+}
+
+// awaitListening returns true when a process's network namespace has a server of the protocol.
+func awaitListening(ctx context.Context, pid int, s sockets) bool {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if isListening(pid) {
+		if isListening(pid, s) {
 			return true
 		}
 		select {
@@ -89,15 +109,15 @@ func awaitListening(ctx context.Context, pid int) bool {
 	}
 }
 
-// isListening looks for a socket in state LISTEN, which is 0A.
-func isListening(pid int) bool {
-	for _, file := range []string{"tcp", "tcp6"} {
+// isListening looks for a socket that a server waits at.
+func isListening(pid int, s sockets) bool {
+	for _, file := range s.files {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, file))
 		if err != nil {
 			continue
 		}
 		for line := range bytes.Lines(text) {
-			if fields := bytes.Fields(line); len(fields) > 3 && string(fields[3]) == "0A" {
+			if fields := bytes.Fields(line); len(fields) > 3 && string(fields[3]) == s.state {
 				return true
 			}
 		}
