@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"os"
+
+	"github.com/gatewright/gatewright/runtime/apply"
 )
 
 // errDryRun is why nothing is served.
@@ -36,5 +38,5 @@ func (d *dryRunner) Signal(os.Signal) error { return nil }
 // dry takes the proxy away, all but its check.
 func (e *engine) dry() {
 	e.proxy = &dryRunner{runner: e.proxy}
-	e.applier.Proxy = e.proxy
+	e.applier.Proxy, e.applier.Hooks = e.proxy, apply.Hooks{}
 }

@@ -156,7 +156,7 @@ func (e *engine) prepare(ctx context.Context, stderr io.Writer, text func() []by
 		e.log.Info("this host has no IPv6: Gateways without addresses are served by IPv4 alone")
 		e.render = onlyIPv4(e.render)
 	}
-	e.applier = apply.New(apply.Options{Proxy: e.proxy, Store: e.store, Render: e.render, Log: e.log, Metrics: apply.NewMetrics(e.registry)})
+	e.applier = apply.New(apply.Options{Proxy: e.proxy, Hooks: e.proxy.Hooks(), Store: e.store, Render: e.render, Log: e.log, Metrics: apply.NewMetrics(e.registry)})
 	return nil
 }
 

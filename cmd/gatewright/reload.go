@@ -108,7 +108,7 @@ func (o *reloadOptions) run(ctx context.Context, stderr io.Writer) (err error) {
 	s.service = newService(&o.serviceOptions, registry, s.log, s.status)
 	var files []generators.File
 	s.applier = apply.New(apply.Options{
-		Proxy: joined, Store: store, Log: s.log, Metrics: apply.NewMetrics(registry), Whole: true,
+		Proxy: joined, Hooks: joined.Hooks(), Store: store, Log: s.log, Metrics: apply.NewMetrics(registry), Whole: true,
 		Render: func(model.Gateways, model.Capabilities) ([]generators.File, error) { return files, nil },
 	})
 	return s.serve(ctx, func(context.Context) (apply.Job, bool) {
@@ -239,6 +239,7 @@ func (s *sidecar) status() []byte {
 type validating interface {
 	apply.Proxy
 	ValidateFile(ctx context.Context, file string) error
+	Hooks() apply.Hooks
 }
 
 // joined is a running proxy for configurations of any origin. What gatewright rendered with this state folder
@@ -270,13 +271,8 @@ func (j *joined) Generation(files []generators.File) (string, error) {
 	return foreign + hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// Pace is the proxy's own, where it has one.
-func (j *joined) Pace() time.Duration {
-	if p, ok := j.validating.(apply.Pacer); ok {
-		return p.Pace()
-	}
-	return 0
-}
+// Hooks has the proxy's pace, where it has one; all others look at the model, and there is none.
+func (j *joined) Hooks() apply.Hooks { return apply.Hooks{Pace: j.validating.Hooks().Pace} }
 
 // Validate checks the main file, whatever its name.
 func (j *joined) Validate(ctx context.Context, dir string) error {
@@ -290,5 +286,3 @@ func (j *joined) Reload(ctx context.Context, dir, generation string) error {
 	}
 	return j.validating.Reload(ctx, dir, generation)
 }
-
-var _ apply.Pacer = (*joined)(nil)

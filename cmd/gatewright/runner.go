@@ -20,6 +20,8 @@ import (
 // runner is a proxy that is run or joined.
 type runner interface {
 	apply.Proxy
+	// Hooks are what it can do beside that.
+	Hooks() apply.Hooks
 	// Start starts it with the configuration that is there, unless it runs.
 	Start(ctx context.Context, generation string) error
 	// Shutdown lets it finish its calls, until ctx ends. What was joined goes on.
