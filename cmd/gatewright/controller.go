@@ -6,17 +6,21 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/gatewright/gatewright/controller"
 	"github.com/gatewright/gatewright/controller/outcome"
@@ -114,6 +118,7 @@ func (o *controllerOptions) run(ctx context.Context, stderr io.Writer) (err erro
 	} else {
 		g.remember(&co)
 	}
+	logLibraries(g.log)
 	co.Log, co.Changed = g.log, g.applier.Mark
 	if g.cluster, err = controller.New(co, g.registry); err != nil {
 		return err
@@ -123,6 +128,13 @@ func (o *controllerOptions) run(ctx context.Context, stderr io.Writer) (err erro
 		g.cluster.Accept()
 		g.applier.Mark()
 	}})
+}
+
+// logLibraries lets the libraries that follow the cluster write to the log, as they do for the whole process.
+func logLibraries(log *slog.Logger) {
+	l := logr.FromSlogHandler(log.Handler())
+	ctrl.SetLogger(l)
+	klog.SetLogger(l)
 }
 
 // controllerOptions checks the flags.
