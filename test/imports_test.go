@@ -44,6 +44,8 @@ var layers = []layer{
 	{packages: "controller/resources", internal: []string{"runtime/beneath"}},
 	{packages: "controller/translate", internal: []string{"generators/limits", "generators/model", "generators/pattern", "controller/resources", "controller/status"}, pure: true},
 	{packages: "controller", internal: []string{"generators/model", "controller/resources", "controller/status", "controller/translate"}},
+	{packages: "controller/explain", internal: []string{"generators/model", "generators/matching", "generators/matching/reference", "controller/status"}, pure: true},
+	{packages: "controller/graph", internal: []string{"controller/translate", "runtime/apply"}, pure: true},
 	{packages: "controller/outcome", internal: []string{"generators/model", "controller/status", "runtime/apply"}},
 	{packages: "runtime/beneath"},
 	{packages: "runtime/folder", internal: []string{"generators", "runtime/beneath"}},

@@ -8,8 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatewright/gatewright/generators/matching"
-	"github.com/gatewright/gatewright/generators/matching/reference"
+	"github.com/gatewright/gatewright/controller/explain"
 	"github.com/gatewright/gatewright/generators/model"
 )
 
@@ -66,19 +65,16 @@ func (o *options) explain(cmd *cobra.Command, q *question) error {
 		return err
 	}
 	o.journal(cmd.ErrOrStderr()).notes(p.notes)
-	m := p.served
-	trace := matching.Compile(m).Walk(call)
+	e := explain.New(p.served, p.refused(), call)
 	if o.check {
-		if err := checkTrace(m, trace, call); err != nil {
+		if err := e.Check(); err != nil {
 			return err
 		}
 	}
-	e := newExplanation(p, trace, call)
-	e.Checked = o.check
-	if err := o.print(cmd.OutOrStdout(), e, func(w io.Writer) error { return e.text(w, o.verbose) }); err != nil {
+	if err := o.print(cmd.OutOrStdout(), e, func(w io.Writer) error { return e.Text(w, o.verbose) }); err != nil {
 		return err
 	}
-	if !e.reachesBackend() {
+	if !e.ReachesBackend() {
 		return exitCode(exitRefused)
 	}
 	return nil
@@ -113,40 +109,4 @@ func (q *question) call() (model.Call, error) {
 		call.Headers = append(call.Headers, model.Header{Name: strings.ToLower(name), Value: value})
 	}
 	return call, nil
-}
-
-// checkTrace holds what the tables say against the reference evaluator.
-func checkTrace(m model.Gateways, trace matching.Trace, call model.Call) error {
-	if trace.Port != nil {
-		call.Port, call.Gateway = trace.Port.Port, trace.Port.Listeners[0].Gateway
-	}
-	want := reference.Evaluate(m, call)
-	got := reference.Verdict{
-		NoPort:      trace.Port == nil,
-		Handshake:   trace.Port != nil && trace.Port.Protocol == model.HTTPS && trace.Handshake == nil,
-		Misdirected: trace.Misdirected,
-		Rule:        trace.Rule,
-	}
-	if trace.Rule != nil {
-		got.Match = trace.Match
-	}
-	if got != want {
-		return fmt.Errorf("the tables say %s, the reference evaluator %s: this is a fault of gatewright; please report it with the manifests",
-			verdictText(got), verdictText(want))
-	}
-	return nil
-}
-
-func verdictText(v reference.Verdict) string {
-	switch {
-	case v.NoPort:
-		return "that nothing listens there"
-	case v.Handshake:
-		return "that TLS is refused"
-	case v.Misdirected:
-		return "421"
-	case v.Rule == nil:
-		return "that no rule matches"
-	}
-	return fmt.Sprintf("%s match %d", v.Rule.Source, v.Match)
 }

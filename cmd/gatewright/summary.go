@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -42,7 +41,7 @@ func (j *journal) summary(p *pipeline, outcome string) {
 	}
 	if len(refused) > 0 {
 		fmt.Fprintln(j.out, "\nNot served")
-		refusalsText(j.out, refused[:shown])
+		status.WriteRefusals(j.out, refused[:shown])
 		if rest := len(refused) - shown; rest > 0 {
 			fmt.Fprintf(j.out, "  and %d more: -v shows them, %s holds them\n", rest, statusFile)
 		}
@@ -80,7 +79,7 @@ func (j *journal) servedText(m model.Gateways) {
 		w := tabwriter.NewWriter(j.out, 0, 0, 2, ' ', 0)
 		for _, s := range servedBy(g) {
 			fmt.Fprintf(w, "    %s\t%s\t%s:%d\t%s\t%s, %s\n", s.listener.Name, s.listener.Protocol, s.address, s.listener.Port,
-				hostname(s.listener.Hostname), counted(s.routes, "route"), counted(s.rules, "rule"))
+				model.HostnameText(s.listener.Hostname), counted(s.routes, "route"), counted(s.rules, "rule"))
 		}
 		_ = w.Flush() // It can only fail as the writer below it does.
 	}
@@ -107,29 +106,11 @@ func servedBy(g *model.Gateway) []served {
 	return out
 }
 
-func hostname(h string) string {
-	if h == "" {
-		return "any host"
-	}
-	return h
-}
-
 func counted(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// refusalsText lists what is refused: where and what in one line, why in the next.
-func refusalsText(out io.Writer, refused []status.Refusal) {
-	for _, r := range refused {
-		where := r.Object
-		if r.Where != "" {
-			where += ", " + r.Where
-		}
-		fmt.Fprintf(out, "  %s: %s (%s)\n      %s\n", where, r.Condition, r.Reason, strings.ReplaceAll(r.Message, "\n", "\n      "))
-	}
 }
 
 func (j *journal) summaryJSON(p *pipeline, outcome string) {
