@@ -15,8 +15,8 @@ func TestExplain(t *testing.T) {
 		return append([]string{"explain", "-f", "-", "--check", "--proxy-version", "1.26.3", "--authority", "a.example.com:8080"}, args...)
 	}
 	stdout, _ := must(t, exitFine, shop, ask("--method", "/shop.Cart/Add")...)
-	contains(t, "served", stdout, "Listener  grpc of Gateway default/shop: HTTP, port 8080, any host", "GRPCRoute default/cart rule 0", "serves",
-		"100% of the calls: Service default/cart:50051 at 192.0.2.1:50051", "The reference evaluator agrees.")
+	contains(t, "served", stdout, "Listener  grpc of Gateway default/shop: HTTP, port 8080, any host",
+		"GRPCRoute default/cart rule 0", "serves", "100% of the calls: Service default/cart:50051 at 192.0.2.1:50051", "The reference evaluator agrees.")
 
 	stdout, _ = must(t, exitRefused, shop, ask("--method", "shop.Other/Add")...)
 	contains(t, "no rule", stdout, "The proxy answers UNIMPLEMENTED: no rule matches", "no: ")
@@ -49,7 +49,8 @@ func TestOthers(t *testing.T) {
   - {matches: [{method: {service: shop.A}}], backendRefs: [{name: cart, port: 50051}]}
   - {matches: [{method: {service: shop.Longer}}, {method: {service: shop.Cart, method: Add}}], backendRefs: [{name: cart, port: 50051}]}
 `, 1)
-	stdout, _ := must(t, exitFine, rules, "explain", "-f", "-", "--check", "--proxy-version", "1.26.3", "--authority", "a.example.com", "--method", "shop.Cart/Add", "-o", "json")
+	stdout, _ := must(t, exitFine, rules, "explain", "-f", "-", "--check", "--proxy-version", "1.26.3",
+		"--authority", "a.example.com", "--method", "shop.Cart/Add", "-o", "json")
 	var e explain.Explanation
 	if err := json.Unmarshal([]byte(stdout), &e); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatewright/gatewright/runtime/proxies"
 	"github.com/gatewright/gatewright/test/harness"
 )
 
@@ -233,7 +234,7 @@ func TestTemplates(t *testing.T) {
 		}
 	}
 	out := filepath.Join(t.TempDir(), "out")
-	for _, proxy := range proxyNames() {
+	for _, proxy := range proxies.Names() {
 		args := func(command string) []string {
 			args := []string{command, "-f", "-", "--proxy", proxy, "--templates", dir}
 			if command == "generate" {

@@ -13,7 +13,8 @@ const graphHelp = `Draw how Gateways, listeners, routes, rules and Services hang
 What is refused is red, with its reason.`
 
 func newGraph(log *logOptions) *cobra.Command {
-	o := &options{logOptions: log}
+	var i inquiry
+	var format string
 	cmd := &cobra.Command{
 		Use:   "graph -f FILES",
 		Short: "Draw how everything hangs together, and what is refused",
@@ -22,15 +23,11 @@ func newGraph(log *logOptions) *cobra.Command {
   gatewright graph -f manifests/ -o dot | dot -Tsvg > graph.svg`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := o.translate(cmd.Context(), cmd.InOrStdin())
+			r, err := i.read(cmd, log)
 			if err != nil {
 				return err
 			}
-			if err := o.leaveOut(p); err != nil {
-				return err
-			}
-			o.journal(cmd.ErrOrStderr()).notes(p.notes)
-			text, err := graph.Draw(o.output, graph.Edges(p.result, p.leftOut))
+			text, err := graph.Draw(format, graph.Edges(r.Translated, r.LeftOut))
 			if err != nil {
 				return err
 			}
@@ -38,8 +35,7 @@ func newGraph(log *logOptions) *cobra.Command {
 			return err
 		},
 	}
-	o.inputFlags(cmd.Flags())
-	o.proxyFlags(cmd.Flags())
-	o.formatFlag(cmd.Flags(), graph.Formats()...)
+	i.flags(cmd.Flags())
+	formatFlag(cmd.Flags(), &format, graph.Formats()...)
 	return cmd
 }

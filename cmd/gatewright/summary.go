@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/gatewright/gatewright/controller/pipeline"
 	"github.com/gatewright/gatewright/controller/status"
 	"github.com/gatewright/gatewright/generators/model"
 )
@@ -21,20 +22,20 @@ type served struct {
 }
 
 // summary tells what is served, what is not and why, and what became of it.
-func (j *journal) summary(p *pipeline, outcome string) {
+func (j *journal) summary(r *pipeline.Result, outcome string) {
 	if j.json != nil {
-		j.summaryJSON(p, outcome)
+		j.summaryJSON(r, outcome)
 		return
 	}
-	fmt.Fprintf(j.out, "For %s %s%s\n", p.caps.Proxy, p.caps.Version, origin(p.caps))
-	j.servedText(p.served)
-	if len(p.notes) > 0 {
+	fmt.Fprintf(j.out, "For %s %s%s\n", r.Capabilities.Proxy, r.Capabilities.Version, origin(r.Capabilities))
+	j.servedText(r.Served)
+	if len(r.Notes) > 0 {
 		fmt.Fprintln(j.out, "\nNotes")
-		for _, n := range p.notes {
+		for _, n := range r.Notes {
 			fmt.Fprintf(j.out, "  %s\n", n)
 		}
 	}
-	refused := p.refused()
+	refused := r.Refused()
 	shown := len(refused)
 	if !j.verbose {
 		shown = min(shown, shownRefusals)
@@ -43,7 +44,7 @@ func (j *journal) summary(p *pipeline, outcome string) {
 		fmt.Fprintln(j.out, "\nNot served")
 		status.WriteRefusals(j.out, refused[:shown])
 		if rest := len(refused) - shown; rest > 0 {
-			fmt.Fprintf(j.out, "  and %d more: -v shows them, %s holds them\n", rest, statusFile)
+			fmt.Fprintf(j.out, "  and %d more: -v shows them, %s holds them\n", rest, pipeline.StatusFile)
 		}
 	}
 	if outcome != "" {
@@ -51,8 +52,8 @@ func (j *journal) summary(p *pipeline, outcome string) {
 	}
 	if j.verbose {
 		var parts []string
-		for _, s := range p.steps {
-			parts = append(parts, fmt.Sprintf("%s %s", s.name, s.took.Round(time.Millisecond/10)))
+		for _, s := range r.Steps {
+			parts = append(parts, fmt.Sprintf("%s %s", s.Name, s.Took.Round(time.Millisecond/10)))
 		}
 		fmt.Fprintf(j.out, "Took %s.\n", strings.Join(parts, ", "))
 	}
@@ -113,23 +114,24 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-func (j *journal) summaryJSON(p *pipeline, outcome string) {
-	for i := range p.served.Gateways {
-		g := &p.served.Gateways[i]
+func (j *journal) summaryJSON(r *pipeline.Result, outcome string) {
+	for i := range r.Served.Gateways {
+		g := &r.Served.Gateways[i]
 		for _, s := range servedBy(g) {
 			j.json.Info("listener served", "event", "served", "gateway", g.Namespace+"/"+g.Name, "listener", s.listener.Name,
 				"protocol", string(s.listener.Protocol), "address", s.address, "port", s.listener.Port, "hostname", s.listener.Hostname,
 				"routes", s.routes, "rules", s.rules)
 		}
 	}
-	j.notes(p.notes)
-	refused := p.refused()
-	for _, r := range refused {
-		j.json.Warn(r.Message, "event", "refused", "object", r.Object, "where", r.Where, "condition", r.Condition, "reason", r.Reason)
+	j.notes(r.Notes)
+	refused := r.Refused()
+	for _, no := range refused {
+		j.json.Warn(no.Message, "event", "refused", "object", no.Object, "where", no.Where, "condition", no.Condition, "reason", no.Reason)
 	}
 	took := map[string]float64{}
-	for _, s := range p.steps {
-		took[s.name] = s.took.Seconds()
+	for _, s := range r.Steps {
+		took[s.Name] = s.Took.Seconds()
 	}
-	j.json.Info(outcome, "event", "done", "proxy", p.caps.Proxy, "version", p.caps.Version.String(), "refused", len(refused), "seconds", took)
+	j.json.Info(outcome, "event", "done", "proxy", r.Capabilities.Proxy, "version", r.Capabilities.Version.String(),
+		"refused", len(refused), "seconds", took)
 }

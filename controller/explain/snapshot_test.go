@@ -54,7 +54,9 @@ func ask(t *testing.T, path string, headers ...model.Header) *Explanation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot, _ = resources.Complete(snapshot, resources.Completion{Controller: translate.DefaultController, Backends: string(translate.BackendsEndpoints)})
+	snapshot, _ = resources.Complete(snapshot, resources.Completion{
+		Controller: translate.DefaultController, Backends: string(translate.BackendsEndpoints),
+	})
 	caps := nginx.CapabilitiesOf(model.Version{Major: 1, Minor: 26, Patch: 3})
 	result, err := new(translate.Translator).Try(snapshot, caps, translate.Options{
 		Controller: translate.DefaultController, Backends: translate.BackendsEndpoints, ClusterDomain: "cluster.local",
@@ -62,7 +64,8 @@ func ask(t *testing.T, path string, headers ...model.Header) *Explanation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := New(result.Gateways, status.Refusals(result.Reports()), model.Call{Authority: "a.example.com", Path: path, Method: "POST", Headers: headers})
+	call := model.Call{Authority: "a.example.com", Path: path, Method: "POST", Headers: headers}
+	e := New(result.Gateways, status.Refusals(result.Reports()), call)
 	if err := e.Check(); err != nil {
 		t.Error(err)
 	}
@@ -86,7 +89,8 @@ func TestServed(t *testing.T) {
 	}
 	text := said(t, e)
 	for _, want := range []string{
-		`no: header x-canary is absent`, "serves\n", "75% of the calls: Service default/cart:50051 at 192.0.2.1:50051", "25% of the calls: the proxy answers UNAVAILABLE: ",
+		`no: header x-canary is absent`, "serves\n",
+		"75% of the calls: Service default/cart:50051 at 192.0.2.1:50051", "25% of the calls: the proxy answers UNAVAILABLE: ",
 		"The reference evaluator agrees.", "Takes no part", "ResolvedRefs (BackendNotFound)",
 	} {
 		if !strings.Contains(text, want) {

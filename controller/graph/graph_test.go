@@ -48,9 +48,11 @@ func TestLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot, _ = resources.Complete(snapshot, resources.Completion{Controller: translate.DefaultController, Backends: string(translate.BackendsEndpoints)})
+	snapshot, _ = resources.Complete(snapshot, resources.Completion{
+		Controller: translate.DefaultController, Backends: string(translate.BackendsEndpoints),
+	})
 	caps := nginx.CapabilitiesOf(model.Version{Major: 1, Minor: 26, Patch: 3})
-	result, err := new(translate.Translator).Try(snapshot, caps, translate.Options{Controller: translate.DefaultController, Backends: translate.BackendsEndpoints})
+	result, err := new(translate.Translator).Try(snapshot, caps, translate.Options{Controller: translate.DefaultController})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,9 +67,8 @@ func TestLeftOut(t *testing.T) {
 	before := refused(Edges(result, nil))
 	listener := &result.Gateways.Gateways[0].Listeners[0]
 	rule := listener.Scopes[0].Rules[0].Source
-	got := refused(Edges(result, []apply.Culprit{{
-		Part: apply.Part{Kind: apply.RulePart, RouteKind: rule.Kind, Namespace: rule.Namespace, Name: rule.Name, Rule: rule.Rule}, Message: "too long",
-	}}))
+	part := apply.Part{Kind: apply.RulePart, RouteKind: rule.Kind, Namespace: rule.Namespace, Name: rule.Name, Rule: rule.Rule}
+	got := refused(Edges(result, []apply.Culprit{{Part: part, Message: "too long"}}))
 	want := fmt.Sprintf("%s %s/%s rule %d", rule.Kind, rule.Namespace, rule.Name, rule.Rule)
 	if len(got) <= len(before) || !slices.Contains(got, want) {
 		t.Errorf("refused are %q, before %q; want %q as well", got, before, want)
