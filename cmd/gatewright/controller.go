@@ -103,7 +103,7 @@ func (o *controllerOptions) run(ctx context.Context, stderr io.Writer) error {
 	if o.engine.State.Dir == "" {
 		return errNoState
 	}
-	co, err := o.controllerOptions()
+	co, err := o.checked()
 	if err != nil {
 		return err
 	}
@@ -122,8 +122,8 @@ func logLibraries(log *slog.Logger) {
 	klog.SetLogger(l)
 }
 
-// controllerOptions checks the flags.
-func (o *controllerOptions) controllerOptions() (controller.Options, error) {
+// checked makes of the flags what a Controller works with.
+func (o *controllerOptions) checked() (controller.Options, error) {
 	co := controller.Options{
 		GatewayClass: o.gatewayClass, Namespaces: o.namespaces, Backends: o.backends, ClusterDomain: o.clusterDomain,
 		Alone: !o.election, DryRun: o.dryRun, LeaseName: o.lease, LeaseNamespace: o.leaseNamespace,
