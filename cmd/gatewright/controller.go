@@ -109,9 +109,9 @@ func (o *controllerOptions) run(ctx context.Context, stderr io.Writer) error {
 	}
 	o.engine.DryRun = o.dryRun
 	log := o.logger(stderr)
-	return withEngine(ctx, o.engine, log, stderr, func(e *serve.Engine, signals <-chan os.Signal) error {
+	return withEngine(ctx, o.engine, log, stderr, func(e *serve.Engine) error {
 		logLibraries(log)
-		return follow.Cluster(ctx, e, co, signals)
+		return follow.Cluster(ctx, e, co, serve.EngineSignals)
 	})
 }
 

@@ -172,7 +172,7 @@ func (o *generateOptions) deliver(r *pipeline.Result, files []generators.File, s
 	if !changed {
 		return exitFine, fmt.Sprintf("%s was up to date.", o.output), err
 	}
-	return exitFine, fmt.Sprintf("Wrote %s (%s).", o.output, counted(len(files), "file")), err
+	return exitFine, fmt.Sprintf("Wrote %s (%s).", o.output, pipeline.Counted(len(files), "file")), err
 }
 
 // printFiles prints files one after the other, each under its name. Private keys are left out.

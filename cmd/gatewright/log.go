@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/gatewright/gatewright/controller/pipeline"
 )
 
 // logOptions are the flags that every subcommand has.
@@ -59,6 +61,15 @@ func (j *journal) fail(command string, err error) {
 		text = "\n  " + strings.ReplaceAll(text, "\n", "\n  ")
 	}
 	fmt.Fprintf(j.out, "%s: %s\n", command, text)
+}
+
+// summary tells what is served, what is not and why, and what became of it.
+func (j *journal) summary(r *pipeline.Result, outcome string) {
+	if j.json != nil {
+		r.Log(j.json, outcome)
+		return
+	}
+	r.Summary(j.out, outcome, j.verbose)
 }
 
 // notes reports what a person should know that isn't an error.

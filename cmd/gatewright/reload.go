@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -67,7 +66,5 @@ func (o *reloadOptions) run(ctx context.Context, stderr io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	signals, stop := notified(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	defer stop()
-	return s.Serve(ctx, signals)
+	return s.Serve(ctx, serve.SidecarSignals)
 }

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
 	"slices"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -64,8 +61,8 @@ func (o *runOptions) run(ctx context.Context, stderr io.Writer) (err error) {
 	case slices.Contains(o.source.Filenames, stdoutName):
 		return errors.New("-f -: run watches files and folders; standard input can't be watched")
 	}
-	return withEngine(ctx, o.engine, o.logger(stderr), stderr, func(e *serve.Engine, signals <-chan os.Signal) error {
-		return follow.Manifests(ctx, e, o.source, signals)
+	return withEngine(ctx, o.engine, o.logger(stderr), stderr, func(e *serve.Engine) error {
+		return follow.Manifests(ctx, e, o.source, serve.EngineSignals)
 	})
 }
 
@@ -73,8 +70,7 @@ func (o *runOptions) run(ctx context.Context, stderr io.Writer) (err error) {
 var errNoState = errors.New("no state folder: name it with --state-dir DIR")
 
 // withEngine makes an engine, lets work use it until a signal ends that, and lets go of it.
-func withEngine(ctx context.Context, o serve.Options, log *slog.Logger, stderr io.Writer,
-	work func(*serve.Engine, <-chan os.Signal) error) (err error) {
+func withEngine(ctx context.Context, o serve.Options, log *slog.Logger, stderr io.Writer, work func(*serve.Engine) error) (err error) {
 	eagerGC()
 	o.Log, o.Errors = log, stderr
 	e, err := serve.New(ctx, o)
@@ -82,14 +78,5 @@ func withEngine(ctx context.Context, o serve.Options, log *slog.Logger, stderr i
 		return err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	signals, stop := notified(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
-	defer stop()
-	return work(e, signals)
-}
-
-// notified takes signals, which don't end the process then.
-func notified(which ...os.Signal) (_ <-chan os.Signal, stop func()) {
-	signals := make(chan os.Signal, 10)
-	signal.Notify(signals, which...)
-	return signals, func() { signal.Stop(signals) }
+	return work(e)
 }

@@ -28,7 +28,7 @@ type cluster struct {
 
 // Cluster serves the Gateways of a cluster with an engine, and writes their statuses, until a signal ends it. The options
 // needn't say where to log, what to call on a change and how to remember: the engine has these.
-func Cluster(ctx context.Context, e *serve.Engine, o controller.Options, signals <-chan os.Signal) (err error) {
+func Cluster(ctx context.Context, e *serve.Engine, o controller.Options, signals serve.Signals) (err error) {
 	if !o.DryRun {
 		memory := remember(e, &o)
 		defer func() { err = errors.Join(err, memory.Close()) }()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -39,7 +38,7 @@ type manifests struct {
 
 // Manifests serves manifests with an engine and follows their changes, until a signal ends it. Statuses are in the state
 // folder and at /status.
-func Manifests(ctx context.Context, e *serve.Engine, s pipeline.Source, signals <-chan os.Signal) (err error) {
+func Manifests(ctx context.Context, e *serve.Engine, s pipeline.Source, signals serve.Signals) (err error) {
 	m := &manifests{engine: e, follower: pipeline.NewFollower(s, controller.HostAddresses)}
 	m.keeper = folder.NewKeeper(filepath.Join(e.Dir(), pipeline.StatusFile), 0o644, func(err error) {
 		e.Log.Error("the status can't be written; it is tried again", "error", err)

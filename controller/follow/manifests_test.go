@@ -65,7 +65,8 @@ func TestManifests(t *testing.T) {
 	}
 	signals, ended := make(chan os.Signal, 1), make(chan error, 1)
 	go func() {
-		ended <- Manifests(context.Background(), e, pipeline.Source{Filenames: []string{file}, Backends: translate.BackendsEndpoints}, signals)
+		ended <- Manifests(context.Background(), e, pipeline.Source{Filenames: []string{file}, Backends: translate.BackendsEndpoints},
+			func() (<-chan os.Signal, func()) { return signals, func() {} })
 	}()
 	await := func(want string) {
 		t.Helper()

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -60,6 +61,35 @@ func TestRead(t *testing.T) {
 	}
 	if got := strings.Join(steps, " "); got != "load translate render" {
 		t.Errorf("steps: %s", got)
+	}
+}
+
+// TestSummary: a person and a machine are told the same.
+func TestSummary(t *testing.T) {
+	r, err := Read(source, strings.NewReader(manifests), stated)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Render(nginx.New(generators.Options{}).Render); err != nil {
+		t.Fatal(err)
+	}
+	var text, events strings.Builder
+	r.Summary(&text, "All is done.", true)
+	r.Log(slog.New(slog.NewJSONHandler(&events, nil)), "All is done.")
+	for _, want := range []string{
+		"For nginx 1.26.3\n", "  Gateway default/shop\n    grpc  HTTP  *:8080  any host  1 route, 1 rule\n", "a usual version",
+		"GRPCRoute default/reviews, parentRef Gateway default/shop: ResolvedRefs (BackendNotFound)\n", "\nAll is done.\nTook load ",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %q in\n%s", want, text.String())
+		}
+	}
+	for _, want := range []string{
+		`"event":"served"`, `"port":8080`, `"event":"note"`, `"event":"refused"`, `"reason":"BackendNotFound"`, `"msg":"All is done."`,
+	} {
+		if !strings.Contains(events.String(), want) {
+			t.Errorf("no %s in\n%s", want, events.String())
+		}
 	}
 }
 

@@ -59,7 +59,8 @@ type Outcome struct {
 
 // Options are what an Applier works with.
 type Options struct {
-	Proxy  Proxy
+	Proxy Proxy
+	// Hooks are what this proxy can do that others can't.
 	Hooks  Hooks
 	Store  *Store
 	Render Renderer

@@ -37,7 +37,7 @@ type Options struct {
 	// Templates is a folder with templates that replace built-in ones, or "".
 	Templates string
 	Serving   proxies.Serving
-	// Listen is where the Service answers; see Endpoint.
+	// Listen is where the Service answers; see ServiceOptions.
 	Listen string
 	// Errors gets what the proxy writes to its standard error.
 	Errors io.Writer
@@ -71,7 +71,7 @@ type Input struct {
 	Reread func()
 	// Status is the body of /status: what the Publisher has published.
 	Status func() []byte
-	// Waiting says why nothing new is served; see Endpoint. Nil means that Next has everything at once.
+	// Waiting says why nothing new is served; see ServiceOptions. Nil means that Next has everything at once.
 	Waiting func() string
 }
 
@@ -182,13 +182,13 @@ func (e *Engine) Close() error { return errors.Join(e.runtime.Close(), e.store.C
 
 // Serve runs until a signal ends it: SIGTERM and SIGINT let the proxy finish its calls, SIGHUP reads the input again, and
 // SIGUSR1 is passed on.
-func (e *Engine) Serve(ctx context.Context, in Input, signals <-chan os.Signal) error {
+func (e *Engine) Serve(ctx context.Context, in Input, take Signals) error {
 	// It answers until the proxy has finished: that the program drains is for others to know.
 	answering, silence := context.WithCancel(ctx)
 	var answers sync.WaitGroup
 	defer answers.Wait()
 	defer silence()
-	err := e.Service.Start(answering, &answers, Endpoint{Listen: e.options.Listen, Waiting: in.Waiting, Status: func() []byte {
+	err := e.Service.Start(answering, &answers, ServiceOptions{Listen: e.options.Listen, Waiting: in.Waiting, Status: func() []byte {
 		e.Publisher.Flush() // What /readyz says is true of what /status shows.
 		return in.Status()
 	}})
@@ -200,6 +200,8 @@ func (e *Engine) Serve(ctx context.Context, in Input, signals <-chan os.Signal) 
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
 	defer stop()
+	signals, letGo := take()
+	defer letGo()
 
 	e.Log.Info("starting", "proxy", e.Capabilities.Proxy, "version", e.Capabilities.Version.String(), "binary", e.options.Binary,
 		"state", e.store.Dir())

@@ -134,7 +134,7 @@ func serve(t *testing.T, dir string, waiting func() string) *served {
 				return nil
 			},
 			Reread: func() { s.rereads <- struct{}{} }, Status: func() []byte { return []byte("all is well\n") }, Waiting: waiting,
-		}, s.signals)
+		}, func() (<-chan os.Signal, func()) { return s.signals, func() {} })
 	}()
 	return s
 }
@@ -180,10 +180,10 @@ func TestServe(t *testing.T) {
 	if out.Err != nil || out.Way != apply.Reloaded {
 		t.Fatalf("%+v", out)
 	}
+	s.Service.Read(nil)
 	for path, want := range map[string]string{
 		"/healthz": "200 ok", "/readyz": "200 generation " + out.Generation, "/status": "200 all is well", "/metrics": "gatewright_reads_total",
 	} {
-		s.Service.Read(nil)
 		if got := s.get(path); !strings.Contains(got, want) {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}

@@ -25,8 +25,8 @@ import (
 // maxConnections is how many may ask how things are at a time; others wait.
 const maxConnections = 256
 
-// Endpoint is where a Service answers, and what it tells that it doesn't know itself.
-type Endpoint struct {
+// ServiceOptions say where a Service answers, and what it tells that it doesn't know itself.
+type ServiceOptions struct {
 	// Listen is HOST:PORT, unix:PATH, or "" for nowhere.
 	Listen string
 	// Status is the body of /status.
@@ -83,23 +83,23 @@ func (s *Service) Confirmed(generation string) { s.generation.Store(&generation)
 func (s *Service) Drain() { s.draining.Store(true) }
 
 // Start listens, and answers until ctx ends.
-func (s *Service) Start(ctx context.Context, tasks *sync.WaitGroup, e Endpoint) error {
-	if e.Listen == "" {
+func (s *Service) Start(ctx context.Context, tasks *sync.WaitGroup, o ServiceOptions) error {
+	if o.Listen == "" {
 		return nil
 	}
-	network, address := "tcp", e.Listen
-	if path, unix := strings.CutPrefix(e.Listen, "unix:"); unix {
+	network, address := "tcp", o.Listen
+	if path, unix := strings.CutPrefix(o.Listen, "unix:"); unix {
 		network, address = "unix", path
 		if err := process.RemoveSocket(path); err != nil {
-			return fmt.Errorf("--listen %s: %w", e.Listen, err)
+			return fmt.Errorf("--listen %s: %w", o.Listen, err)
 		}
 	}
 	l, err := net.Listen(network, address)
 	if err != nil {
-		return fmt.Errorf("--listen %s: %w", e.Listen, err)
+		return fmt.Errorf("--listen %s: %w", o.Listen, err)
 	}
 	// Who connects and says nothing, or reads nothing, costs a connection for a while and no more.
-	server := &http.Server{Handler: s.handler(e), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second,
+	server := &http.Server{Handler: s.handler(o), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	l = netutil.LimitListener(l, maxConnections)
 	tasks.Go(func() {
@@ -114,15 +114,15 @@ func (s *Service) Start(ctx context.Context, tasks *sync.WaitGroup, e Endpoint) 
 	return nil
 }
 
-func (s *Service) handler(e Endpoint) http.Handler {
+func (s *Service) handler(o ServiceOptions) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		generation := s.generation.Load()
 		why := ""
-		if e.Waiting != nil {
-			why = e.Waiting()
+		if o.Waiting != nil {
+			why = o.Waiting()
 		}
 		switch {
 		case s.draining.Load():
@@ -140,7 +140,7 @@ func (s *Service) handler(e Endpoint) http.Handler {
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
-		_, _ = w.Write(e.Status()) // The client has gone when it fails.
+		_, _ = w.Write(o.Status()) // The client has gone when it fails.
 	})
 	return mux
 }

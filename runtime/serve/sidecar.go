@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -31,7 +30,7 @@ type SidecarOptions struct {
 	// From is the folder to watch, and Config the main file in it; "" is the usual one.
 	From, Config string
 	State        State
-	// Listen is where the Service answers; see Endpoint.
+	// Listen is where the Service answers; see ServiceOptions.
 	Listen string
 	// Timeout is how long a reload of the proxy may take.
 	Timeout time.Duration
@@ -113,7 +112,7 @@ func (s *Sidecar) read() ([]generators.File, error) {
 }
 
 // Serve runs until a signal ends it; SIGHUP reads the folder again. The proxy goes on.
-func (s *Sidecar) Serve(ctx context.Context, signals <-chan os.Signal) error {
+func (s *Sidecar) Serve(ctx context.Context, take Signals) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	watcher, err := watch.New([]string{s.options.From}, s.options.Log)
@@ -121,9 +120,11 @@ func (s *Sidecar) Serve(ctx context.Context, signals <-chan os.Signal) error {
 		return err
 	}
 	var tasks sync.WaitGroup
-	if err := s.service.Start(ctx, &tasks, Endpoint{Listen: s.options.Listen, Status: s.status}); err != nil {
+	if err := s.service.Start(ctx, &tasks, ServiceOptions{Listen: s.options.Listen, Status: s.status}); err != nil {
 		return errors.Join(err, watcher.Close())
 	}
+	signals, letGo := take()
+	defer letGo()
 	s.options.Log.Info("starting", "proxy", s.options.Kind.Name, "from", s.options.From, "state", s.options.State.Dir)
 	s.applier.Mark()
 	tasks.Go(func() { s.applier.Run(ctx, s.next) })
