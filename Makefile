@@ -21,7 +21,7 @@ VERSION ?= $(shell git describe --tags --always)
 TIMEOUT ?= 15m
 # What `make check` tests.
 CHECK = ./cmd/... ./controller/... ./generators/... ./runtime/apply ./runtime/folder ./runtime/process ./runtime/watch ./runtime/beneath \
-	./templates ./test ./test/cases ./test/harness ./test/e2e
+	./runtime/proxies ./runtime/serve ./templates ./test ./test/cases ./test/harness ./test/e2e
 # How much `make soak` does: random inputs for the generators, random configurations to serve, rounds of changes and kills.
 SEEDS ?= 5000
 CONFIGS ?= 1000

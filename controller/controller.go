@@ -15,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -48,15 +47,12 @@ type Controller struct {
 	served bool
 }
 
-// New prepares a controller. It asks the API server nothing yet, which may be down. Its metrics go to the registry.
+// New prepares a controller. It asks the API server nothing yet, which may be down. Its metrics go to the registry. What
+// the libraries below it log of themselves goes where the process sends it, by klog.SetLogger and controller-runtime's.
 func New(o Options, registry prometheus.Registerer) (*Controller, error) {
 	if o.ControllerName == "" {
 		o.ControllerName = translate.DefaultController
 	}
-	log := logr.FromSlogHandler(o.Log.Handler())
-	ctrl.SetLogger(log)
-	klog.SetLogger(log)
-
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), gatewayv1.Install(scheme), gatewayv1beta1.Install(scheme)); err != nil {
 		return nil, err
@@ -74,7 +70,7 @@ func New(o Options, registry prometheus.Registerer) (*Controller, error) {
 	config.Wrap(c.outages.wrap)
 	var err error
 	c.manager, err = ctrl.NewManager(config, manager.Options{
-		Scheme: scheme, Logger: log, Metrics: server.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
+		Scheme: scheme, Logger: logr.FromSlogHandler(o.Log.Handler()), Metrics: server.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
 	})
 	if err != nil {
 		return nil, fmt.Errorf("the cluster's client: %w", err)

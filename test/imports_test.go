@@ -38,21 +38,53 @@ var layers = []layer{
 	{packages: "generators/matching", internal: []string{"generators/model", "generators/pattern"}, pure: true},
 	{packages: "generators/matching/*", internal: []string{"generators/model", "generators/pattern"}, pure: true},
 	{packages: "generators/answers", internal: []string{"generators/model"}, pure: true},
-	{packages: "generators/*", internal: []string{"generators", "generators/answers", "generators/limits", "generators/model", "generators/pattern", "generators/matching", "templates"}, pure: true},
+	{packages: "generators/*", internal: []string{
+		"generators", "generators/answers", "generators/limits", "generators/model", "generators/pattern", "generators/matching", "templates",
+	}, pure: true},
 	{packages: "templates", pure: true},
 	{packages: "controller/status", pure: true},
 	{packages: "controller/resources", internal: []string{"runtime/beneath"}},
-	{packages: "controller/translate", internal: []string{"generators/limits", "generators/model", "generators/pattern", "controller/resources", "controller/status"}, pure: true},
+	{packages: "controller/translate", internal: []string{
+		"generators/limits", "generators/model", "generators/pattern", "controller/resources", "controller/status",
+	}, pure: true},
 	{packages: "controller", internal: []string{"generators/model", "controller/resources", "controller/status", "controller/translate"}},
+	{packages: "controller/explain", internal: []string{
+		"generators/model", "generators/matching", "generators/matching/reference", "controller/status",
+	}, pure: true},
+	{packages: "controller/graph", internal: []string{"controller/translate", "runtime/apply"}, pure: true},
+	{packages: "controller/pipeline", internal: []string{
+		"generators", "generators/model",
+		"controller/resources", "controller/translate", "controller/status", "controller/outcome",
+		"runtime/apply",
+	}},
+	{packages: "controller/follow", internal: []string{
+		"generators/model",
+		"controller", "controller/outcome", "controller/pipeline", "controller/status",
+		"runtime/apply", "runtime/folder", "runtime/proxies", "runtime/serve", "runtime/watch",
+	}},
 	{packages: "controller/outcome", internal: []string{"generators/model", "controller/status", "runtime/apply"}},
 	{packages: "runtime/beneath"},
 	{packages: "runtime/folder", internal: []string{"generators", "runtime/beneath"}},
 	{packages: "runtime/process"},
 	{packages: "runtime/watch"},
 	{packages: "runtime/apply", internal: []string{"generators", "generators/model", "runtime/folder"}},
+	{packages: "runtime/proxies", internal: []string{
+		"generators", "generators/*",
+		"runtime/apply", "runtime/haproxy", "runtime/nginx", "runtime/nginx/endpoints",
+	}},
+	{packages: "runtime/serve", internal: []string{
+		"generators", "generators/limits", "generators/model",
+		"runtime/apply", "runtime/folder", "runtime/process", "runtime/proxies", "runtime/watch",
+	}},
 	{packages: "runtime/*", internal: []string{"generators", "generators/*", "runtime/folder", "runtime/apply", "runtime/process"}},
-	{packages: "runtime/nginx/endpoints", internal: []string{"generators/model", "generators/nginx", "runtime/apply", "runtime/folder", "runtime/nginx"}},
-	{packages: "cmd/gatewright", internal: []string{"controller", "controller/*", "generators", "generators/*", "generators/matching/*", "runtime/*", "runtime/*/*", "templates"}},
+	{packages: "runtime/nginx/endpoints", internal: []string{
+		"generators/model", "generators/nginx", "runtime/apply", "runtime/folder", "runtime/nginx",
+	}},
+	{packages: "cmd/gatewright", internal: []string{
+		"generators", "generators/limits", "generators/model",
+		"controller", "controller/*",
+		"runtime/apply", "runtime/folder", "runtime/proxies", "runtime/serve",
+	}},
 	{packages: "test", internal: []string{}},
 	{packages: "test/*", internal: []string{"…"}},
 	{packages: "test/*/*", internal: []string{"…"}},
@@ -61,7 +93,8 @@ var layers = []layer{
 // impure are the packages, and those below them, that a pure package may not import.
 var impure = []string{
 	"context", "crypto/rand", "io/ioutil", "log", "math/rand", "net/http", "net/rpc", "os", "plugin", "runtime", "syscall", "testing",
-	"github.com/fsnotify/fsnotify", "golang.org/x/sys", "google.golang.org/grpc", "k8s.io/client-go", "k8s.io/klog", "sigs.k8s.io/controller-runtime",
+	"github.com/fsnotify/fsnotify", "golang.org/x/sys", "google.golang.org/grpc", "k8s.io/client-go", "k8s.io/klog",
+	"sigs.k8s.io/controller-runtime",
 }
 
 // clocks are the functions of package time that tell the time or wait for it.

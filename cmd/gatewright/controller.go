@@ -5,25 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
+	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
-	"sync/atomic"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/gatewright/gatewright/controller"
-	"github.com/gatewright/gatewright/controller/outcome"
-	"github.com/gatewright/gatewright/controller/status"
+	"github.com/gatewright/gatewright/controller/follow"
 	"github.com/gatewright/gatewright/controller/translate"
-	"github.com/gatewright/gatewright/runtime/apply"
-	"github.com/gatewright/gatewright/runtime/folder"
+	"github.com/gatewright/gatewright/runtime/serve"
 )
 
 const controllerHelp = `Serve the Gateways of a cluster with a local proxy, and write their statuses.
@@ -41,10 +40,13 @@ what the cluster has, even after its data was lost. SIGUSR1 is passed on.`
 
 // controllerOptions are the flags of controller.
 type controllerOptions struct {
-	*options
-	engineOptions
+	*logOptions
+	engine serve.Options
 
 	kubeconfig, context string
+	gatewayClass        string
+	backends            translate.Backends
+	clusterDomain       string
 	gateways            []string
 	namespaces          []string
 	pool                []string
@@ -57,7 +59,7 @@ type controllerOptions struct {
 }
 
 func newController(log *logOptions) *cobra.Command {
-	o := &controllerOptions{options: &options{logOptions: log}}
+	o := &controllerOptions{logOptions: log}
 	cmd := &cobra.Command{
 		Use:   "controller --state-dir DIR",
 		Short: "Serve the Gateways of a cluster with a local proxy",
@@ -68,67 +70,62 @@ func newController(log *logOptions) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.ErrOrStderr()) },
 	}
 	f := cmd.Flags()
-	proxyFlag(f, &o.proxy)
-	binaryFlag(f, &o.proxyBinary)
-	templatesFlag(f, &o.templates)
-	stateFlag(f, &o.stateDir)
-	backendsFlag(f, &o.backends)
-	o.servingFlags(f)
-	domainFlag(f, &o.clusterDomain)
-	o.engineFlags(f)
+	engineFlags(f, &o.engine)
 	o.clusterFlags(f)
 	return cmd
 }
 
 func (o *controllerOptions) clusterFlags(f *pflag.FlagSet) {
-	f.StringVar(&o.kubeconfig, "kubeconfig", "", "`file` that says how to reach the cluster (default $KUBECONFIG, else the cluster that this runs in, else ~/.kube/config)")
+	f.StringVar(&o.kubeconfig, "kubeconfig", "",
+		"`file` that says how to reach the cluster (default $KUBECONFIG, else the cluster that this runs in, else ~/.kube/config)")
 	f.StringVar(&o.context, "context", "", "`name` of the context in it")
 	classFlag(f, &o.gatewayClass)
+	backendsFlag(f, &o.backends)
+	domainFlag(f, &o.clusterDomain)
 	f.StringArrayVar(&o.gateways, "gateway", nil, gatewayFlag)
 	f.StringSliceVar(&o.namespaces, "watch-namespaces", nil, "read only objects of these `namespaces` (default all)")
-	f.StringSliceVar(&o.pool, "address-pool", nil, "`addresses` and networks of this host, of which each Gateway gets one of its own to bind: IP|CIDR,…")
-	f.StringVar(&o.publishService, "publish-service", "", "tell the addresses of this Service, `NAMESPACE/NAME`, in statuses, and bind all of the host's")
-	f.StringSliceVar(&o.publishAddresses, "publish-address", nil, "tell these `addresses`, IPs or hostnames, in statuses, and bind all of the host's")
+	f.StringSliceVar(&o.pool, "address-pool", nil,
+		"`addresses` and networks of this host, of which each Gateway gets one of its own to bind: IP|CIDR,…")
+	f.StringVar(&o.publishService, "publish-service", "",
+		"tell the addresses of this Service, `NAMESPACE/NAME`, in statuses, and bind all of the host's")
+	f.StringSliceVar(&o.publishAddresses, "publish-address", nil,
+		"tell these `addresses`, IPs or hostnames, in statuses, and bind all of the host's")
 	f.BoolVar(&o.election, "leader-election", true, "agree with other replicas on which of them writes statuses")
-	f.StringVar(&o.lease, "leader-election-id", "", "`name` of the lease for that (default one for the classes, Gateways and namespaces that are served)")
+	f.StringVar(&o.lease, "leader-election-id", "",
+		"`name` of the lease for that (default one for the classes, Gateways and namespaces that are served)")
 	f.StringVar(&o.leaseNamespace, "leader-election-namespace", "", "`namespace` of the lease (default the pod's, else default)")
-	f.BoolVar(&o.dryRun, "dry-run", false, "change nothing: configurations are rendered to --state-dir and checked by the proxy's binary, statuses are logged and checked by the API server")
+	f.BoolVar(&o.dryRun, "dry-run", false,
+		"change nothing: configurations are rendered to --state-dir and checked by the proxy's binary, "+
+			"statuses are logged and checked by the API server")
 }
 
-func (o *controllerOptions) run(ctx context.Context, stderr io.Writer) (err error) {
-	if o.stateDir == "" {
-		return errors.New("no state folder: name it with --state-dir DIR")
+func (o *controllerOptions) run(ctx context.Context, stderr io.Writer) error {
+	if o.engine.State.Dir == "" {
+		return errNoState
 	}
-	co, err := o.controllerOptions()
+	co, err := o.checked()
 	if err != nil {
 		return err
 	}
-	g := &clusterGateway{}
-	if g.engine, err = newEngine(ctx, o.options, &o.engineOptions, stderr, g.publish, g.statusText); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, g.forget(), g.close()) }()
-	g.dryRun = o.dryRun
-	if o.dryRun {
-		g.dry()
-	} else {
-		g.remember(&co)
-	}
-	co.Log, co.Changed = g.log, g.applier.Mark
-	if g.cluster, err = controller.New(co, g.registry); err != nil {
-		return err
-	}
-	g.service.waiting = g.cluster.Waiting
-	return g.serve(ctx, input{next: g.next, follow: g.cluster.Run, reread: func() {
-		g.cluster.Accept()
-		g.applier.Mark()
-	}})
+	o.engine.DryRun = o.dryRun
+	log := o.logger(stderr)
+	return withEngine(ctx, o.engine, log, stderr, func(e *serve.Engine) error {
+		logLibraries(log)
+		return follow.Cluster(ctx, e, co, serve.EngineSignals)
+	})
 }
 
-// controllerOptions checks the flags.
-func (o *controllerOptions) controllerOptions() (controller.Options, error) {
+// logLibraries lets the libraries that follow the cluster write to the log, as they do for the whole process.
+func logLibraries(log *slog.Logger) {
+	l := logr.FromSlogHandler(log.Handler())
+	ctrl.SetLogger(l)
+	klog.SetLogger(l)
+}
+
+// checked makes of the flags what a Controller works with.
+func (o *controllerOptions) checked() (controller.Options, error) {
 	co := controller.Options{
-		GatewayClass: o.gatewayClass, Namespaces: o.namespaces, Backends: translate.Backends(o.backends), ClusterDomain: string(o.clusterDomain),
+		GatewayClass: o.gatewayClass, Namespaces: o.namespaces, Backends: o.backends, ClusterDomain: o.clusterDomain,
 		Alone: !o.election, DryRun: o.dryRun, LeaseName: o.lease, LeaseNamespace: o.leaseNamespace,
 	}
 	var err error
@@ -204,79 +201,4 @@ func namespacedName(flag, text string) (types.NamespacedName, error) {
 		return types.NamespacedName{}, fmt.Errorf("%s %s: write it as NAMESPACE/NAME", flag, text)
 	}
 	return types.NamespacedName{Namespace: namespace, Name: name}, nil
-}
-
-// clusterGateway is a running `controller`.
-type clusterGateway struct {
-	*engine
-	cluster *controller.Controller
-	// memory keeps what the controller has to know after a restart; nil for nothing.
-	memory *folder.Keeper
-	dryRun bool
-	// reports are the newest statuses.
-	reports atomic.Pointer[[]status.Report]
-}
-
-// next takes a snapshot of the cluster and translates it, for the applier.
-func (g *clusterGateway) next(ctx context.Context) (apply.Job, bool) {
-	result, err := g.cluster.Next(ctx, g.caps)
-	g.service.read(err)
-	if err != nil {
-		return apply.Job{}, false
-	}
-	return apply.Job{Model: result.Gateways, Capabilities: g.caps, Report: func(out apply.Outcome) {
-		if g.dryRun && out.Err == nil {
-			out.Err = errDryRun
-		} else {
-			g.service.applied(out)
-		}
-		g.publisher.put(func() []status.Report { return outcome.Complete(result.Reports(), result.Gateways, out) })
-	}}, true
-}
-
-// memoryFile is where a controller keeps in its state folder what it has to know after a restart.
-const memoryFile = "cluster.json"
-
-// remember lets the controller keep it there.
-func (g *clusterGateway) remember(o *controller.Options) {
-	path := filepath.Join(g.store.Dir(), memoryFile)
-	g.memory = folder.NewKeeper(path, 0o644, func(err error) {
-		g.log.Error("what is served, and of which cluster, isn't remembered for the next start yet; it is tried again", "error", err)
-	})
-	o.Remember = g.memory.Put
-	var err error
-	if o.Remembered, err = os.ReadFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		g.log.Warn("a cluster that was replaced meanwhile won't be noticed", "error", err)
-	}
-}
-
-// forget ends what remember began.
-func (g *clusterGateway) forget() error {
-	if g.memory == nil {
-		return nil
-	}
-	return g.memory.Close()
-}
-
-// publish gives the statuses to the cluster and to /status.
-func (g *clusterGateway) publish(reports []status.Report) {
-	g.reports.Store(&reports)
-	g.cluster.Publish(reports)
-}
-
-// statusText is the newest statuses as the cluster gets them.
-func (g *clusterGateway) statusText() []byte {
-	head := ""
-	if why := g.cluster.Waiting(); why != "" {
-		head = "# Nothing new is served yet: " + strings.ReplaceAll(why, "\n", " ") + "\n"
-	}
-	reports := g.reports.Load()
-	if reports == nil {
-		return []byte(head + "[]\n")
-	}
-	text, err := status.Marshal(*reports)
-	if err != nil {
-		return []byte("# " + err.Error() + "\n")
-	}
-	return append([]byte(head), text...)
 }

@@ -8,8 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatewright/gatewright/generators/matching"
-	"github.com/gatewright/gatewright/generators/matching/reference"
+	"github.com/gatewright/gatewright/controller/explain"
 	"github.com/gatewright/gatewright/generators/model"
 )
 
@@ -20,6 +19,15 @@ plainly written evaluator too; a disagreement is an error.
 
 Exit codes: 0 a backend gets the call, 1 error, 2 the proxy answers it by itself.`
 
+// explainOptions are the flags of explain.
+type explainOptions struct {
+	*logOptions
+	inquiry
+	question
+	format string
+	check  bool
+}
+
 // question is the call that explain is asked about.
 type question struct {
 	authority, method, sni, gateway string
@@ -28,8 +36,7 @@ type question struct {
 }
 
 func newExplain(log *logOptions) *cobra.Command {
-	o := &options{logOptions: log}
-	q := &question{}
+	o := &explainOptions{logOptions: log}
 	cmd := &cobra.Command{
 		Use:   "explain -f FILES --authority HOST --method SERVICE/METHOD",
 		Short: "Say which rule and backends serve a call, and why",
@@ -37,48 +44,40 @@ func newExplain(log *logOptions) *cobra.Command {
 		Example: `  gatewright explain -f manifests/ --authority shop.example.com --method shop.Cart/Add
   gatewright explain -f manifests/ --authority shop.example.com --method shop.Cart/Add -H x-canary=yes -o json`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.explain(cmd, q) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	f := cmd.Flags()
-	o.inputFlags(f)
-	o.proxyFlags(f)
-	o.formatFlag(f, "text", "json", "yaml")
-	f.StringVar(&q.authority, "authority", "", "`host` that the call is for, with or without a port")
-	f.StringVar(&q.method, "method", "", "what is called: `SERVICE/METHOD`")
-	f.StringArrayVarP(&q.headers, "header", "H", nil, "metadata of the call, `NAME=VALUE`; repeatable")
-	f.Int32Var(&q.port, "port", 0, "`port` that the call arrives at; else the first one with a listener for the host")
-	f.StringVar(&q.sni, "sni", "", "server `name` of the TLS handshake; else the authority's host")
-	f.StringVar(&q.gateway, "gateway", "", gatewayFlag)
+	o.inquiry.flags(f)
+	formatFlag(f, &o.format, "text", "json", "yaml")
+	f.StringVar(&o.authority, "authority", "", "`host` that the call is for, with or without a port")
+	f.StringVar(&o.method, "method", "", "what is called: `SERVICE/METHOD`")
+	f.StringArrayVarP(&o.headers, "header", "H", nil, "metadata of the call, `NAME=VALUE`; repeatable")
+	f.Int32Var(&o.port, "port", 0, "`port` that the call arrives at; else the first one with a listener for the host")
+	f.StringVar(&o.sni, "sni", "", "server `name` of the TLS handshake; else the authority's host")
+	f.StringVar(&o.gateway, "gateway", "", gatewayFlag)
 	f.BoolVar(&o.check, "check", false, "ask the reference evaluator too")
 	return cmd
 }
 
-func (o *options) explain(cmd *cobra.Command, q *question) error {
-	call, err := q.call()
+func (o *explainOptions) run(cmd *cobra.Command) error {
+	call, err := o.call()
 	if err != nil {
 		return err
 	}
-	p, err := o.translate(cmd.Context(), cmd.InOrStdin())
+	r, err := o.read(cmd, o.logOptions)
 	if err != nil {
 		return err
 	}
-	if err := o.leaveOut(p); err != nil {
-		return err
-	}
-	o.journal(cmd.ErrOrStderr()).notes(p.notes)
-	m := p.served
-	trace := matching.Compile(m).Walk(call)
+	e := explain.New(r.Served, r.Refused(), call)
 	if o.check {
-		if err := checkTrace(m, trace, call); err != nil {
+		if err := e.Check(); err != nil {
 			return err
 		}
 	}
-	e := newExplanation(p, trace, call)
-	e.Checked = o.check
-	if err := o.print(cmd.OutOrStdout(), e, func(w io.Writer) error { return e.text(w, o.verbose) }); err != nil {
+	if err := printValue(cmd.OutOrStdout(), o.format, e, func(w io.Writer) error { return e.Text(w, o.verbose) }); err != nil {
 		return err
 	}
-	if !e.reachesBackend() {
+	if !e.ReachesBackend() {
 		return exitCode(exitRefused)
 	}
 	return nil
@@ -113,40 +112,4 @@ func (q *question) call() (model.Call, error) {
 		call.Headers = append(call.Headers, model.Header{Name: strings.ToLower(name), Value: value})
 	}
 	return call, nil
-}
-
-// checkTrace holds what the tables say against the reference evaluator.
-func checkTrace(m model.Gateways, trace matching.Trace, call model.Call) error {
-	if trace.Port != nil {
-		call.Port, call.Gateway = trace.Port.Port, trace.Port.Listeners[0].Gateway
-	}
-	want := reference.Evaluate(m, call)
-	got := reference.Verdict{
-		NoPort:      trace.Port == nil,
-		Handshake:   trace.Port != nil && trace.Port.Protocol == model.HTTPS && trace.Handshake == nil,
-		Misdirected: trace.Misdirected,
-		Rule:        trace.Rule,
-	}
-	if trace.Rule != nil {
-		got.Match = trace.Match
-	}
-	if got != want {
-		return fmt.Errorf("the tables say %s, the reference evaluator %s: this is a fault of gatewright; please report it with the manifests",
-			verdictText(got), verdictText(want))
-	}
-	return nil
-}
-
-func verdictText(v reference.Verdict) string {
-	switch {
-	case v.NoPort:
-		return "that nothing listens there"
-	case v.Handshake:
-		return "that TLS is refused"
-	case v.Misdirected:
-		return "421"
-	case v.Rule == nil:
-		return "that no rule matches"
-	}
-	return fmt.Sprintf("%s match %d", v.Rule.Source, v.Match)
 }

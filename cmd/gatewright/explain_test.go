@@ -7,9 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatewright/gatewright/controller/translate"
-	"github.com/gatewright/gatewright/generators/matching"
-	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/controller/explain"
 )
 
 func TestExplain(t *testing.T) {
@@ -17,8 +15,8 @@ func TestExplain(t *testing.T) {
 		return append([]string{"explain", "-f", "-", "--check", "--proxy-version", "1.26.3", "--authority", "a.example.com:8080"}, args...)
 	}
 	stdout, _ := must(t, exitFine, shop, ask("--method", "/shop.Cart/Add")...)
-	contains(t, "served", stdout, "Listener  grpc of Gateway default/shop: HTTP, port 8080, any host", "GRPCRoute default/cart rule 0", "serves",
-		"100% of the calls: Service default/cart:50051 at 192.0.2.1:50051", "The reference evaluator agrees.")
+	contains(t, "served", stdout, "Listener  grpc of Gateway default/shop: HTTP, port 8080, any host",
+		"GRPCRoute default/cart rule 0", "serves", "100% of the calls: Service default/cart:50051 at 192.0.2.1:50051", "The reference evaluator agrees.")
 
 	stdout, _ = must(t, exitRefused, shop, ask("--method", "shop.Other/Add")...)
 	contains(t, "no rule", stdout, "The proxy answers UNIMPLEMENTED: no rule matches", "no: ")
@@ -34,7 +32,7 @@ func TestExplain(t *testing.T) {
 	contains(t, "no port", stdout, "the connection is refused")
 
 	stdout, _ = must(t, exitFine, shop, ask("--method", "shop.Cart/Add", "-H", "A=b=c", "-o", "json")...)
-	var e explanation
+	var e explain.Explanation
 	if err := json.Unmarshal([]byte(stdout), &e); err != nil {
 		t.Fatal(err)
 	}
@@ -51,8 +49,9 @@ func TestOthers(t *testing.T) {
   - {matches: [{method: {service: shop.A}}], backendRefs: [{name: cart, port: 50051}]}
   - {matches: [{method: {service: shop.Longer}}, {method: {service: shop.Cart, method: Add}}], backendRefs: [{name: cart, port: 50051}]}
 `, 1)
-	stdout, _ := must(t, exitFine, rules, "explain", "-f", "-", "--check", "--proxy-version", "1.26.3", "--authority", "a.example.com", "--method", "shop.Cart/Add", "-o", "json")
-	var e explanation
+	stdout, _ := must(t, exitFine, rules, "explain", "-f", "-", "--check", "--proxy-version", "1.26.3",
+		"--authority", "a.example.com", "--method", "shop.Cart/Add", "-o", "json")
+	var e explain.Explanation
 	if err := json.Unmarshal([]byte(stdout), &e); err != nil {
 		t.Fatal(err)
 	}
@@ -78,62 +77,5 @@ func TestServerName(t *testing.T) {
 		stdout, _ := must(t, exitFine, string(text), "explain", "-f", "-", "--check", "--proxy-version", "1.26.3",
 			"--authority", "a.example.com", "--sni", name, "--method", "acme.v1.Echo/Say")
 		contains(t, name, stdout, "100% of the calls")
-	}
-}
-
-// TestCheckFindsDisagreement makes sure that --check can fail.
-func TestCheckFindsDisagreement(t *testing.T) {
-	rule := func(n int) *model.Rule {
-		return &model.Rule{Source: model.Source{Kind: model.GRPCRoute, Namespace: "ns", Name: "r", Rule: n}, Matches: []model.Match{{}}}
-	}
-	m := model.Gateways{Gateways: []model.Gateway{{Namespace: "ns", Name: "g", Listeners: []model.Listener{{
-		Name: "l", Port: 80, Protocol: model.HTTP, Scopes: []model.Scope{{Rules: []*model.Rule{rule(0), rule(1)}}},
-	}}}}}
-	call := model.Call{Port: 80, Authority: "a", Path: "/s/m", Method: "POST"}
-	trace := matching.Compile(m).Walk(call)
-	if err := checkTrace(m, trace, call); err != nil {
-		t.Errorf("no disagreement: %v", err)
-	}
-	trace.Rule = m.Gateways[0].Listeners[0].Scopes[0].Rules[1]
-	if err := checkTrace(m, trace, call); err == nil || !strings.Contains(err.Error(), "the tables say GRPCRoute ns/r rule 1 match 0, the reference evaluator GRPCRoute ns/r rule 0") {
-		t.Errorf("a disagreement: %v", err)
-	}
-}
-
-func TestPercent(t *testing.T) {
-	for p, want := range map[float64]string{100: "100%", 0.1: "0.1%", 100.0 / 3: "33.33%", 200.0 / 3: "66.67%", 90: "90%"} {
-		if got := percentText(p); got != want {
-			t.Errorf("%v: %s, want %s", p, got, want)
-		}
-	}
-}
-
-// TestDrawEscapes draws names that mean something to either language.
-func TestDrawEscapes(t *testing.T) {
-	edges := []translate.Edge{{
-		From:   translate.Node{Kind: "Gateway", Namespace: "ns", Name: `a"]; evil --> x["`},
-		To:     translate.Node{Kind: "GRPCRoute", Name: "b\\\"\n&quot;<b>#35;`end`", Section: "rule 0"},
-		Label:  `l|"x"|`,
-		Reason: "Refused",
-	}}
-	want := `flowchart LR
-  n0["Gateway<br/>ns/a#34;#93;#59; evil --#62; x#91;#34;"]
-  n1["GRPCRoute<br/>b#92;#34;#10;#38;quot#59;#60;b#62;#35;35#59;#96;end#96;<br/>rule 0"]
-  n0 -.->|"l#124;#34;x#34;#124;<br/>Refused"| n1
-  linkStyle 0 stroke:red,color:red
-`
-	if got := draw(mermaid{}, edges); got != want {
-		t.Errorf("mermaid:\n%s\nwant\n%s", got, want)
-	}
-	want = `digraph gatewright {
-  rankdir=LR;
-  node [shape=box];
-  n0 [label="Gateway\nns/a\"]; evil --> x[\""];
-  n1 [label="GRPCRoute\nb\\\" &amp;quot;<b>#35;` + "`end`" + `\nrule 0"];
-  n0 -> n1 [label="l|\"x\"|\nRefused", color=red, fontcolor=red, style=dashed];
-}
-`
-	if got := draw(dot{}, edges); got != want {
-		t.Errorf("dot:\n%s\nwant\n%s", got, want)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatewright/gatewright/controller/pipeline"
+	"github.com/gatewright/gatewright/runtime/proxies"
 	"github.com/gatewright/gatewright/test/harness"
 )
 
@@ -104,14 +106,14 @@ func TestGenerateJSON(t *testing.T) {
 
 func TestGenerateVerbose(t *testing.T) {
 	manifests := shop
-	for i := range shownRefusals + 5 {
+	for i := range pipeline.ShownRefusals + 5 {
 		manifests += strings.Replace(missing, "{name: reviews, namespace", fmt.Sprintf("{name: reviews-%d, namespace", i), 1)
 	}
 	_, stderr := must(t, exitRefused, manifests, "generate", "-f", "-", "-o", "-")
 	contains(t, "short", stderr, "and 5 more: -v shows them")
 	_, stderr = must(t, exitRefused, manifests, "generate", "-f", "-", "-o", "-", "-v")
 	contains(t, "long", stderr, "Took load ")
-	if got := strings.Count(stderr, "(BackendNotFound)"); got != shownRefusals+5 {
+	if got := strings.Count(stderr, "(BackendNotFound)"); got != pipeline.ShownRefusals+5 {
 		t.Errorf("-v shows %d refusals", got)
 	}
 }
@@ -233,7 +235,7 @@ func TestTemplates(t *testing.T) {
 		}
 	}
 	out := filepath.Join(t.TempDir(), "out")
-	for _, proxy := range proxyNames() {
+	for _, proxy := range proxies.Names() {
 		args := func(command string) []string {
 			args := []string{command, "-f", "-", "--proxy", proxy, "--templates", dir}
 			if command == "generate" {

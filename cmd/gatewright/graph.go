@@ -1,40 +1,20 @@
 package main
 
 import (
-	"fmt"
 	"io"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatewright/gatewright/controller/translate"
-	"github.com/gatewright/gatewright/runtime/apply"
+	"github.com/gatewright/gatewright/controller/graph"
 )
 
 const graphHelp = `Draw how Gateways, listeners, routes, rules and Services hang together, as Mermaid or DOT.
 
 What is refused is red, with its reason.`
 
-// drawing is a picture in a language of its own.
-type drawing interface {
-	start(out *strings.Builder)
-	node(out *strings.Builder, id int, lines []string)
-	edge(out *strings.Builder, index, from, to int, lines []string, refused bool)
-	end(out *strings.Builder)
-}
-
-// drawings are the formats of -o; the first is the default.
-var drawings = []struct {
-	name string
-	drawing
-}{
-	{"mermaid", mermaid{}},
-	{"dot", dot{}},
-}
-
 func newGraph(log *logOptions) *cobra.Command {
-	o := &options{logOptions: log}
+	var i inquiry
+	var format string
 	cmd := &cobra.Command{
 		Use:   "graph -f FILES",
 		Short: "Draw how everything hangs together, and what is refused",
@@ -43,176 +23,19 @@ func newGraph(log *logOptions) *cobra.Command {
   gatewright graph -f manifests/ -o dot | dot -Tsvg > graph.svg`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := o.translate(cmd.Context(), cmd.InOrStdin())
+			r, err := i.read(cmd, log)
 			if err != nil {
 				return err
 			}
-			if err := o.leaveOut(p); err != nil {
+			text, err := graph.Draw(format, graph.Edges(r.Translated, r.LeftOut))
+			if err != nil {
 				return err
 			}
-			o.journal(cmd.ErrOrStderr()).notes(p.notes)
-			for _, d := range drawings {
-				if d.name == o.output {
-					_, err = io.WriteString(cmd.OutOrStdout(), draw(d, p.edges()))
-				}
-			}
+			_, err = io.WriteString(cmd.OutOrStdout(), text)
 			return err
 		},
 	}
-	o.inputFlags(cmd.Flags())
-	o.proxyFlags(cmd.Flags())
-	var formats []string
-	for _, d := range drawings {
-		formats = append(formats, d.name)
-	}
-	o.formatFlag(cmd.Flags(), formats...)
+	i.flags(cmd.Flags())
+	formatFlag(cmd.Flags(), &format, graph.Formats()...)
 	return cmd
-}
-
-// edges are those of the translation, with what can't be rendered among the refused.
-func (p *pipeline) edges() []translate.Edge {
-	edges := p.result.Edges()
-	why := map[translate.Node]string{}
-	for _, c := range p.leftOut {
-		switch c.Kind {
-		case apply.RulePart:
-			why[translate.Node{Kind: string(c.RouteKind), Namespace: c.Namespace, Name: c.Name, Section: "rule " + strconv.Itoa(c.Rule)}] = c.Message
-		case apply.ListenerPart:
-			why[translate.Node{Kind: "Gateway", Namespace: c.Namespace, Name: c.Name, Section: c.Listener}] = c.Message
-		case apply.ClusterPart:
-			for i := range p.result.Gateways.Clusters {
-				if s := &p.result.Gateways.Clusters[i]; s.Name == c.Name {
-					why[translate.Node{Kind: "Service", Namespace: s.Namespace, Name: s.Service}] = c.Message
-				}
-			}
-		}
-	}
-	for i := range edges {
-		if message, ok := why[edges[i].To]; ok && edges[i].Reason == "" {
-			edges[i].Reason, edges[i].Message = "UnsupportedValue", message
-		}
-	}
-	return edges
-}
-
-// draw writes edges with their nodes, in the order in which they come.
-func draw(d drawing, edges []translate.Edge) string {
-	out := &strings.Builder{}
-	ids := map[translate.Node]int{}
-	d.start(out)
-	for _, e := range edges {
-		for _, n := range []translate.Node{e.From, e.To} {
-			if _, ok := ids[n]; !ok {
-				ids[n] = len(ids)
-				d.node(out, ids[n], nodeLines(n))
-			}
-		}
-	}
-	for i, e := range edges {
-		d.edge(out, i, ids[e.From], ids[e.To], edgeLines(e), e.Reason != "")
-	}
-	d.end(out)
-	return out.String()
-}
-
-// nodeLines are what stands in a node: its kind, its name, the part of it.
-func nodeLines(n translate.Node) []string {
-	name := n.Name
-	if n.Namespace != "" {
-		name = n.Namespace + "/" + name
-	}
-	lines := []string{n.Kind, name}
-	if n.Section != "" {
-		lines = append(lines, n.Section)
-	}
-	return lines
-}
-
-func edgeLines(e translate.Edge) []string {
-	var lines []string
-	for _, text := range []string{e.Label, e.Reason} {
-		if text != "" {
-			lines = append(lines, text)
-		}
-	}
-	return lines
-}
-
-// mermaid draws a Mermaid flowchart.
-type mermaid struct{}
-
-func (mermaid) start(out *strings.Builder) { out.WriteString("flowchart LR\n") }
-
-func (mermaid) node(out *strings.Builder, id int, lines []string) {
-	fmt.Fprintf(out, "  n%d[\"%s\"]\n", id, mermaidText(lines))
-}
-
-func (mermaid) edge(out *strings.Builder, index, from, to int, lines []string, refused bool) {
-	arrow := "-->"
-	if refused {
-		arrow = "-.->"
-	}
-	if len(lines) > 0 {
-		arrow += `|"` + mermaidText(lines) + `"|`
-	}
-	fmt.Fprintf(out, "  n%d %s n%d\n", from, arrow, to)
-	if refused {
-		fmt.Fprintf(out, "  linkStyle %d stroke:red,color:red\n", index)
-	}
-}
-
-func (mermaid) end(*strings.Builder) {}
-
-// mermaidText writes every character that could mean something as its number.
-func mermaidText(lines []string) string {
-	var out strings.Builder
-	for i, line := range lines {
-		if i > 0 {
-			out.WriteString("<br/>")
-		}
-		for _, r := range line {
-			if r >= 0x80 || plainInMermaid(r) {
-				out.WriteRune(r)
-			} else {
-				fmt.Fprintf(&out, "#%d;", r)
-			}
-		}
-	}
-	return out.String()
-}
-
-func plainInMermaid(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune(" .,:/-", r)
-}
-
-// dot draws a Graphviz digraph.
-type dot struct{}
-
-func (dot) start(out *strings.Builder) {
-	out.WriteString("digraph gatewright {\n  rankdir=LR;\n  node [shape=box];\n")
-}
-
-func (dot) node(out *strings.Builder, id int, lines []string) {
-	fmt.Fprintf(out, "  n%d [label=\"%s\"];\n", id, dotText(lines))
-}
-
-func (dot) edge(out *strings.Builder, _, from, to int, lines []string, refused bool) {
-	style := ""
-	if refused {
-		style = ", color=red, fontcolor=red, style=dashed"
-	}
-	fmt.Fprintf(out, "  n%d -> n%d [label=\"%s\"%s];\n", from, to, dotText(lines), style)
-}
-
-func (dot) end(out *strings.Builder) { out.WriteString("}\n") }
-
-// dotEscapes are for labels in double quotes, where Graphviz reads backslashes and HTML's entities.
-var dotEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "&", "&amp;", "\n", " ", "\r", " ", "\x00", " ")
-
-func dotText(lines []string) string {
-	var out []string
-	for _, line := range lines {
-		out = append(out, dotEscapes.Replace(line))
-	}
-	return strings.Join(out, `\n`)
 }

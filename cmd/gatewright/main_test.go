@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/runtime/proxies"
 )
 
 // shop is a Gateway with a route to a Service that has one endpoint.
@@ -185,11 +186,6 @@ func TestHelp(t *testing.T) {
 }
 
 func TestCapabilities(t *testing.T) {
-	for _, f := range model.Features {
-		if featureTexts[f].is == "" || featureTexts[f].without == "" {
-			t.Errorf("feature %s has no text", f)
-		}
-	}
 	stdout, stderr := must(t, exitFine, "", "capabilities", "--proxy-version", "1.22.1")
 	contains(t, "text", stdout, "nginx 1.22.1 (stated)", "Resolve      no", "because nginx 1.22.1 is too old", "so a change of endpoints needs a reload")
 	if stderr != "" {
@@ -197,7 +193,7 @@ func TestCapabilities(t *testing.T) {
 	}
 	stdout, stderr = must(t, exitFine, "", "capabilities", "-o", "json")
 	contains(t, "note", stderr, "taking nginx 1.26.3")
-	var d described
+	var d proxies.Description
 	if err := json.Unmarshal([]byte(stdout), &d); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,8 @@ package status
 
 import (
 	"fmt"
+	"io"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -100,4 +102,15 @@ func parentName(ref gatewayv1.ParentReference, namespace string) string {
 		name += fmt.Sprintf(" port %d", *ref.Port)
 	}
 	return name
+}
+
+// WriteRefusals lists what is refused for a person: where and what in one line, why in the next.
+func WriteRefusals(out io.Writer, refused []Refusal) {
+	for _, r := range refused {
+		where := r.Object
+		if r.Where != "" {
+			where += ", " + r.Where
+		}
+		fmt.Fprintf(out, "  %s: %s (%s)\n      %s\n", where, r.Condition, r.Reason, strings.ReplaceAll(r.Message, "\n", "\n      "))
+	}
 }

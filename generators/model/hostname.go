@@ -69,3 +69,11 @@ func CompareHostnames(a, b string) int {
 	}
 	return strings.Compare(a, b)
 }
+
+// HostnameText is a hostname of a listener or a route for a person to read.
+func HostnameText(h string) string {
+	if h == "" {
+		return "any host"
+	}
+	return h
+}

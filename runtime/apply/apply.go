@@ -59,7 +59,9 @@ type Outcome struct {
 
 // Options are what an Applier works with.
 type Options struct {
-	Proxy  Proxy
+	Proxy Proxy
+	// Hooks are what this proxy can do that others can't.
+	Hooks  Hooks
 	Store  *Store
 	Render Renderer
 	// Whole says that Render doesn't look at the model, so that nothing can be left out of what it returns.
@@ -166,8 +168,8 @@ func (a *Applier) apply(ctx context.Context, job Job) Outcome {
 			return out
 		}
 	}
-	if p, ok := a.Proxy.(Pacer); ok && a.live != nil {
-		if out.wait = p.Pace(); out.wait > 0 {
+	if a.Hooks.Pace != nil && a.live != nil {
+		if out.wait = a.Hooks.Pace(); out.wait > 0 {
 			return out
 		}
 	}
@@ -220,7 +222,7 @@ func (a *Applier) same(next Configuration) bool {
 	if a.live == nil || a.force || a.live.Generation != next.Generation {
 		return false
 	}
-	if _, ok := a.Proxy.(Updater); ok {
+	if a.Hooks.Update != nil {
 		return reflect.DeepEqual(a.live.Model, next.Model)
 	}
 	return true
@@ -236,10 +238,10 @@ func (a *Applier) adopt(ctx context.Context, next Configuration) bool {
 		return false
 	}
 	a.confirmed(next)
-	if _, ok := a.Proxy.(Updater); ok {
+	if a.Hooks.Update != nil {
 		// What isn't in the files is told to it once more.
 		before := Configuration{Files: next.Files, Generation: next.Generation}
-		u, err := a.Proxy.(Updater).Update(ctx, before, next)
+		u, err := a.Hooks.Update(ctx, before, next)
 		return err == nil && u.Applied
 	}
 	return true
@@ -247,11 +249,10 @@ func (a *Applier) adopt(ctx context.Context, next Configuration) bool {
 
 // update tries to do without a reload.
 func (a *Applier) update(ctx context.Context, next Configuration) (Update, bool) {
-	u, ok := a.Proxy.(Updater)
-	if !ok || a.live == nil || a.force {
+	if a.Hooks.Update == nil || a.live == nil || a.force {
 		return Update{}, false
 	}
-	done, err := u.Update(ctx, *a.live, next)
+	done, err := a.Hooks.Update(ctx, *a.live, next)
 	if err != nil {
 		a.force = true
 		return Update{Reason: "the change without a reload failed: " + err.Error(), Cause: "failed"}, true

@@ -155,6 +155,7 @@ func (u *updating) Update(_ context.Context, _, next Configuration) (Update, err
 func TestUpdate(t *testing.T) {
 	proxy := &updating{answer: Update{Applied: true, Reason: "1 server", Cause: "endpoints"}}
 	a := newApplier(t, proxy)
+	a.Hooks.Update = proxy.Update
 	ctx := context.Background()
 	first := a.Apply(ctx, Job{Model: sample(1, 1)})
 	out := a.Apply(ctx, Job{Model: sample(1, 2)})
@@ -180,6 +181,7 @@ func TestUpdate(t *testing.T) {
 func TestRun(t *testing.T) {
 	proxy := &updating{answer: Update{Applied: true}}
 	a := newApplier(t, proxy)
+	a.Hooks.Update = proxy.Update
 	a.Retry = time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

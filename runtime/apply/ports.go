@@ -26,19 +26,13 @@ type Sockets struct {
 	Listening []netip.AddrPort
 }
 
-// Binder is implemented by a Proxy that tells about its sockets.
-type Binder interface {
-	// Sockets asks the system. With an error all but Bound and Listening is right.
-	Sockets() (Sockets, error)
-}
-
 // sockets are the proxy's. Where the system doesn't tell, those of the model that was confirmed last are; without one, they
 // aren't known.
 func (a *Applier) sockets() (s Sockets, known bool) {
 	s = Sockets{Rebinds: true, Privileged: true}
-	if b, ok := a.Proxy.(Binder); ok {
+	if a.Hooks.Sockets != nil {
 		var err error
-		if s, err = b.Sockets(); err == nil {
+		if s, err = a.Hooks.Sockets(); err == nil {
 			return s, true
 		}
 		a.Log.Debug("where the proxy listens isn't to be seen", "error", err)

@@ -91,7 +91,9 @@ func TestBusy(t *testing.T) {
 		"to all beside somebody else's socket": {Sockets{Bound: []netip.AddrPort{own}, Listening: []netip.AddrPort{own, taken}}, gatewayAt("gw", port), PortUnavailable},
 		"to all beside somebody's other port":  {Sockets{Bound: []netip.AddrPort{taken}, Listening: []netip.AddrPort{taken, netip.MustParseAddrPort("127.0.0.9:1")}}, gatewayAt("gw", port), ""},
 	} {
-		a := newApplier(t, &binding{has: test.sockets})
+		f := &binding{has: test.sockets}
+		a := newApplier(t, f)
+		a.Hooks.Sockets = f.Sockets
 		a.findBusy(model.Gateways{Gateways: []model.Gateway{test.gateway, gatewayAt("good", port, "127.0.0.4")}})
 		var got []string
 		for p, c := range a.quarantine.busy {
@@ -126,6 +128,7 @@ func TestMove(t *testing.T) {
 	} {
 		f := &binding{has: Sockets{Bound: test.bound, Rebinds: test.rebinds}}
 		a := newApplier(t, f)
+		a.Hooks.Sockets = f.Sockets
 		m := model.Gateways{Gateways: []model.Gateway{gatewayAt("stays", 18098, "127.0.0.1"), test.to}}
 		if out := a.Apply(context.Background(), Job{Model: m}); out.Err != nil || len(out.LeftOut) > 0 {
 			t.Errorf("%s: %v, left out %v", what, out.Err, out.LeftOut)

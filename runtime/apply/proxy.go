@@ -41,14 +41,28 @@ type Configuration struct {
 	Generation string
 }
 
-// Updater is implemented by a Proxy that can take some changes without a reload. It works out for itself what
-// differs; Reload is called when Update says that it can't, and makes everything that Update did before moot.
-type Updater interface {
-	// Update brings the running proxy from one configuration to another. old is what it serves now: it was
-	// confirmed, by Reload or by Update. The files of next are not on disk yet; when Update has applied them they
-	// are written, checked and switched to, so that a restart serves the same. An error means that it isn't known
-	// what the proxy serves: a reload follows.
-	Update(ctx context.Context, old, next Configuration) (Update, error)
+// Hooks are what some proxies can do and others can't. Each may be nil, for a proxy that can't. They are named where a
+// proxy is made, so that one that wraps another says which of them it passes on.
+type Hooks struct {
+	// Update changes the running proxy from one configuration to another without a reload. It works out for itself what
+	// differs; Reload is called when it says that it can't, and makes everything that it did before moot. old is what the
+	// proxy serves now: it was confirmed, by Reload or by Update. The files of next are not on disk yet; when Update has
+	// applied them they are written, checked and switched to, so that a restart serves the same. An error means that it
+	// isn't known what the proxy serves: a reload follows.
+	Update func(ctx context.Context, old, next Configuration) (Update, error)
+	// Prepare is called before each Reload, for a proxy that has to know what isn't in the files, such as endpoints that it
+	// is told in another way. What is served until then must go on working.
+	Prepare func(next Configuration)
+	// Step returns what to serve first of next, and whether that is needed, for a proxy that has to learn a part of a
+	// configuration while it serves it already, and takes another reload once it has. All calls get the same answers by
+	// first as by next.
+	Step func(old, next model.Gateways) (first model.Gateways, needed bool)
+	// Pace is how long the next reload should wait, 0 for not at all, for a proxy whose reloads cost more the closer they
+	// follow each other. It is asked again after that time, and meanwhile a newer snapshot takes the place of the one that
+	// waits.
+	Pace func() time.Duration
+	// Sockets asks the system where the proxy listens. With an error all but Bound and Listening is right.
+	Sockets func() (Sockets, error)
 }
 
 // Update is what became of an attempt to change a running proxy without a reload.
@@ -62,26 +76,4 @@ type Update struct {
 	// Cause is Reason's kind, for metrics: one of a few fixed words in lower case such as "endpoints", "routes",
 	// "certificates", "listeners", "header-names", "filters".
 	Cause string
-}
-
-// Preparer is implemented by a Proxy that has to know what it is going to serve beside the files: what isn't in
-// them, such as endpoints that it is told in another way.
-type Preparer interface {
-	// Prepare is called before each Reload. What is served until then must go on working.
-	Prepare(next Configuration)
-}
-
-// Stepper is implemented by a Proxy that has to learn a part of a configuration while it serves it already, and takes
-// another reload once it has.
-type Stepper interface {
-	// Step returns what to serve first of next, and whether that is needed. All calls get the same answers by it as by
-	// next.
-	Step(old, next model.Gateways) (first model.Gateways, needed bool)
-}
-
-// Pacer is implemented by a Proxy whose reloads cost more the closer they follow each other.
-type Pacer interface {
-	// Pace is how long the next reload should wait: 0 for not at all. It is asked again after that time, and
-	// meanwhile a newer snapshot takes the place of the one that waits.
-	Pace() time.Duration
 }

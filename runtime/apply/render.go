@@ -13,6 +13,11 @@ import (
 // Renderer makes a proxy's files of a model: a Generator's Render.
 type Renderer func(model.Gateways, model.Capabilities) ([]generators.File, error)
 
+// OnlyIPv4 renders for a host without IPv6.
+func (r Renderer) OnlyIPv4() Renderer {
+	return func(m model.Gateways, c model.Capabilities) ([]generators.File, error) { return r(m.OnlyIPv4(), c) }
+}
+
 // Render makes the files of all of a model that can be rendered, and returns what of the model that is. What can't is
 // left out (R31, R42). The error says that not even an empty model can be rendered: no object is to blame.
 func Render(r Renderer, m model.Gateways, c model.Capabilities) (files []generators.File, served model.Gateways, leftOut []Culprit, err error) {

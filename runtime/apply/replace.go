@@ -47,11 +47,10 @@ func (a *Applier) replace(ctx context.Context, job Job, next Configuration) (mod
 
 // first is what to serve of next until the proxy has learnt what it can't know before; next itself otherwise.
 func (a *Applier) first(job Job, next Configuration) (Configuration, error) {
-	s, ok := a.Proxy.(Stepper)
-	if !ok || a.live == nil {
+	if a.Hooks.Step == nil || a.live == nil {
 		return next, nil
 	}
-	if m, needed := s.Step(a.live.Model, next.Model); needed {
+	if m, needed := a.Hooks.Step(a.live.Model, next.Model); needed {
 		return a.render(job, m)
 	}
 	return next, nil
@@ -141,8 +140,8 @@ func (a *Applier) isolate(ctx context.Context, job Job, refusal *Refusal) (Confi
 // would read one half of the new files and one of the old ones, and be told to drain in the middle of it.
 func (a *Applier) reload(ctx context.Context, next Configuration) error {
 	before := a.Store.Generation()
-	if p, ok := a.Proxy.(Preparer); ok {
-		p.Prepare(next)
+	if a.Hooks.Prepare != nil {
+		a.Hooks.Prepare(next)
 	}
 	if err := a.Store.Switch(next.Generation); err != nil {
 		return err

@@ -36,6 +36,7 @@ func TestSettling(t *testing.T) {
 	proxy := &slow{checking: make(chan struct{}, 10), checked: make(chan struct{})}
 	proxy.answer = Update{Applied: true}
 	a := newApplier(t, proxy)
+	a.Hooks.Update = proxy.Update
 	ctx, cancel := context.WithCancel(context.Background())
 	jobs := make(chan model.Gateways, 10)
 	outcomes := make(chan Outcome, 10)

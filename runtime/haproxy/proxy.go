@@ -47,7 +47,7 @@ type Options struct {
 	Lost func()
 }
 
-// Proxy runs HAProxy as a child, or joins one that runs. It is an apply.Proxy and an apply.Updater.
+// Proxy runs HAProxy as a child, or joins one that runs. It is an apply.Proxy.
 type Proxy struct {
 	Options
 	// child is nil for an HAProxy that was joined.
@@ -70,6 +70,9 @@ const (
 	logName    = "haproxy.log"
 	socketName = "haproxy-master.sock"
 )
+
+// Hooks are what HAProxy can do beside what an apply.Proxy has to.
+func (p *Proxy) Hooks() apply.Hooks { return apply.Hooks{Update: p.Update, Sockets: p.Sockets} }
 
 // New prepares a proxy; nothing is started yet. A child of an earlier run that still serves is taken over.
 func New(o Options) (*Proxy, error) {

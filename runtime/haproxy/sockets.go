@@ -25,5 +25,3 @@ func (p *Proxy) Sockets() (apply.Sockets, error) {
 	}
 	return s, err
 }
-
-var _ apply.Binder = (*Proxy)(nil)

@@ -228,5 +228,3 @@ func (c *change) switchOver(flip bool, sections []string) (*worker, error) {
 	}
 	return w, nil
 }
-
-var _ apply.Updater = (*Proxy)(nil)

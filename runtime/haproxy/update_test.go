@@ -62,7 +62,7 @@ func newChanging(s *stand) *changing {
 // start starts an applier, which applies nothing yet.
 func (c *changing) start() {
 	applier := apply.New(apply.Options{
-		Proxy: c.proxy, Store: c.store, Log: slog.New(slog.DiscardHandler),
+		Proxy: c.proxy, Hooks: c.proxy.Hooks(), Store: c.store, Log: slog.New(slog.DiscardHandler),
 		Render: haproxyfiles.New(generators.Options{Marker: c.marker()}).Render,
 	})
 	ctx, cancel := context.WithCancel(context.Background())

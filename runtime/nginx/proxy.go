@@ -73,6 +73,9 @@ const (
 	logName = "nginx.log"
 )
 
+// Hooks are what nginx can do beside what an apply.Proxy has to.
+func (p *Proxy) Hooks() apply.Hooks { return apply.Hooks{Pace: p.Pace, Sockets: p.Sockets} }
+
 // New prepares a proxy; nothing is started yet. A child of an earlier run that still serves is taken over.
 func New(o Options) (*Proxy, error) {
 	if o.Timeout == 0 {

@@ -21,5 +21,3 @@ func (p *Proxy) Sockets() (apply.Sockets, error) {
 	}
 	return s, err
 }
-
-var _ apply.Binder = (*Proxy)(nil)

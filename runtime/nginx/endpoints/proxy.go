@@ -24,7 +24,7 @@ const patience = 7 * time.Second
 // soon is how long workers may take that have just been started and find somebody who answers.
 const soon = 150 * time.Millisecond
 
-// Proxy is an nginx whose endpoints change without a reload: an apply.Updater and apply.Preparer. The
+// Proxy is an nginx whose endpoints change without a reload. The
 // configuration has to be rendered with the server's address as generators.Options.Resolver, for an nginx that
 // has model.FeatureResolve.
 type Proxy struct {
@@ -49,6 +49,13 @@ func New(p *nginx.Proxy, s *Server) *Proxy {
 		out.learnt = strings.TrimSpace(string(text))
 	}
 	return out
+}
+
+// Hooks are what such an nginx can do beside what an apply.Proxy has to.
+func (p *Proxy) Hooks() apply.Hooks {
+	h := p.Proxy.Hooks()
+	h.Update, h.Prepare, h.Step = p.Update, p.Prepare, p.Step
+	return h
 }
 
 // experienced says whether the workers of the running master have learnt endpoints before. Those of one that was started
@@ -272,10 +279,4 @@ func listeners(m model.Gateways) []model.Gateway {
 	return out
 }
 
-var (
-	_ apply.Proxy    = (*Proxy)(nil)
-	_ apply.Updater  = (*Proxy)(nil)
-	_ apply.Preparer = (*Proxy)(nil)
-	_ apply.Pacer    = (*Proxy)(nil)
-	_ apply.Stepper  = (*Proxy)(nil)
-)
+var _ apply.Proxy = (*Proxy)(nil)

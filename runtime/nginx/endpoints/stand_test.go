@@ -105,7 +105,7 @@ func (s *stand) listen() {
 func (s *stand) join() {
 	s.proxy = endpoints.New(s.nginx, s.server)
 	generator := nginxfiles.New(generators.Options{Marker: s.marker(), Resolver: s.server.Address()})
-	s.applier = apply.New(apply.Options{Proxy: s.proxy, Store: s.store, Render: generator.Render, Log: s.log()})
+	s.applier = apply.New(apply.Options{Proxy: s.proxy, Hooks: s.proxy.Hooks(), Store: s.store, Render: generator.Render, Log: s.log()})
 }
 
 func (s *stand) marker() string { return filepath.Join(s.state, "nginx.sock") }

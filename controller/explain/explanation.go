@@ -1,4 +1,4 @@
-package main
+package explain
 
 import (
 	"cmp"
@@ -13,29 +13,35 @@ import (
 	"github.com/gatewright/gatewright/generators/model"
 )
 
-// explanation is explain's answer, for a machine to read.
-type explanation struct {
-	Call     explainedCall      `json:"call"`
-	Listener *explainedListener `json:"listener,omitempty"`
+// Explanation says who gets a call, and why the others don't. Its JSON is the output of `gatewright explain -o json`.
+type Explanation struct {
+	Call     Call      `json:"call"`
+	Listener *Listener `json:"listener,omitempty"`
 	// Candidates are the matches that were looked at, in order of precedence; the last one serves when any does.
-	Candidates []candidate `json:"candidates,omitempty"`
+	Candidates []Candidate `json:"candidates,omitempty"`
 	// Others are the rules of the listener that were not looked at.
-	Others []candidate `json:"others,omitempty"`
-	Answer answer      `json:"answer"`
+	Others []Candidate `json:"others,omitempty"`
+	Answer Answer      `json:"answer"`
 	// Refused is what takes no part, for its status refuses it.
-	Refused []explainedRefusal `json:"refused,omitempty"`
+	Refused []Refusal `json:"refused,omitempty"`
 	// Checked says that the reference evaluator agrees.
 	Checked bool `json:"checked,omitempty"`
+
+	served model.Gateways
+	call   model.Call
+	trace  matching.Trace
 }
 
-type explainedCall struct {
+// Call is what was asked about.
+type Call struct {
 	Authority string   `json:"authority"`
 	Path      string   `json:"path"`
 	Headers   []string `json:"headers,omitempty"`
 	SNI       string   `json:"sni,omitempty"`
 }
 
-type explainedListener struct {
+// Listener is the one that the call arrives at.
+type Listener struct {
 	Gateway  string         `json:"gateway"`
 	Name     string         `json:"name"`
 	Protocol model.Protocol `json:"protocol"`
@@ -43,7 +49,8 @@ type explainedListener struct {
 	Hostname string         `json:"hostname,omitempty"`
 }
 
-type candidate struct {
+// Candidate is one match of a rule.
+type Candidate struct {
 	Rule  string `json:"rule"`
 	Match int    `json:"match"`
 	// Wants is what the match asks for.
@@ -55,16 +62,16 @@ type candidate struct {
 	Why string `json:"why,omitempty"`
 }
 
-// answer is who answers the call: backends, or the proxy itself.
-type answer struct {
+// Answer is who answers the call: backends, or the proxy itself.
+type Answer struct {
 	Rule     string  `json:"rule,omitempty"`
-	Backends []share `json:"backends,omitempty"`
+	Backends []Share `json:"backends,omitempty"`
 	// Proxy is what the proxy answers by itself, when there are no backends.
 	Proxy string `json:"proxy,omitempty"`
 }
 
-// share is one backend's part of the calls.
-type share struct {
+// Share is one backend's part of the calls.
+type Share struct {
 	Percent   float64  `json:"percent"`
 	Service   string   `json:"service,omitempty"`
 	Endpoints []string `json:"endpoints,omitempty"`
@@ -74,7 +81,8 @@ type share struct {
 	ResponseHeaders []model.HeaderChange `json:"responseHeaders,omitempty"`
 }
 
-type explainedRefusal struct {
+// Refusal is a condition that refuses something.
+type Refusal struct {
 	Object    string `json:"object"`
 	Where     string `json:"where,omitempty"`
 	Condition string `json:"condition"`
@@ -91,8 +99,11 @@ var codeNames = map[model.Code]string{
 	model.Unavailable:       "UNAVAILABLE",
 }
 
-func newExplanation(p *pipeline, trace matching.Trace, call model.Call) *explanation {
-	e := &explanation{Call: explainedCall{Authority: call.Authority, Path: call.Path}}
+// New explains what becomes of a call, given what is served and what is refused. The tables that say it are those that the
+// proxies' configuration is rendered from.
+func New(served model.Gateways, refused []status.Refusal, call model.Call) *Explanation {
+	trace := matching.Compile(served).Walk(call)
+	e := &Explanation{served: served, call: call, trace: trace, Call: Call{Authority: call.Authority, Path: call.Path}}
 	for _, h := range call.Headers {
 		e.Call.Headers = append(e.Call.Headers, h.Name+": "+h.Value)
 	}
@@ -100,10 +111,10 @@ func newExplanation(p *pipeline, trace matching.Trace, call model.Call) *explana
 		e.Call.SNI = call.SNI
 	}
 	if l := trace.Listener; l != nil {
-		e.Listener = &explainedListener{l.Gateway, l.Name, trace.Port.Protocol, trace.Port.Port, l.Hostname}
+		e.Listener = &Listener{l.Gateway, l.Name, trace.Port.Protocol, trace.Port.Port, l.Hostname}
 	}
 	for _, s := range trace.Steps {
-		e.Candidates = append(e.Candidates, candidate{
+		e.Candidates = append(e.Candidates, Candidate{
 			Rule:     s.Rule.Source.String(),
 			Match:    s.Candidate.Match,
 			Wants:    matchText(s.Rule.Matches[s.Candidate.Match]),
@@ -112,21 +123,21 @@ func newExplanation(p *pipeline, trace matching.Trace, call model.Call) *explana
 			Why:      s.Why,
 		})
 	}
-	e.addOthers(p.served, trace, call)
-	e.Answer = newAnswer(p.served, trace, call)
-	e.addRefused(p.refused())
+	e.addOthers(served, trace, call)
+	e.Answer = newAnswer(served, trace, call)
+	e.addRefused(refused)
 	return e
 }
 
-func (e *explanation) addRefused(refused []status.Refusal) {
+func (e *Explanation) addRefused(refused []status.Refusal) {
 	for _, r := range refused {
-		e.Refused = append(e.Refused, explainedRefusal{r.Object, r.Where, r.Condition, r.Reason, r.Message})
+		e.Refused = append(e.Refused, Refusal{r.Object, r.Where, r.Condition, r.Reason, r.Message})
 	}
 }
 
 // addOthers lists the matches of the listener's rules that no lookup has found, each with the reason: in order of
 // precedence, those first that a person is most likely to look for.
-func (e *explanation) addOthers(m model.Gateways, trace matching.Trace, call model.Call) {
+func (e *Explanation) addOthers(m model.Gateways, trace matching.Trace, call model.Call) {
 	if trace.Class == nil {
 		return
 	}
@@ -157,7 +168,7 @@ func (e *explanation) addOthers(m model.Gateways, trace matching.Trace, call mod
 			return cmp.Or(model.CompareHostnames(a.hostname, b.hostname), matching.CompareMatches(a.rule, a.match, b.rule, b.match))
 		})
 		for _, p := range places[r] {
-			e.Others = append(e.Others, candidate{
+			e.Others = append(e.Others, Candidate{
 				Rule: p.rule.Source.String(), Match: p.match, Wants: matchText(p.rule.Matches[p.match]), Hostname: p.hostname, Why: why[p],
 			})
 		}
@@ -200,20 +211,21 @@ func listenerOf(m model.Gateways, want *matching.Listener) *model.Listener {
 }
 
 // newAnswer is what the client gets.
-func newAnswer(m model.Gateways, trace matching.Trace, call model.Call) answer {
+func newAnswer(m model.Gateways, trace matching.Trace, call model.Call) Answer {
 	switch {
 	case trace.Port == nil:
-		return answer{Proxy: "nothing: no accepted listener has that port, so the connection is refused"}
+		return Answer{Proxy: "nothing: no accepted listener has that port, so the connection is refused"}
 	case trace.Port.Protocol == model.HTTPS && trace.Handshake == nil:
-		return answer{Proxy: fmt.Sprintf("nothing: no listener of the port has the server name %q, so TLS is refused", call.SNI)}
+		return Answer{Proxy: fmt.Sprintf("nothing: no listener of the port has the server name %q, so TLS is refused", call.SNI)}
 	case trace.Misdirected:
-		return answer{Proxy: fmt.Sprintf("HTTP 421: the server name %q belongs to listener %s, the host to listener %s", call.SNI, trace.Handshake.Name, trace.Listener.Name)}
+		return Answer{Proxy: fmt.Sprintf("HTTP 421: the server name %q belongs to listener %s, the host to listener %s",
+			call.SNI, trace.Handshake.Name, trace.Listener.Name)}
 	case trace.Listener == nil:
-		return answer{Proxy: codeNames[model.Unimplemented] + ": no listener of the port is for this host"}
+		return Answer{Proxy: codeNames[model.Unimplemented] + ": no listener of the port is for this host"}
 	case trace.Rule == nil:
-		return answer{Proxy: codeNames[model.Unimplemented] + ": no rule matches"}
+		return Answer{Proxy: codeNames[model.Unimplemented] + ": no rule matches"}
 	}
-	a := answer{Rule: trace.Rule.Source.String()}
+	a := Answer{Rule: trace.Rule.Source.String()}
 	if s := trace.Rule.Status; s != nil {
 		a.Proxy = statusText(s)
 		return a
@@ -228,8 +240,8 @@ func newAnswer(m model.Gateways, trace matching.Trace, call model.Call) answer {
 	return a
 }
 
-func newShare(m model.Gateways, b model.Backend, total int64) share {
-	s := share{
+func newShare(m model.Gateways, b model.Backend, total int64) Share {
+	s := Share{
 		Percent:         100 * float64(b.Weight) / float64(total),
 		RequestHeaders:  b.RequestHeaders,
 		ResponseHeaders: b.ResponseHeaders,
@@ -258,9 +270,9 @@ func statusText(s *model.Status) string {
 	return name + ": " + s.Message
 }
 
-// reachesBackend says whether any call like this one gets to a backend.
-func (e *explanation) reachesBackend() bool {
-	return slices.ContainsFunc(e.Answer.Backends, func(s share) bool { return s.Proxy == "" })
+// ReachesBackend says whether any call like this one gets to a backend.
+func (e *Explanation) ReachesBackend() bool {
+	return slices.ContainsFunc(e.Answer.Backends, func(s Share) bool { return s.Proxy == "" })
 }
 
 // matchText is what a match asks for, in one line.

@@ -1,4 +1,4 @@
-package main
+package proxies
 
 import (
 	"context"
@@ -6,18 +6,22 @@ import (
 	"os"
 )
 
-// errDryRun is why nothing is served.
-var errDryRun = errors.New("this is a dry run")
+// ErrDryRun is why nothing is served.
+var ErrDryRun = errors.New("this is a dry run")
 
-// dryRunner is a proxy that checks configurations and is never started or told anything.
+// Dry is a proxy that checks configurations as r does, and is never started or told anything.
+func Dry(r *Runtime) *Runtime {
+	return &Runtime{Runner: &dryRunner{Runner: r.Runner}, Resolver: r.Resolver}
+}
+
 type dryRunner struct {
-	runner
+	Runner
 	generation string
 }
 
 func (d *dryRunner) Running(context.Context) (string, error) {
 	if d.generation == "" {
-		return "", errDryRun
+		return "", ErrDryRun
 	}
 	return d.generation, nil
 }
@@ -32,9 +36,3 @@ func (d *dryRunner) Start(context.Context, string) error { return nil }
 func (d *dryRunner) Shutdown(context.Context) error { return nil }
 
 func (d *dryRunner) Signal(os.Signal) error { return nil }
-
-// dry takes the proxy away, all but its check.
-func (e *engine) dry() {
-	e.proxy = &dryRunner{runner: e.proxy}
-	e.applier.Proxy = e.proxy
-}

@@ -1,4 +1,4 @@
-package main
+package explain
 
 import (
 	"fmt"
@@ -15,8 +15,8 @@ import (
 // shownOthers is how many rules that were not looked at an explanation shows without --verbose.
 const shownOthers = 8
 
-// text writes an explanation for a person.
-func (e *explanation) text(out io.Writer, verbose bool) error {
+// Text writes an explanation for a person; verbose shows all rules that were not looked at.
+func (e *Explanation) Text(out io.Writer, verbose bool) error {
 	b := &strings.Builder{}
 	e.callText(b)
 	if len(e.Candidates) > 0 {
@@ -44,13 +44,13 @@ func (e *explanation) text(out io.Writer, verbose bool) error {
 		for _, r := range e.Refused {
 			refused = append(refused, status.Refusal(r))
 		}
-		refusalsText(b, refused)
+		status.WriteRefusals(b, refused)
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
 }
 
-func (e *explanation) callText(b *strings.Builder) {
+func (e *Explanation) callText(b *strings.Builder) {
 	fmt.Fprintf(b, "Call      %s for %s\n", e.Call.Path, e.Call.Authority)
 	for _, h := range e.Call.Headers {
 		fmt.Fprintf(b, "          %s\n", h)
@@ -59,13 +59,13 @@ func (e *explanation) callText(b *strings.Builder) {
 		fmt.Fprintf(b, "          over TLS, server name %s\n", e.Call.SNI)
 	}
 	if l := e.Listener; l != nil {
-		fmt.Fprintf(b, "Listener  %s of Gateway %s: %s, port %d, %s\n", l.Name, l.Gateway, l.Protocol, l.Port, hostname(l.Hostname))
+		fmt.Fprintf(b, "Listener  %s of Gateway %s: %s, port %d, %s\n", l.Name, l.Gateway, l.Protocol, l.Port, model.HostnameText(l.Hostname))
 	} else {
 		fmt.Fprintln(b, "Listener  none")
 	}
 }
 
-func candidatesText(b *strings.Builder, list []candidate) {
+func candidatesText(b *strings.Builder, list []Candidate) {
 	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	for i, c := range list {
 		verdict := "serves"
@@ -76,12 +76,12 @@ func candidatesText(b *strings.Builder, list []candidate) {
 		if c.Match > 0 {
 			rule += " match " + strconv.Itoa(c.Match)
 		}
-		fmt.Fprintf(w, "  %d\t%s\t%s\t%s\t%s\n", i+1, rule, hostname(c.Hostname), c.Wants, verdict)
+		fmt.Fprintf(w, "  %d\t%s\t%s\t%s\t%s\n", i+1, rule, model.HostnameText(c.Hostname), c.Wants, verdict)
 	}
 	_ = w.Flush() // A builder takes everything.
 }
 
-func (e *explanation) answerText(b *strings.Builder) {
+func (e *Explanation) answerText(b *strings.Builder) {
 	a := e.Answer
 	if a.Rule != "" {
 		fmt.Fprintf(b, "\nServed by %s\n", a.Rule)

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"sigs.k8s.io/yaml"
+
+	"github.com/gatewright/gatewright/controller/pipeline"
+	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/runtime/proxies"
+)
+
+// target is the proxy that a command asks about, with no need for it to run.
+type target struct {
+	kind            *proxies.Kind
+	binary, version string
+}
+
+func (t *target) flags(f *pflag.FlagSet) {
+	kindFlag(f, &t.kind)
+	binaryFlag(f, &t.binary)
+	f.StringVar(&t.version, "proxy-version", "", "take this `version` of the proxy, with no binary at hand")
+}
+
+func (t *target) capabilities(ctx context.Context) (caps model.Capabilities, note string, err error) {
+	return t.kind.Capabilities(ctx, t.binary, t.version)
+}
+
+// inquiry are manifests and a proxy, for the commands that say what is served and write no configuration.
+type inquiry struct {
+	source pipeline.Source
+	target target
+}
+
+func (i *inquiry) flags(f *pflag.FlagSet) {
+	sourceFlags(f, &i.source)
+	i.target.flags(f)
+}
+
+// read finds out what of the manifests is served, and tells the notes.
+func (i *inquiry) read(cmd *cobra.Command, log *logOptions) (*pipeline.Result, error) {
+	r, err := readManifests(cmd, i.source, i.target)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.Render(i.target.kind.Generator(generators.Options{}).Render); err != nil {
+		return nil, err
+	}
+	log.journal(cmd.ErrOrStderr()).notes(r.Notes)
+	return r, nil
+}
+
+// readManifests reads and translates them for a proxy.
+func readManifests(cmd *cobra.Command, s pipeline.Source, t target) (*pipeline.Result, error) {
+	return pipeline.Read(s, cmd.InOrStdin(), func() (model.Capabilities, string, error) { return t.capabilities(cmd.Context()) })
+}
+
+// formatFlag is -o of the commands that print; the first format is the usual one.
+func formatFlag(f *pflag.FlagSet, value *string, formats ...string) {
+	choice(f, value, "output", "o", formats, "format")
+}
+
+// printValue writes a value as -o asks: its text, JSON or YAML.
+func printValue(out io.Writer, format string, value any, text func(io.Writer) error) error {
+	if format == "text" {
+		return text(out)
+	}
+	data, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return err
+	}
+	data = append(data, '\n')
+	if format == "yaml" {
+		if data, err = yaml.JSONToYAML(data); err != nil {
+			return err
+		}
+	}
+	_, err = out.Write(data)
+	return err
+}

@@ -1,0 +1,109 @@
+package follow
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gatewright/gatewright/controller/pipeline"
+	"github.com/gatewright/gatewright/controller/translate"
+	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/limits"
+	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/generators/nginx"
+	"github.com/gatewright/gatewright/runtime/proxies"
+	"github.com/gatewright/gatewright/runtime/serve"
+)
+
+const gateway = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: shop, namespace: default}
+spec:
+  gatewayClassName: any
+  addresses: [{value: 127.0.0.1}]
+  listeners:
+  - {name: grpc, protocol: HTTP, port: 8080}
+`
+
+// agreeing is a proxy for dry runs that refuses nothing.
+type agreeing struct{ proxies.Runner }
+
+func (agreeing) Generation(files []generators.File) (string, error) { return "one", nil }
+func (agreeing) Validate(context.Context, string) error             { return nil }
+func (agreeing) Close() error                                       { return nil }
+
+// TestManifests: statuses of good manifests are in the state folder, and so is what is wrong with them now.
+func TestManifests(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "in.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(gateway)
+	caps := nginx.CapabilitiesOf(model.Version{Major: 1, Minor: 26, Patch: 3})
+	e, err := serve.New(t.Context(), serve.Options{
+		Kind: &proxies.Kind{
+			Name: "agreeing", Marker: "marker.sock",
+			Generator: func(o generators.Options) generators.Generator { return nginx.New(o) },
+			Asked:     func(context.Context, string) (model.Capabilities, error) { return caps, nil },
+			Run:       func(proxies.Options) (*proxies.Runtime, error) { return &proxies.Runtime{Runner: agreeing{}}, nil },
+		},
+		Binary: "agreeing", DryRun: true, Drain: time.Second, State: serve.State{Dir: filepath.Join(dir, "state"), Keep: 3},
+		Serving: proxies.Serving{MaxStreams: limits.Default.Streams}, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signals, ended := make(chan os.Signal, 1), make(chan error, 1)
+	go func() {
+		ended <- Manifests(context.Background(), e, pipeline.Source{Filenames: []string{file}, Backends: translate.BackendsEndpoints},
+			func() (<-chan os.Signal, func()) { return signals, func() {} })
+	}()
+	await := func(want string) {
+		t.Helper()
+		var text []byte
+		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+			if text, _ = os.ReadFile(filepath.Join(dir, "state", pipeline.StatusFile)); strings.Contains(string(text), want) {
+				return
+			}
+		}
+		t.Fatalf("no %q in\n%s", want, text)
+	}
+	await("name: shop")
+	write("kind: [")
+	await("# Some manifests have errors.")
+	await("name: shop")
+	signals <- syscall.SIGTERM
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTouched(t *testing.T) {
+	var touched touched
+	if files := touched.take(); files != nil {
+		t.Errorf("at first: %v", files)
+	}
+	touched.add(map[string]bool{"a": true})
+	touched.add(map[string]bool{"b": true})
+	if files := touched.take(); len(files) != 2 {
+		t.Errorf("two of them: %v", files)
+	}
+	touched.add(nil)
+	touched.add(map[string]bool{"a": true})
+	if files := touched.take(); files != nil {
+		t.Errorf("any of them: %v", files)
+	}
+}
