@@ -18,7 +18,7 @@ RUN ?=
 ARGS ?=
 VERSION ?= $(shell git describe --tags --always)
 # How long the tests of one package may take.
-TIMEOUT ?= 15m
+TIMEOUT ?= 30m
 # What `make check` tests.
 CHECK = ./cmd/... ./controller/... ./generators/... ./runtime/apply ./runtime/folder ./runtime/process ./runtime/watch ./runtime/beneath \
 	./runtime/proxies ./runtime/serve ./templates ./test ./test/cases ./test/harness ./test/e2e

@@ -6,7 +6,6 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/gatewright/gatewright/controller/status"
 	"github.com/gatewright/gatewright/generators/matching"
@@ -76,9 +75,8 @@ type Share struct {
 	Service   string   `json:"service,omitempty"`
 	Endpoints []string `json:"endpoints,omitempty"`
 	// Proxy is what the proxy answers instead of a backend.
-	Proxy           string               `json:"proxy,omitempty"`
-	RequestHeaders  []model.HeaderChange `json:"requestHeaders,omitempty"`
-	ResponseHeaders []model.HeaderChange `json:"responseHeaders,omitempty"`
+	Proxy string `json:"proxy,omitempty"`
+	model.Handling
 }
 
 // Refusal is a condition that refuses something.
@@ -117,7 +115,7 @@ func New(served model.Gateways, refused []status.Refusal, call model.Call) *Expl
 		e.Candidates = append(e.Candidates, Candidate{
 			Rule:     s.Rule.Source.String(),
 			Match:    s.Candidate.Match,
-			Wants:    matchText(s.Rule.Matches[s.Candidate.Match]),
+			Wants:    s.Rule.Matches[s.Candidate.Match].Describe(),
 			Hostname: s.Scope.Hostname,
 			Serves:   s.Failed == nil,
 			Why:      s.Why,
@@ -169,7 +167,7 @@ func (e *Explanation) addOthers(m model.Gateways, trace matching.Trace, call mod
 		})
 		for _, p := range places[r] {
 			e.Others = append(e.Others, Candidate{
-				Rule: p.rule.Source.String(), Match: p.match, Wants: matchText(p.rule.Matches[p.match]), Hostname: p.hostname, Why: why[p],
+				Rule: p.rule.Source.String(), Match: p.match, Wants: p.rule.Matches[p.match].Describe(), Hostname: p.hostname, Why: why[p],
 			})
 		}
 	}
@@ -241,11 +239,7 @@ func newAnswer(m model.Gateways, trace matching.Trace, call model.Call) Answer {
 }
 
 func newShare(m model.Gateways, b model.Backend, total int64) Share {
-	s := Share{
-		Percent:         100 * float64(b.Weight) / float64(total),
-		RequestHeaders:  b.RequestHeaders,
-		ResponseHeaders: b.ResponseHeaders,
-	}
+	s := Share{Percent: 100 * float64(b.Weight) / float64(total), Handling: b.Handling}
 	if b.Status != nil {
 		s.Proxy = statusText(b.Status)
 		return s
@@ -273,61 +267,4 @@ func statusText(s *model.Status) string {
 // ReachesBackend says whether any call like this one gets to a backend.
 func (e *Explanation) ReachesBackend() bool {
 	return slices.ContainsFunc(e.Answer.Backends, func(s Share) bool { return s.Proxy == "" })
-}
-
-// matchText is what a match asks for, in one line.
-func matchText(m model.Match) string {
-	parts := []string{pathText(m.Path)}
-	if m.Method != "" {
-		parts = append(parts, "HTTP method "+m.Method)
-	}
-	for _, h := range m.Headers {
-		parts = append(parts, valueText("", h))
-	}
-	for _, q := range m.Query {
-		parts = append(parts, valueText("query parameter ", q))
-	}
-	return strings.Join(parts, " and ")
-}
-
-func pathText(p model.Path) string {
-	switch p.Kind {
-	case model.ExactPath:
-		return p.Value
-	case model.PrefixPath:
-		return p.Value + "/…"
-	case model.RegexPath:
-		return fmt.Sprintf("path ~ %#q", p.Regex)
-	case model.ServicePath:
-		return "/" + p.Service + "/*"
-	case model.MethodPath:
-		return "/*/" + p.Method
-	case model.SegmentsPath:
-		return segmentsText(p)
-	}
-	return "any method"
-}
-
-func segmentsText(p model.Path) string {
-	var parts []string
-	switch {
-	case p.ServiceRegex != nil:
-		parts = append(parts, fmt.Sprintf("service ~ %#q", p.ServiceRegex))
-	case p.Service != "":
-		parts = append(parts, "service "+p.Service)
-	}
-	switch {
-	case p.MethodRegex != nil:
-		parts = append(parts, fmt.Sprintf("method ~ %#q", p.MethodRegex))
-	case p.Method != "":
-		parts = append(parts, "method "+p.Method)
-	}
-	return strings.Join(parts, ", ")
-}
-
-func valueText(what string, m model.ValueMatch) string {
-	if m.Regex != nil {
-		return fmt.Sprintf("%s%s ~ %#q", what, m.Name, m.Regex)
-	}
-	return fmt.Sprintf("%s%s = %q", what, m.Name, m.Value)
 }

@@ -102,33 +102,13 @@ func (e *Explanation) answerText(b *strings.Builder) {
 		default:
 			fmt.Fprintf(b, "Service %s at %s\n", s.Service, strings.Join(s.Endpoints, ", "))
 		}
-		changesText(b, "request", s.RequestHeaders)
-		changesText(b, "response", s.ResponseHeaders)
+		for _, line := range s.Describe() {
+			fmt.Fprintf(b, "      %s\n", line)
+		}
 	}
 }
 
 // percentText gives two decimals at most.
 func percentText(p float64) string {
 	return strconv.FormatFloat(math.Round(p*100)/100, 'f', -1, 64) + "%"
-}
-
-func changesText(b *strings.Builder, side string, changes []model.HeaderChange) {
-	for _, c := range changes {
-		switch {
-		case len(c.Values) == 0:
-			fmt.Fprintf(b, "      %s header %s is removed\n", side, c.Name)
-		case c.Keep:
-			fmt.Fprintf(b, "      %s header %s gets %s as well\n", side, c.Name, quoted(c.Values))
-		default:
-			fmt.Fprintf(b, "      %s header %s becomes %s\n", side, c.Name, quoted(c.Values))
-		}
-	}
-}
-
-func quoted(values []string) string {
-	var out []string
-	for _, v := range values {
-		out = append(out, strconv.Quote(v))
-	}
-	return strings.Join(out, ", ")
 }
