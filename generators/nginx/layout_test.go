@@ -49,8 +49,7 @@ func TestInclude(t *testing.T) {
 		}
 		p := harness.Start(t, b.path, "-p", dir, "-c", filepath.Join(dir, "nginx.conf"), "-g", "daemon off;")
 		p.WaitListening(w.address+":8080", w.address+":8081")
-		_, rest, _ := bytes.Cut(files[0].Data, []byte("# Generation "))
-		p.WaitAnswer(marker, "/generation", string(rest[:64]))
+		p.WaitAnswer(marker, "/generation", generationOf(t, files))
 		call := w.call("/a.B/Get")
 		call.Message = make([]byte, 2<<20)
 		if r := harness.NewClient(t).Do(call); r.Backend() != "ns/cart" {
@@ -98,4 +97,17 @@ func TestDeepHostnames(t *testing.T) {
 			t.Error("nginx gave up asking for variables")
 		}
 	})
+}
+
+// generationOf is the generation that files tell.
+func generationOf(t *testing.T, files []generators.File) string {
+	t.Helper()
+	for _, f := range files {
+		if _, rest, found := bytes.Cut(f.Data, []byte("# Generation ")); found {
+			generation, _, _ := bytes.Cut(rest, []byte("\n"))
+			return string(generation)
+		}
+	}
+	t.Fatal("no file has a generation")
+	return ""
 }
