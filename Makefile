@@ -1,8 +1,8 @@
 # Everything that a developer calls, and what CI calls too. `make` alone lists it.
 
 GO ?= go
-# The toolchain that everything is built with, whichever Go from 1.21 on is there: it fetches this one by itself. Said here, for
-# some distributions tell their Go to use no other.
+# The toolchain that everything is built with, whichever Go from 1.21 on is there: it fetches this one by itself, also where its own
+# settings say that it is to use no other.
 export GOTOOLCHAIN ?= go1.27.3
 # That toolchain's own: one of another version may not read the language of this one.
 GOFMT = $$($(GO) env GOROOT)/bin/gofmt

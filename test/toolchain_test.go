@@ -4,10 +4,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 )
 
-// TestToolchain: everything is built with one version of Go, whoever names it.
+// TestToolchain: everything is built with one version of Go, whoever names it, and README says which.
 func TestToolchain(t *testing.T) {
 	named := regexp.MustCompile(`\bgo1\.\d+\.\d+\b`)
 	first := ""
@@ -28,5 +29,12 @@ func TestToolchain(t *testing.T) {
 				t.Errorf("%s names %s, and go.mod %s", file, v, first)
 			}
 		}
+	}
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(readme), strings.TrimPrefix(first, "go")) {
+		t.Errorf("README.md doesn't name %s", first)
 	}
 }
