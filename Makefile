@@ -8,6 +8,7 @@ export GOTOOLCHAIN ?= go1.27.3
 GOFMT = $$($(GO) env GOROOT)/bin/gofmt
 # The same for everything that is built, so that nothing is compiled twice; and binaries that need no libraries.
 export CGO_ENABLED = 0
+export GOFLAGS ?= -trimpath
 # The nginx of the demo; test/proxies.sh installs Debian's own where it is missing.
 NGINX ?= $(shell sh test/proxies.sh --host | grep '/nginx$$')
 # The proxy that the conformance suite runs on, by its name in test/proxies.sh or as a file, one test of the suite
@@ -17,6 +18,9 @@ PROXY_BINARY ?=
 RUN ?=
 ARGS ?=
 VERSION ?= $(shell git describe --tags --always)
+# What `make race` runs: packages that need no proxy; `.ci/run` takes those where goroutines share state.
+RACE ?= ./cmd/... ./controller/... ./generators ./generators/matching/... ./generators/model ./generators/pattern ./runtime/apply \
+	./runtime/folder ./runtime/process ./runtime/serve ./runtime/proxies ./runtime/watch ./test/cases
 # How long the tests of one package may take.
 TIMEOUT ?= 30m
 # What `make check` tests.
@@ -33,7 +37,7 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build bin/gatewright
-	$(GO) build -o bin/gatewright ./cmd/gatewright
+	$(GO) build -ldflags '-s -w' -o bin/gatewright ./cmd/gatewright
 
 .PHONY: demo
 demo: build ## Show gatewright at work with nginx and real gRPC servers, then stop everything
@@ -44,7 +48,7 @@ demo: build ## Show gatewright at work with nginx and real gRPC servers, then st
 test: proxies cluster lint build ## Install the proxies and build the control plane that are missing, then run every check and test
 	@sh test/suite.sh ./... -timeout $(TIMEOUT)
 	@echo
-	@echo 'All passed: gofmt, go vet, every package with'
+	@echo 'All passed: gofmt, go vet, staticcheck, every package with'
 	@sh test/proxies.sh --list | sed 's/^/  /'
 
 .PHONY: check
@@ -58,6 +62,12 @@ soak: proxies build ## Endurance, an hour or more: random inputs and calls, chan
 	@sh test/suite.sh ./test/hostile -timeout 2h -run TestHostile -args -hostile.seeds $(SEEDS)
 	@sh test/suite.sh ./test/e2e -timeout 2h -run TestProperty -args -configs $(CONFIGS)
 	@sh test/suite.sh ./test/run -timeout 2h -count $(ROUNDS) -run 'TestChanges|TestKills|TestEndInReload' -args -callers 25
+
+.PHONY: race
+race: export CGO_ENABLED = 1
+race: ## Run the race detector over all packages that need no proxy (needs a C compiler)
+	@command -v $${CC:-cc} >/dev/null || { echo 'The race detector needs a C compiler: apt-get install -y gcc libc6-dev' >&2; exit 1; }
+	@sh test/suite.sh '$(RACE)' -race -short -timeout $(TIMEOUT)
 
 .PHONY: proxies
 proxies: ## Install the proxies that the tests run (as root; once)
@@ -75,10 +85,11 @@ conformance: build proxies cluster ## Run the Gateway API's conformance suite: P
 	bin/conformance -proxy '$(PROXY)' -proxy-binary '$(PROXY_BINARY)' -run '$(RUN)' -version '$(VERSION)' -- $(ARGS)
 
 .PHONY: lint
-lint: ## Check formatting, run go vet, and hold every package to what it may import
+lint: ## Check formatting, run go vet and staticcheck, and hold every package to what it may import
 	@unformatted=$$($(GOFMT) -l $$($(GO) list -f '{{.Dir}}' ./...)) && \
 	if [ -n "$$unformatted" ]; then echo "gofmt would change:" && echo "$$unformatted" && exit 1; fi
 	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
 	@unformatted=$$($(GOFMT) -l test/conformance/suite) && \
 	if [ -n "$$unformatted" ]; then echo "gofmt would change:" && echo "$$unformatted" && exit 1; fi
 	$(GO) test ./test

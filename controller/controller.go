@@ -135,7 +135,7 @@ func (c *Controller) next(ctx context.Context, caps model.Capabilities) (transla
 	snapshot, secrets := w.world.snapshot()
 	read := c.secrets.read(ctx, c.manager.GetAPIReader(), w.world, secrets)
 	if !c.served && len(read.unreadable) > 0 && time.Since(read.since) < startPatience {
-		return translate.Result{}, fmt.Errorf("Secret %s can't be read: %s", read.unreadable[0].NamespacedName, read.unreadable[0].Why)
+		return translate.Result{}, fmt.Errorf("can't read Secret %s: %s", read.unreadable[0].NamespacedName, read.unreadable[0].Why)
 	}
 	snapshot.Secrets, snapshot.UnreadableSecrets = read.secrets, read.unreadable
 	result, err := c.translator.Try(snapshot, caps, translate.Options{

@@ -12,8 +12,6 @@ import (
 // Generator turns the model into the files of one kind of proxy. It is pure: the same input gives the same
 // bytes, and nothing is read but the arguments.
 type Generator interface {
-	// Name is the proxy's name as `--proxy` takes it.
-	Name() string
 	// Render returns the proxy's files, sorted by path. What a resource may say was decided by translate; what it let
 	// through and can't be written is never a reason for the rest not to be served (R42): Refusals name such rules and
 	// clusters, all at once. For any other error or a panic, the caller looks for the part without which there is none

@@ -38,24 +38,24 @@ func Formats() []string {
 // Edges are those of a translation, with what can't be rendered among the refused.
 func Edges(result translate.Result, leftOut []apply.Culprit) []translate.Edge {
 	edges := result.Edges()
-	why := map[translate.Node]string{}
+	refused := map[translate.Node]bool{}
 	for _, c := range leftOut {
 		switch c.Kind {
 		case apply.RulePart:
-			why[translate.Node{Kind: string(c.RouteKind), Namespace: c.Namespace, Name: c.Name, Section: "rule " + strconv.Itoa(c.Rule)}] = c.Message
+			refused[translate.Node{Kind: string(c.RouteKind), Namespace: c.Namespace, Name: c.Name, Section: "rule " + strconv.Itoa(c.Rule)}] = true
 		case apply.ListenerPart:
-			why[translate.Node{Kind: "Gateway", Namespace: c.Namespace, Name: c.Name, Section: c.Listener}] = c.Message
+			refused[translate.Node{Kind: "Gateway", Namespace: c.Namespace, Name: c.Name, Section: c.Listener}] = true
 		case apply.ClusterPart:
 			for i := range result.Gateways.Clusters {
 				if s := &result.Gateways.Clusters[i]; s.Name == c.Name {
-					why[translate.Node{Kind: "Service", Namespace: s.Namespace, Name: s.Service}] = c.Message
+					refused[translate.Node{Kind: "Service", Namespace: s.Namespace, Name: s.Service}] = true
 				}
 			}
 		}
 	}
 	for i := range edges {
-		if message, ok := why[edges[i].To]; ok && edges[i].Reason == "" {
-			edges[i].Reason, edges[i].Message = "UnsupportedValue", message
+		if refused[edges[i].To] && edges[i].Reason == "" {
+			edges[i].Reason = "UnsupportedValue"
 		}
 	}
 	return edges

@@ -21,8 +21,8 @@ type Edge struct {
 	From, To Node
 	// Label is what a person wants to know of it: a protocol and port, hostnames, a match, a weight.
 	Label string
-	// Reason and Message say why it is refused; "" when it is fine.
-	Reason, Message string
+	// Reason is why it is refused; "" when it is fine.
+	Reason string
 }
 
 func (g *graph) edges() []Edge {
@@ -33,7 +33,7 @@ func (g *graph) edges() []Edge {
 	for _, s := range g.sets {
 		out = append(out, Edge{
 			From: gatewayNode(s.gateway.name, ""), To: Node{Kind: kindListenerSet, Namespace: s.name.namespace, Name: s.name.name},
-			Reason: string(gatewayv1.ListenerSetReasonNotAllowed), Message: noListenerSets,
+			Reason: string(gatewayv1.ListenerSetReasonNotAllowed),
 		})
 	}
 	// By name, not by age: a person looks for a name.
@@ -59,7 +59,7 @@ func (g *gateway) edges() []Edge {
 	top := Edge{From: Node{Kind: "GatewayClass", Name: g.class.object.Name}, To: gatewayNode(g.name, ""), Label: strings.Join(g.addresses, ", ")}
 	for _, p := range []*problem{g.refused, g.unprogrammed} {
 		if p != nil {
-			top.Reason, top.Message = p.reason, p.message
+			top.Reason = p.reason
 			break
 		}
 	}
@@ -72,11 +72,11 @@ func (g *gateway) edges() []Edge {
 		}
 		switch {
 		case l.conflict != nil:
-			e.Reason, e.Message = l.conflict.reason, l.conflict.message
+			e.Reason = l.conflict.reason
 		case l.refused != nil:
-			e.Reason, e.Message = l.refused.reason, l.refused.message
+			e.Reason = l.refused.reason
 		case len(l.refs) > 0:
-			e.Reason, e.Message = l.refs[0].reason, messages(l.refs, "; ")
+			e.Reason = l.refs[0].reason
 		}
 		out = append(out, e)
 	}
@@ -90,10 +90,10 @@ func (r *route) appendEdges(out []Edge) []Edge {
 		switch {
 		case p.set != nil:
 			out = append(out, Edge{From: Node{Kind: kindListenerSet, Namespace: p.set.name.namespace, Name: p.set.name.name},
-				To: node, Label: hosts, Reason: p.refused.reason, Message: p.refused.message})
+				To: node, Label: hosts, Reason: p.refused.reason})
 		case p.refused != nil:
 			out = append(out, Edge{From: gatewayNode(p.gateway.name, string(deref(p.ref.SectionName, ""))),
-				To: node, Label: hosts, Reason: p.refused.reason, Message: p.refused.message})
+				To: node, Label: hosts, Reason: p.refused.reason})
 		default:
 			for _, l := range p.listeners {
 				out = append(out, Edge{From: gatewayNode(p.gateway.name, string(l.spec.Name)), To: node, Label: hosts})
@@ -109,7 +109,7 @@ func (r *route) appendEdges(out []Edge) []Edge {
 			e.Label, rules = rules[0].Label(), rules[1:]
 		}
 		if p := r.ruleProblem(i); p != nil {
-			e.Reason, e.Message = p.reason, p.message
+			e.Reason = p.reason
 		}
 		out = append(out, e)
 		for len(targets) > 0 && int(targets[0].rule) == i {
@@ -133,7 +133,7 @@ func (r *route) ruleProblem(i int) *problem {
 }
 
 func (t target) edge(from Node) Edge {
-	e := Edge{From: from, To: t.to, Reason: t.problem.reason, Message: t.problem.message}
+	e := Edge{From: from, To: t.to, Reason: t.problem.reason}
 	if t.port > 0 {
 		e.Label = ":" + strconv.Itoa(int(t.port))
 	}

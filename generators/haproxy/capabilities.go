@@ -114,6 +114,5 @@ func capabilities(v model.Version, b build) model.Capabilities {
 	if !v.AtLeast(3, 0, 0) {
 		c.Missing[model.FeatureCallOnce] = fmt.Sprintf("HAProxy %s tells clients that no endpoint has seen a call, whatever became of it: it takes 3.0.0 or later", v)
 	}
-	c.Missing[model.FeatureSticky] = "gatewright doesn't render HAProxy's cookies"
 	return c
 }

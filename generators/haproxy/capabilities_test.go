@@ -30,9 +30,6 @@ func TestParseCapabilities(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, f := range model.Features {
-				if f == model.FeatureSticky {
-					continue
-				}
 				if want := c.missing[f]; (want == "") != got.Has(f) || !strings.Contains(got.Missing[f], want) {
 					t.Errorf("%s: %q, want %q", f, got.Missing[f], want)
 				}

@@ -28,9 +28,6 @@ func New(o generators.Options) *Generator {
 	return &Generator{o, sync.OnceValues(func() (*template.Template, error) { return templates.Parse("haproxy", o.Templates) })}
 }
 
-// Name is "haproxy".
-func (g *Generator) Name() string { return "haproxy" }
-
 // View is what the templates see.
 type View struct {
 	// DataVersion is generators.DataVersion.

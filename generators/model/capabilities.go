@@ -41,8 +41,6 @@ const (
 	// FeatureResolve is endpoints that change without a reload: nginx resolves them again while it runs, HAProxy
 	// is told over its socket.
 	FeatureResolve Feature = "Resolve"
-	// FeatureSticky is session persistence by cookie.
-	FeatureSticky Feature = "Sticky"
 	// FeatureCallOnce is that no call runs twice because an endpoint failed (R40). nginx sees to it always, HAProxy
 	// on demand: see Cluster.CallOnce.
 	FeatureCallOnce Feature = "CallOnce"
@@ -50,8 +48,7 @@ const (
 
 // Features are all of them, in order.
 var Features = []Feature{
-	FeatureHTTP2, FeatureH2C, FeatureTLS, FeatureGRPC, FeatureHTTP1Shared, FeatureResolve, FeatureSticky,
-	FeatureCallOnce,
+	FeatureHTTP2, FeatureH2C, FeatureTLS, FeatureGRPC, FeatureHTTP1Shared, FeatureResolve, FeatureCallOnce,
 }
 
 // Limits are what a proxy can take of a thing that it has. 0 is no limit.

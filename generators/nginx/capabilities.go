@@ -27,7 +27,6 @@ var requirements = []requirement{
 	{feature: model.FeatureGRPC, since: oldest, with: []string{"--with-http_v2_module"}, without: append([]string{"--without-http_grpc_module"}, commonWithout...)},
 	{feature: model.FeatureHTTP1Shared, since: model.Version{Major: 1, Minor: 25, Patch: 1}},
 	{feature: model.FeatureResolve, since: model.Version{Major: 1, Minor: 27, Patch: 3}, without: []string{"--without-http_upstream_zone_module"}},
-	{feature: model.FeatureSticky, since: model.Version{Major: 1, Minor: 29, Patch: 6}, without: []string{"--without-http_upstream_sticky_module"}},
 }
 
 // commonWithout are the modules that no listener works without.

@@ -17,7 +17,6 @@ func TestParseCapabilities(t *testing.T) {
 		"1.22": {"1.22.1", all, map[model.Feature]string{
 			model.FeatureHTTP1Shared: "nginx 1.22.1 is too old: it takes 1.25.1 or later",
 			model.FeatureResolve:     "nginx 1.22.1 is too old: it takes 1.27.3 or later",
-			model.FeatureSticky:      "nginx 1.22.1 is too old: it takes 1.29.6 or later",
 		}},
 		"1.30": {"1.30.6", all, nil},
 		"no HTTP/2": {"1.30.0", "--with-http_ssl_module", map[model.Feature]string{

@@ -30,9 +30,6 @@ func New(o generators.Options) *Generator {
 	return &Generator{o, sync.OnceValues(func() (*template.Template, error) { return templates.Parse("nginx", o.Templates) })}
 }
 
-// Name is "nginx".
-func (g *Generator) Name() string { return "nginx" }
-
 // View is what the templates see.
 type View struct {
 	// DataVersion is generators.DataVersion.

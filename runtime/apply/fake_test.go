@@ -28,10 +28,6 @@ type fake struct {
 	broken     string // refuses everything with this message
 }
 
-func (f *fake) Capabilities(context.Context) (model.Capabilities, error) {
-	return model.Capabilities{Proxy: "fake"}, nil
-}
-
 func (f *fake) Generation(files []generators.File) (string, error) {
 	h := sha256.New()
 	for _, file := range files {

@@ -10,8 +10,6 @@ import (
 
 // Proxy is one running proxy, or one that is to run.
 type Proxy interface {
-	// Capabilities asks the binary that will run the configuration (R4).
-	Capabilities(ctx context.Context) (model.Capabilities, error)
 	// Generation says what the running configuration will answer once these files are served. The error means
 	// that no file tells it: a template was overridden and left it out.
 	Generation(files []generators.File) (string, error)

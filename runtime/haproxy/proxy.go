@@ -18,7 +18,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gatewright/gatewright/generators"
-	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/runtime/apply"
 	"github.com/gatewright/gatewright/runtime/process"
 )
@@ -105,11 +104,6 @@ func New(o Options) (*Proxy, error) {
 	}
 	p.child.TakeOver(pidFile, func(pid int) bool { return slices.Contains(process.Arguments(pid), o.Config) })
 	return p, nil
-}
-
-// Capabilities asks the binary (R4).
-func (p *Proxy) Capabilities(ctx context.Context) (model.Capabilities, error) {
-	return Capabilities(ctx, p.Binary)
 }
 
 // Generation reads it from the head of the main file.

@@ -17,7 +17,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gatewright/gatewright/generators"
-	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/runtime/apply"
 	"github.com/gatewright/gatewright/runtime/process"
 )
@@ -108,11 +107,6 @@ func New(o Options) (*Proxy, error) {
 		return strings.HasPrefix(process.Title(pid), masterTitle) && strings.Contains(process.Title(pid), " -c "+o.Config)
 	})
 	return p, nil
-}
-
-// Capabilities asks the binary (R4).
-func (p *Proxy) Capabilities(ctx context.Context) (model.Capabilities, error) {
-	return Capabilities(ctx, p.Binary)
 }
 
 // Generation reads it from the head of http.conf.

@@ -161,6 +161,7 @@ func TestLateConnection(t *testing.T) {
 			s.Fatal(err)
 		}
 		s.serve(8080, 8081)
+		//lint:ignore SA1019 the connection is there already, and net/http's transport makes its own
 		client, err := (&http2.Transport{AllowHTTP: true}).NewClientConn(conn)
 		if err != nil {
 			s.Fatal(err)

@@ -22,7 +22,6 @@ var featureTexts = map[model.Feature]struct{ is, without string }{
 	model.FeatureHTTP1Shared: {"HTTP/1.1 on the port of a cleartext HTTP/2 listener",
 		"a port with protocol HTTP answers HTTP/2 only, so plain HTTP/1.1 probes of it fail"},
 	model.FeatureResolve: {"endpoints that change while it runs", "a change of endpoints needs a reload (R34)"},
-	model.FeatureSticky:  {"session persistence by cookie", "session persistence is refused"},
 	model.FeatureCallOnce: {"a call that an endpoint fails isn't sent again by its client: nginx always, HAProxy by --call-once",
 		"clients may send a call again whose endpoint dies or resets it before it answers (R40)"},
 }

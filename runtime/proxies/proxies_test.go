@@ -154,9 +154,6 @@ type running struct {
 	closed bool
 }
 
-func (r *running) Capabilities(context.Context) (model.Capabilities, error) {
-	return model.Capabilities{}, nil
-}
 func (r *running) Generation([]generators.File) (string, error)  { return "its own", nil }
 func (r *running) Running(context.Context) (string, error)       { return "before", nil }
 func (r *running) Validate(context.Context, string) error        { return &apply.Refusal{Message: "no"} }

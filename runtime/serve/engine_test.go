@@ -39,10 +39,6 @@ func (f *fake) note(what string) error {
 	return nil
 }
 
-func (f *fake) Capabilities(context.Context) (model.Capabilities, error) {
-	return model.Capabilities{}, nil
-}
-
 func (f *fake) Generation(files []generators.File) (string, error) {
 	h := sha256.New()
 	for _, file := range files {

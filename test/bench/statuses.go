@@ -6,6 +6,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 	toolswatch "k8s.io/client-go/tools/watch"
@@ -37,7 +38,7 @@ func watchStatuses(t harness.T, c client.WithWatch) *statuses {
 		tasks.Wait()
 	})
 	routes := &metav1.PartialObjectMetadataList{}
-	routes.SetGroupVersionKind(gatewayv1.SchemeGroupVersion.WithKind("GRPCRouteList"))
+	routes.SetGroupVersionKind(schema.GroupVersion(gatewayv1.GroupVersion).WithKind("GRPCRouteList"))
 	for list, note := range map[client.ObjectList]func(watch.Event){&gatewayv1.GatewayList{}: s.noteGateway, routes: s.noteRoute} {
 		if err := c.List(ctx, list); err != nil {
 			t.Fatalf("list what has a status: %v", err)

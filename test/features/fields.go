@@ -138,6 +138,7 @@ var routeFields = []row{
 			Type: gatewayv1.GRPCRouteFilterRequestHeaderModifier, RequestHeaderModifier: modifier("x-added"),
 		}}
 	}},
+	//lint:ignore SA1019 it is asked for to be refused
 	{what: "`sessionPersistence`", change: func(o *objects) { o.rule.SessionPersistence = &gatewayv1.SessionPersistence{} }},
 	{what: "Service `appProtocol` kubernetes.io/h2c", change: appProtocol("kubernetes.io/h2c")},
 	{what: "Service `appProtocol` kubernetes.io/ws", change: appProtocol("kubernetes.io/ws")},

@@ -24,7 +24,7 @@ var kinds = []Kind{
 		Check:        func(dir string) []string { return nginxArguments(dir, "-t", "-q") },
 		Run:          func(dir string) []string { return nginxArguments(dir, "-g", "daemon off;") },
 		Reload:       reloadNginx,
-		Generation:   func(t T, dir string) string { return generationIn(t, filepath.Join(dir, "nginx.conf")) },
+		Generation:   func(t T, dir string) string { return generationIn(t, filepath.Join(dir, "http.conf")) },
 	},
 	{
 		Name:         "haproxy",

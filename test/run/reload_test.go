@@ -232,7 +232,7 @@ func TestReloadRendered(t *testing.T) {
 			f.until("tell its generation", func() error {
 				_, now, err := f.get("/readyz")
 				generation, _ := strings.CutPrefix(strings.TrimSpace(now), "generation ")
-				if err == nil && (now == before || !strings.Contains(strings.Join([]string{files["nginx.conf"], files["haproxy.cfg"]}, ""), generation)) {
+				if err == nil && (now == before || !strings.Contains(strings.Join([]string{files["http.conf"], files["haproxy.cfg"]}, ""), generation)) {
 					err = errors.New(now)
 				}
 				return err
