@@ -131,6 +131,8 @@ func (c *Cluster) components() []*component {
 func programs(t harness.T) string {
 	t.Helper()
 	cmd := exec.Command("sh", filepath.Join(harness.Root(t), "test", "cluster", "build.sh"), "--dir")
+	// As the Makefile has it: the Go that the programs' own module asks for.
+	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=auto")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
