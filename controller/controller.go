@@ -170,7 +170,8 @@ func (c *Controller) addresses(w *world) translate.Addresses {
 	local := HostAddresses()
 	switch {
 	case c.PublishService != nil:
-		return translate.Addresses{Published: &translate.Published{From: "Service " + c.PublishService.String(), Addresses: w.published(*c.PublishService)}, Local: local}
+		return translate.Addresses{Published: &translate.Published{From: "Service " + c.PublishService.String(),
+			Addresses: w.published(*c.PublishService)}, Local: local}
 	case len(c.PublishAddresses) > 0:
 		return translate.Addresses{Published: &translate.Published{From: "the published addresses", Addresses: c.PublishAddresses}, Local: local}
 	}

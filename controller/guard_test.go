@@ -16,7 +16,8 @@ func served(routes, services []string) model.Gateways {
 	for _, r := range routes {
 		scope.Rules = append(scope.Rules, &model.Rule{Source: model.Source{Kind: model.GRPCRoute, Namespace: "ns", Name: r}})
 	}
-	m := model.Gateways{Gateways: []model.Gateway{{Namespace: "ns", Name: "gw", Listeners: []model.Listener{{Name: "web", Scopes: []model.Scope{scope}}}}}}
+	m := model.Gateways{Gateways: []model.Gateway{{Namespace: "ns", Name: "gw",
+		Listeners: []model.Listener{{Name: "web", Scopes: []model.Scope{scope}}}}}}
 	for _, s := range services {
 		m.Clusters = append(m.Clusters, model.Cluster{Namespace: "ns", Service: s, Port: 1, Endpoints: []model.Endpoint{{}}})
 	}
@@ -41,11 +42,14 @@ func TestGuard(t *testing.T) {
 			{"a route is deleted", same, less, is(same), false, ""},
 			{"nothing changes", same, full, unasked, false, ""},
 			{"another cluster has all of it", other, full, unasked, false, ""},
-			{"another cluster has less", other, less, is(other), false, `GRPCRoute ns/s rule 0 on listener "web" of Gateway ns/gw is gone, and so is the Namespace kube-system`},
-			{"the last endpoint is gone with the cluster", other, served([]string{"r", "s"}, nil), is(other), false, "the last endpoint of Service ns/x port 1 is gone, and so"},
+			{"another cluster has less", other, less, is(other), false,
+				`GRPCRoute ns/s rule 0 on listener "web" of Gateway ns/gw is gone, and so is the Namespace kube-system`},
+			{"the last endpoint is gone with the cluster", other, served([]string{"r", "s"}, nil), is(other), false,
+				"the last endpoint of Service ns/x port 1 is gone, and so"},
 			{"another cluster is meant", other, less, unasked, true, ""},
 			{"it was replaced while it was read", same, less, is(other), false, errOtherCluster.Error()},
-			{"it doesn't answer", same, less, func() (types.UID, error) { return "", errors.New("no route") }, false, "can't be asked whether it still has its data: no route"},
+			{"it doesn't answer", same, less, func() (types.UID, error) { return "", errors.New("no route") }, false,
+				"can't be asked whether it still has its data: no route"},
 		} {
 			g := newGuard()
 			if err := g.admit(same, full, unasked); err != nil {

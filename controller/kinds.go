@@ -126,7 +126,8 @@ func kinds() []*kind {
 			put:     func(w *world, key name, o metav1.Object) { put(w.namespaces, key, o) },
 		},
 		{
-			GroupKind: core("Service"), versions: []version{v1[corev1.Service]()}, needed: true, annotation: translate.CallOnceAnnotation, strip: stripService,
+			GroupKind: core("Service"), versions: []version{v1[corev1.Service]()}, needed: true, annotation: translate.CallOnceAnnotation,
+			strip: stripService,
 			matters: func(w *world, old, new metav1.Object) bool {
 				return either(old, new, w.ourService) && changed(old, new)
 			},

@@ -88,7 +88,8 @@ func (o *observer) RoundTrip(r *http.Request) (*http.Response, error) {
 		return response, err
 	case r.Method != http.MethodGet:
 		return response, nil
-	case response.StatusCode >= http.StatusInternalServerError, response.StatusCode == http.StatusTooManyRequests && r.URL.Query().Get("watch") != "":
+	case response.StatusCode >= http.StatusInternalServerError,
+		response.StatusCode == http.StatusTooManyRequests && r.URL.Query().Get("watch") != "":
 		o.outages.retryAfter(response.Header.Get("Retry-After"))
 		o.outages.note()
 	}

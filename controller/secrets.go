@@ -112,7 +112,8 @@ func (s *secrets) fail(key name, m *metav1.PartialObjectMetadata, err error) *fa
 		f = &failedSecret{since: time.Now(), pauses: pauses{first: firstPause, last: longPause}}
 	}
 	if f.err == nil || f.err.Error() != err.Error() {
-		s.log.Warn("a Secret can't be read; what needs it goes without, or with what it was, and it is tried again", "object", "Secret "+key.String(), "error", err)
+		s.log.Warn("a Secret can't be read; what needs it goes without, or with what it was, and it is tried again", "object",
+			"Secret "+key.String(), "error", err)
 	}
 	f.version, f.err = m.ResourceVersion, err
 	pause := f.pauses.take()

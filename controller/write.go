@@ -22,7 +22,8 @@ const writeTimeout = 10 * time.Second
 func (w *writer) write(ctx context.Context, queue workqueue.TypedRateLimitingInterface[object], o object, d change) {
 	log := w.controller.logger(o.kind, o.name)
 	// With the resourceVersion in it the API server takes the patch for this version only.
-	operations := append([]status.Operation{{Op: "replace", Path: "/metadata/resourceVersion", Value: d.have.GetResourceVersion()}}, d.Operations...)
+	operations := append([]status.Operation{{Op: "replace", Path: "/metadata/resourceVersion", Value: d.have.GetResourceVersion()}},
+		d.Operations...)
 	data, err := json.Marshal(operations)
 	if err != nil {
 		log.Error("the status can't be written", "error", err)

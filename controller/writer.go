@@ -344,7 +344,8 @@ func plain[T any, P clientObject[T]](objects func(*world) map[name]P, current fu
 	}
 }
 
-func withEntries[T any, P clientObject[T]](objects func(*world) map[name]P, current func(P) status.Current, nothing status.Report) *statusKind {
+func withEntries[T any, P clientObject[T]](objects func(*world) map[name]P, current func(P) status.Current,
+	nothing status.Report) *statusKind {
 	k := plain(objects, current)
 	k.entries = true
 	k.nothing = func(o client.Object) *status.Report {

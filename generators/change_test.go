@@ -22,11 +22,13 @@ var kinds = map[string]struct {
 		return model.Rule{Matches: []model.Match{{Path: exactly(i)}}, Backends: []model.Backend{shareOf(i, 1)}}
 	}, 6, 4},
 	"service": {func(i int) model.Rule {
-		return model.Rule{Matches: []model.Match{{Path: model.Path{Kind: model.ServicePath, Service: service(i)}}}, Backends: []model.Backend{shareOf(i, 1)}}
+		return model.Rule{Matches: []model.Match{{Path: model.Path{Kind: model.ServicePath, Service: service(i)}}},
+			Backends: []model.Backend{shareOf(i, 1)}}
 	}, 6, 4},
 	"canary": {func(i int) model.Rule {
 		canary := []model.ValueMatch{{Name: "x-env", Value: fmt.Sprint("canary", i)}}
-		return model.Rule{Matches: []model.Match{{Path: exactly(i), Headers: canary}}, Backends: []model.Backend{shareOf(i, 90), shareOf(i+1, 10)}}
+		return model.Rule{Matches: []model.Match{{Path: exactly(i), Headers: canary}},
+			Backends: []model.Backend{shareOf(i, 90), shareOf(i+1, 10)}}
 	}, 12, 9},
 	"expression and filter": {func(i int) model.Rule {
 		p, err := pattern.Parse(fmt.Sprintf("u%d.*", i))
@@ -35,7 +37,8 @@ var kinds = map[string]struct {
 		}
 		changed := shareOf(i, 1)
 		changed.RequestHeaders = []model.HeaderChange{{Name: "x-a", Values: []string{fmt.Sprint("v", i)}}}
-		return model.Rule{Matches: []model.Match{{Path: exactly(i), Headers: []model.ValueMatch{{Name: "x-user", Regex: p}}}}, Backends: []model.Backend{changed}}
+		return model.Rule{Matches: []model.Match{{Path: exactly(i), Headers: []model.ValueMatch{{Name: "x-user", Regex: p}}}},
+			Backends: []model.Backend{changed}}
 	}, 28, 15},
 }
 
@@ -71,7 +74,8 @@ func routes(t *testing.T, add func(rules []*model.Rule) []*model.Rule) model.Gat
 	m := model.Gateways{Gateways: []model.Gateway{{Namespace: "shop", Name: "gw", Listeners: []model.Listener{
 		{Name: "http", Port: 8080, Protocol: model.HTTP, Scopes: scopes}}}}}
 	for i := range 7 {
-		m.Clusters = append(m.Clusters, model.Cluster{Name: fmt.Sprintf("shop/s%d:80", i), Namespace: "shop", Service: fmt.Sprint("s", i), Port: 80,
+		m.Clusters = append(m.Clusters, model.Cluster{Name: fmt.Sprintf("shop/s%d:80", i), Namespace: "shop", Service: fmt.Sprint("s", i),
+			Port:      80,
 			Endpoints: []model.Endpoint{{Address: "192.0.2.1", Port: int32(1000 + i)}}})
 	}
 	return m

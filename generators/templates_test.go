@@ -64,7 +64,9 @@ func marked(t *testing.T, proxy string) (fstest.MapFS, []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		trees, err := parse.Parse(path.Base(name), string(text), "", "", map[string]any{"eq": fmt.Sprint, "and": fmt.Sprint, "or": fmt.Sprint, "not": fmt.Sprint, "len": fmt.Sprint, "printf": fmt.Sprint, "index": fmt.Sprint})
+		trees, err := parse.Parse(path.Base(name), string(text), "", "",
+			map[string]any{"eq": fmt.Sprint, "and": fmt.Sprint, "or": fmt.Sprint, "not": fmt.Sprint, "len": fmt.Sprint, "printf": fmt.Sprint,
+				"index": fmt.Sprint})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,14 +95,17 @@ func TestExampleMeetsEveryBranch(t *testing.T) {
 		caps     func(model.Version) model.Capabilities
 		versions []model.Version
 	}{
-		"nginx":   {func(o generators.Options) generators.Generator { return nginx.New(o) }, nginx.CapabilitiesOf, []model.Version{{Major: 1, Minor: 22}, {Major: 1, Minor: 30}}},
-		"haproxy": {func(o generators.Options) generators.Generator { return haproxy.New(o) }, haproxy.CapabilitiesOf, []model.Version{{Major: 2, Minor: 6}, {Major: 3, Minor: 2}}},
+		"nginx": {func(o generators.Options) generators.Generator { return nginx.New(o) }, nginx.CapabilitiesOf,
+			[]model.Version{{Major: 1, Minor: 22}, {Major: 1, Minor: 30}}},
+		"haproxy": {func(o generators.Options) generators.Generator { return haproxy.New(o) }, haproxy.CapabilitiesOf,
+			[]model.Version{{Major: 2, Minor: 6}, {Major: 3, Minor: 2}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			overrides, marks := marked(t, name)
 			var all strings.Builder
 			for _, v := range p.versions {
-				for _, o := range []generators.Options{{}, {Marker: "/m", Resolver: "127.0.0.1:53", User: "u", Group: "g", CallOnce: true, CallLog: "/c"}, {Layout: generators.LayoutInclude, Folder: "f"}, {Layout: generators.LayoutInclude, Marker: "/m"}} {
+				for _, o := range []generators.Options{{}, {Marker: "/m", Resolver: "127.0.0.1:53", User: "u", Group: "g", CallOnce: true,
+					CallLog: "/c"}, {Layout: generators.LayoutInclude, Folder: "f"}, {Layout: generators.LayoutInclude, Marker: "/m"}} {
 					o.Templates = overrides
 					files, err := p.make(o).Render(model.Example(), p.caps(v))
 					if err != nil {

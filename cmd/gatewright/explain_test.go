@@ -16,7 +16,8 @@ func TestExplain(t *testing.T) {
 	}
 	stdout, _ := must(t, exitFine, shop, ask("--method", "/shop.Cart/Add")...)
 	contains(t, "served", stdout, "Listener  grpc of Gateway default/shop: HTTP, port 8080, any host",
-		"GRPCRoute default/cart rule 0", "serves", "100% of the calls: Service default/cart:50051 at 192.0.2.1:50051", "The reference evaluator agrees.")
+		"GRPCRoute default/cart rule 0", "serves", "100% of the calls: Service default/cart:50051 at 192.0.2.1:50051",
+		"The reference evaluator agrees.")
 
 	stdout, _ = must(t, exitRefused, shop, ask("--method", "shop.Other/Add")...)
 	contains(t, "no rule", stdout, "The proxy answers UNIMPLEMENTED: no rule matches", "no: ")

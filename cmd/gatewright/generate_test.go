@@ -19,7 +19,8 @@ func TestGenerate(t *testing.T) {
 	args := []string{"generate", "-f", "-", "-o", out, "--proxy-version", "1.26.3"}
 
 	_, stderr := must(t, exitFine, shop, args...)
-	contains(t, "summary", stderr, "For nginx 1.26.3\n", "Gateway default/shop", "grpc  HTTP  *:8080  any host  1 route, 1 rule", "GatewayClass: the input has none", "Wrote "+out)
+	contains(t, "summary", stderr, "For nginx 1.26.3\n", "Gateway default/shop", "grpc  HTTP  *:8080  any host  1 route, 1 rule",
+		"GatewayClass: the input has none", "Wrote "+out)
 	if strings.Contains(stderr, "Not served") {
 		t.Errorf("all is served:\n%s", stderr)
 	}
@@ -46,7 +47,8 @@ func TestGenerate(t *testing.T) {
 	}
 
 	_, stderr = must(t, exitRefused, shop+missing, args...)
-	contains(t, "refused", stderr, "Not served", "GRPCRoute default/reviews, parentRef Gateway default/shop: ResolvedRefs (BackendNotFound)", "Wrote "+out)
+	contains(t, "refused", stderr, "Not served", "GRPCRoute default/reviews, parentRef Gateway default/shop: ResolvedRefs (BackendNotFound)",
+		"Wrote "+out)
 	text, err := os.ReadFile(filepath.Join(out, "status.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -251,7 +253,8 @@ func TestTemplates(t *testing.T) {
 		} {
 			write(filepath.Join(proxy, name), text)
 			_, stderr := must(t, exitError, shop, args("generate")...)
-			contains(t, proxy, stderr, "--templates "+dir+": ", want, name+":", "mend the template, or remove its file so that the built-in one is taken")
+			contains(t, proxy, stderr, "--templates "+dir+": ", want, name+":",
+				"mend the template, or remove its file so that the built-in one is taken")
 			if _, err := os.Stat(out); err == nil {
 				t.Errorf("%s: something was written", proxy)
 			}

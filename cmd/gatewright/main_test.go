@@ -92,7 +92,8 @@ func contains(t *testing.T, what, text string, want ...string) {
 
 func TestBadInput(t *testing.T) {
 	dir := t.TempDir()
-	good, empty, foreign, loop := filepath.Join(dir, "good.yaml"), filepath.Join(dir, "empty.yaml"), filepath.Join(dir, "foreign"), filepath.Join(dir, "loop")
+	good, empty, foreign, loop := filepath.Join(dir, "good.yaml"), filepath.Join(dir, "empty.yaml"), filepath.Join(dir, "foreign"),
+		filepath.Join(dir, "loop")
 	err := errors.Join(
 		os.WriteFile(good, []byte(shop), 0o644), os.WriteFile(empty, nil, 0o644), os.Mkdir(foreign, 0o755),
 		os.WriteFile(filepath.Join(foreign, "precious"), []byte("x"), 0o644), os.Symlink("loop", loop),
@@ -139,7 +140,8 @@ func TestBadInput(t *testing.T) {
 	} {
 		code, stdout, stderr := gatewright(c.stdin, strings.Fields(c.args)...)
 		if code != exitError || !strings.Contains(stderr, c.want) || stdout != "" {
-			t.Errorf("gatewright %s: exit code %d, want %d and %q on stderr only; stdout %q, stderr:\n%s", c.args, code, exitError, c.want, stdout, stderr)
+			t.Errorf("gatewright %s: exit code %d, want %d and %q on stderr only; stdout %q, stderr:\n%s", c.args, code, exitError, c.want, stdout,
+				stderr)
 		}
 	}
 	if _, err := os.Lstat(out); !errors.Is(err, os.ErrNotExist) {
@@ -187,7 +189,8 @@ func TestHelp(t *testing.T) {
 
 func TestCapabilities(t *testing.T) {
 	stdout, stderr := must(t, exitFine, "", "capabilities", "--proxy-version", "1.22.1")
-	contains(t, "text", stdout, "nginx 1.22.1 (stated)", "Resolve      no", "because nginx 1.22.1 is too old", "so a change of endpoints needs a reload")
+	contains(t, "text", stdout, "nginx 1.22.1 (stated)", "Resolve      no", "because nginx 1.22.1 is too old",
+		"so a change of endpoints needs a reload")
 	if stderr != "" {
 		t.Errorf("a stated version needs no note: %s", stderr)
 	}

@@ -14,12 +14,14 @@ import (
 )
 
 func rule(route string, n int, cluster string) *model.Rule {
-	return &model.Rule{Source: model.Source{Kind: model.GRPCRoute, Namespace: "ns", Name: route, Rule: n}, Backends: []model.Backend{{Weight: 1, Cluster: cluster}}}
+	return &model.Rule{Source: model.Source{Kind: model.GRPCRoute, Namespace: "ns", Name: route, Rule: n},
+		Backends: []model.Backend{{Weight: 1, Cluster: cluster}}}
 }
 
 func sample() (model.Gateways, []status.Report) {
 	m := model.Gateways{Gateways: []model.Gateway{{Namespace: "ns", Name: "gw", Listeners: []model.Listener{
-		{Name: "web", Protocol: model.HTTP, Scopes: []model.Scope{{Rules: []*model.Rule{rule("a", 0, "x"), rule("a", 1, "y"), rule("b", 0, "x")}}}},
+		{Name: "web", Protocol: model.HTTP, Scopes: []model.Scope{{Rules: []*model.Rule{rule("a", 0, "x"), rule("a", 1, "y"),
+			rule("b", 0, "x")}}}},
 		{Name: "tls", Protocol: model.HTTPS, KeyPairs: []string{"pair"}},
 	}}}}
 	const gen = 7
@@ -70,12 +72,15 @@ func TestComplete(t *testing.T) {
 			[]string{"GRPCRoute ns/a: PartiallyInvalid UnsupportedValue: Dropped Rule 1: too large"}, "True True True False"},
 		{"the only rule", apply.Outcome{Served: m, LeftOut: []apply.Culprit{{Part: apply.RuleOf(rule("b", 0, "").Source), Message: "too large"}}},
 			[]string{"GRPCRoute ns/b: Accepted UnsupportedValue: Dropped Rule 0: too large"}, "True True True False"},
-		{"a backend", apply.Outcome{Served: m, LeftOut: []apply.Culprit{{Part: apply.Part{Kind: apply.ClusterPart, Name: "y"}, Message: "no such host"}}},
+		{"a backend", apply.Outcome{Served: m, LeftOut: []apply.Culprit{{Part: apply.Part{Kind: apply.ClusterPart, Name: "y"},
+			Message: "no such host"}}},
 			[]string{"GRPCRoute ns/a: ResolvedRefs BackendNotFound: the proxy refuses a backend of rule 1: no such host"}, "True True True False"},
-		{"a certificate", apply.Outcome{Served: web, LeftOut: []apply.Culprit{{Part: apply.Part{Kind: apply.KeyPairPart, Name: "pair"}, Message: "key too small"}}},
+		{"a certificate", apply.Outcome{Served: web, LeftOut: []apply.Culprit{{Part: apply.Part{Kind: apply.KeyPairPart, Name: "pair"},
+			Message: "key too small"}}},
 			[]string{"Gateway ns/gw: ResolvedRefs InvalidCertificateRef: the proxy refuses a certificate: key too small",
 				"Gateway ns/gw: Programmed Invalid: it has no certificate that the proxy takes: key too small"}, "True True False False"},
-		{"a listener", apply.Outcome{Served: web, LeftOut: []apply.Culprit{{Part: apply.ListenerOf(&m.Gateways[0], &m.Gateways[0].Listeners[1]), Message: "no such address"}}},
+		{"a listener", apply.Outcome{Served: web, LeftOut: []apply.Culprit{{Part: apply.ListenerOf(&m.Gateways[0], &m.Gateways[0].Listeners[1]),
+			Message: "no such address"}}},
 			[]string{"Gateway ns/gw: Programmed Invalid: the proxy refuses it: no such address"}, "True True False False"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

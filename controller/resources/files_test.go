@@ -128,7 +128,8 @@ func TestUnreadable(t *testing.T) {
 		{"endless text", "-", zeros{'a'}, "stdin: larger than 64 MiB: split it, or check that it is the right file"},
 		{"device", "/dev/zero", nil, "/dev/zero: a NUL byte at offset 0: this is no text; save manifests as UTF-8"},
 		{"large", dir + "/large.yaml", nil, dir + "/large.yaml: larger than 64 MiB: split it, or check that it is the right file"},
-		{"broken link", dir + "/broken.yaml", nil, dir + "/broken.yaml: can't be read: no such file or directory: check the path and its permissions"},
+		{"broken link", dir + "/broken.yaml", nil, dir +
+			"/broken.yaml: can't be read: no such file or directory: check the path and its permissions"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, _, err := Load([]string{c.file}, c.stdin)

@@ -99,7 +99,8 @@ func assemble(files [][]result) (*Snapshot, []Note, Problems) {
 		}
 	}
 	for _, kind := range sortedKeys(ignored) {
-		notes = append(notes, Note{Object: kind, Text: fmt.Sprintf("%s ignored: gatewright has no use for this kind", count(ignored[kind], "object"))})
+		notes = append(notes, Note{Object: kind, Text: fmt.Sprintf("%s ignored: gatewright has no use for this kind",
+			count(ignored[kind], "object"))})
 	}
 	return snapshot, notes, problems
 }

@@ -121,7 +121,8 @@ func nameOf(content map[string]any, cluster bool) string {
 func (l *loader) addKind(o *object, version string) {
 	note, old := o.kind.accepted[version]
 	if version != o.kind.version && !old {
-		l.problem(o, "apiVersion", fmt.Sprintf("%q is no version of this kind that is known here: use %s", o.content["apiVersion"], o.kind.versions()))
+		l.problem(o, "apiVersion", fmt.Sprintf("%q is no version of this kind that is known here: use %s", o.content["apiVersion"],
+			o.kind.versions()))
 		return
 	}
 	before := len(l.result.problems)
@@ -288,7 +289,8 @@ func decodeAgain(content map[string]any, typed metav1.Object, err error) error {
 func decodeError(content any, err error) (fieldPath, text string) {
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) {
-		return indexed(content, wrongType.Field), fmt.Sprintf("a %s stands where a %s belongs: check the value and its quotes", wrongType.Value, wanted(wrongType))
+		return indexed(content, wrongType.Field), fmt.Sprintf("a %s stands where a %s belongs: check the value and its quotes", wrongType.Value,
+			wanted(wrongType))
 	}
 	return "", err.Error() + ": check the value"
 }

@@ -141,7 +141,8 @@ func TestFollowTold(t *testing.T) {
 				name := names[rnd.IntN(len(names))]
 				changed[filepath.Join(realPath(dir), name)] = true
 				path := filepath.Join(dir, name)
-				text := fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: r%d}\nspec: {hostnames: [h%d.test]}\n", rnd.IntN(4), rnd.IntN(9))
+				text := fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: r%d}\nspec: {hostnames: "+
+					"[h%d.test]}\n", rnd.IntN(4), rnd.IntN(9))
 				err := os.Remove(path)
 				if rnd.IntN(3) > 0 || errors.Is(err, fs.ErrNotExist) {
 					err = os.WriteFile(path, []byte(text), 0o600)

@@ -144,7 +144,8 @@ func (p *Patch) gateway(have, want *gatewayv1.GatewayStatus) {
 	if len(have.Conditions)+len(have.Addresses)+len(have.Listeners) == 0 && have.AttachedListenerSets == nil {
 		p.add("/status", struct{}{})
 	}
-	p.list("/status/addresses", len(have.Addresses), len(want.Addresses), slices.EqualFunc(have.Addresses, want.Addresses, sameAddress), want.Addresses)
+	p.list("/status/addresses", len(have.Addresses), len(want.Addresses), slices.EqualFunc(have.Addresses, want.Addresses, sameAddress),
+		want.Addresses)
 	p.conditions("", "/status/conditions", gatewayTypes, have.Conditions, want.Conditions)
 	views := func(list []gatewayv1.ListenerStatus) []listenerView {
 		out := make([]listenerView, len(list))

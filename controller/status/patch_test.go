@@ -178,8 +178,10 @@ func TestForeignStays(t *testing.T) {
 		mine   = `{"parentRef":{"name":"gw"},"controllerName":"gatewright.io/gateway-controller","conditions":[` + health + `,` +
 			`{"type":"PartiallyInvalid","status":"True","reason":"UnsupportedValue","message":"Dropped","observedGeneration":1,"lastTransitionTime":"2026-01-01T00:00:00Z"}]}`
 	)
-	route := `{"metadata":{"namespace":"ns","generation":2},"status":{"parents":[` + strings.Join([]string{stale, entry, mine, stale}, ",") + `]}}`
-	after, text, _ := write(t, route, routeStatus, routeReport(2, parentOf("gw", RouteAccepted(2, "fine")), parentOf("second", RouteAccepted(2, "fine"))))
+	route := `{"metadata":{"namespace":"ns","generation":2},"status":{"parents":[` + strings.Join([]string{stale, entry, mine, stale}, ",") +
+		`]}}`
+	after, text, _ := write(t, route, routeStatus, routeReport(2, parentOf("gw", RouteAccepted(2, "fine")),
+		parentOf("second", RouteAccepted(2, "fine"))))
 	var names []string
 	for _, p := range after.Status.Parents {
 		names = append(names, string(p.ControllerName)+" "+string(p.ParentRef.Name))
@@ -200,7 +202,8 @@ func TestForeignStays(t *testing.T) {
 	gateway := `{"status":{"conditions":[` + health + `],"listeners":[{"name":"old","attachedRoutes":1,"conditions":[]},` +
 		`{"name":"web","attachedRoutes":1,"supportedKinds":[{"kind":"GRPCRoute"}],"conditions":[` + health + `]}]}}`
 	_, text, _ = write(t, gateway, gatewayStatus, gatewayReport(1, gatewayv1.ListenerStatus{
-		Name: "web", AttachedRoutes: 2, SupportedKinds: []gatewayv1.RouteGroupKind{{Kind: "GRPCRoute"}}, Conditions: []metav1.Condition{ListenerAccepted(1)},
+		Name: "web", AttachedRoutes: 2, SupportedKinds: []gatewayv1.RouteGroupKind{{Kind: "GRPCRoute"}},
+		Conditions: []metav1.Condition{ListenerAccepted(1)},
 	}))
 	if n := strings.Count(string(text), health); n != 2 {
 		t.Errorf("%d foreign conditions of 2 are as they were:\n%s", n, text)
@@ -213,7 +216,8 @@ func TestForeignStays(t *testing.T) {
 // TestOthersOfOurName: another program of our name that serves other Gateways keeps its entries.
 func TestOthersOfOurName(t *testing.T) {
 	route := &gatewayv1.GRPCRoute{}
-	route.Status.Parents = []gatewayv1.RouteParentStatus{parentOf("theirs", RouteAccepted(1, "fine")), parentOf("gone", RouteAccepted(1, "fine"))}
+	route.Status.Parents = []gatewayv1.RouteParentStatus{parentOf("theirs", RouteAccepted(1, "fine")),
+		parentOf("gone", RouteAccepted(1, "fine"))}
 	owned := func(ref gatewayv1.ParentReference) bool { return ref.Name != "theirs" }
 	p := Difference(routeStatus(route), routeReport(1, parentOf("gw", RouteAccepted(1, "fine"))), ours, owned, now)
 	if len(p.Operations) != 2 || p.Operations[0].Op != "remove" || p.Operations[0].Path != "/status/parents/1" {

@@ -21,23 +21,31 @@ func sampleReports() []Report {
 	}
 	return []Report{
 		{APIVersion: "v1", Kind: "BackendTLSPolicy", Namespace: "ns", Name: "p", Policy: &gatewayv1.PolicyStatus{
-			Ancestors: []gatewayv1.PolicyAncestorStatus{{AncestorRef: parent, ControllerName: "example.com/c", Conditions: []metav1.Condition{PolicyInvalid(3, hostile)}}},
+			Ancestors: []gatewayv1.PolicyAncestorStatus{{AncestorRef: parent, ControllerName: "example.com/c",
+				Conditions: []metav1.Condition{PolicyInvalid(3, hostile)}}},
 		}},
-		{APIVersion: "v1", Kind: "BackendTLSPolicy", Namespace: "ns", Name: "q", Policy: &gatewayv1.PolicyStatus{Ancestors: []gatewayv1.PolicyAncestorStatus{}}},
+		{APIVersion: "v1", Kind: "BackendTLSPolicy", Namespace: "ns", Name: "q",
+			Policy: &gatewayv1.PolicyStatus{Ancestors: []gatewayv1.PolicyAncestorStatus{}}},
 		{APIVersion: "v1", Kind: "GRPCRoute", Namespace: "ns", Name: "r", Route: &gatewayv1.RouteStatus{Parents: []gatewayv1.RouteParentStatus{
 			{ParentRef: parent, ControllerName: "example.com/c", Conditions: []metav1.Condition{
-				RouteAccepted(1, "fine"), RouteRefsNotResolved(1, gatewayv1.RouteReasonBackendNotFound, "Service x"), RoutePartiallyInvalid(1, "Dropped Rule 1"),
+				RouteAccepted(1, "fine"), RouteRefsNotResolved(1, gatewayv1.RouteReasonBackendNotFound, "Service x"),
+				RoutePartiallyInvalid(1, "Dropped Rule 1"),
 			}},
-			{ParentRef: gatewayv1.ParentReference{Name: "null"}, ControllerName: "example.com/c", Conditions: []metav1.Condition{RouteNotAccepted(1, gatewayv1.RouteReasonNoMatchingParent, "no"), RouteResolvedRefs(1)}},
+			{ParentRef: gatewayv1.ParentReference{Name: "null"}, ControllerName: "example.com/c",
+				Conditions: []metav1.Condition{RouteNotAccepted(1, gatewayv1.RouteReasonNoMatchingParent, "no"), RouteResolvedRefs(1)}},
 		}}},
-		{APIVersion: "v1", Kind: "GRPCRoute", Namespace: "ns", Name: "s", Route: &gatewayv1.RouteStatus{Parents: []gatewayv1.RouteParentStatus{}}},
+		{APIVersion: "v1", Kind: "GRPCRoute", Namespace: "ns", Name: "s",
+			Route: &gatewayv1.RouteStatus{Parents: []gatewayv1.RouteParentStatus{}}},
 		{APIVersion: "v1", Kind: "Gateway", Namespace: "ns", Name: "g", Gateway: &gatewayv1.GatewayStatus{
 			Addresses:            []gatewayv1.GatewayStatusAddress{{Type: &ip, Value: "::1"}, {Value: "192.0.2.1"}},
 			AttachedListenerSets: new(int32(0)),
-			Conditions:           []metav1.Condition{GatewayListenersNotValid(0, true, "listener x"), GatewayResolvedRefs(0), GatewayNotProgrammed(0, gatewayv1.GatewayReasonInvalid, "-")},
+			Conditions: []metav1.Condition{GatewayListenersNotValid(0, true, "listener x"), GatewayResolvedRefs(0),
+				GatewayNotProgrammed(0, gatewayv1.GatewayReasonInvalid, "-")},
 			Listeners: []gatewayv1.ListenerStatus{
-				{Name: "l", AttachedRoutes: 2, SupportedKinds: []gatewayv1.RouteGroupKind{{Group: &group, Kind: kind}, {Kind: "x"}}, Conditions: []metav1.Condition{ListenerAccepted(0), ListenerNoConflicts(0), ListenerPending(0), ListenerOverlappingHostnames(0, "m")}},
-				{Name: "m", SupportedKinds: []gatewayv1.RouteGroupKind{}, Conditions: []metav1.Condition{ListenerConflicted(0, gatewayv1.ListenerReasonHostnameConflict, "l"), ListenerNotProgrammed(0, "l")}},
+				{Name: "l", AttachedRoutes: 2, SupportedKinds: []gatewayv1.RouteGroupKind{{Group: &group, Kind: kind}, {Kind: "x"}},
+					Conditions: []metav1.Condition{ListenerAccepted(0), ListenerNoConflicts(0), ListenerPending(0), ListenerOverlappingHostnames(0, "m")}},
+				{Name: "m", SupportedKinds: []gatewayv1.RouteGroupKind{},
+					Conditions: []metav1.Condition{ListenerConflicted(0, gatewayv1.ListenerReasonHostnameConflict, "l"), ListenerNotProgrammed(0, "l")}},
 			},
 		}},
 		{APIVersion: "v1", Kind: "GatewayClass", Name: "c", GatewayClass: &gatewayv1.GatewayClassStatus{
@@ -46,7 +54,8 @@ func sampleReports() []Report {
 		}},
 		{APIVersion: "v1", Kind: "ListenerSet", Namespace: "ns", Name: "l", ListenerSet: &gatewayv1.ListenerSetStatus{
 			Conditions: []metav1.Condition{ListenerSetNotAccepted(1, "no"), ListenerSetNotProgrammed(1, "no")},
-			Listeners:  []gatewayv1.ListenerEntryStatus{{Name: "e", AttachedRoutes: 1, SupportedKinds: []gatewayv1.RouteGroupKind{{Kind: "x"}}, Conditions: []metav1.Condition{ListenerAccepted(1)}}},
+			Listeners: []gatewayv1.ListenerEntryStatus{{Name: "e", AttachedRoutes: 1, SupportedKinds: []gatewayv1.RouteGroupKind{{Kind: "x"}},
+				Conditions: []metav1.Condition{ListenerAccepted(1)}}},
 		}},
 	}
 }
@@ -123,13 +132,15 @@ func TestMarshalNothing(t *testing.T) {
 	if out, err := Marshal(nil); err != nil || string(out) != "[]\n" {
 		t.Errorf("got %q, %v", out, err)
 	}
-	if _, err := Marshal([]Report{{Kind: "Gateway", Namespace: "ns", Name: "g"}}); err == nil || !strings.Contains(err.Error(), "Gateway ns/g") {
+	if _, err := Marshal([]Report{{Kind: "Gateway", Namespace: "ns", Name: "g"}}); err == nil ||
+		!strings.Contains(err.Error(), "Gateway ns/g") {
 		t.Errorf("a report without a status: %v", err)
 	}
 }
 
 func FuzzText(f *testing.F) {
-	for _, s := range []string{"", "a", "no", "Null", "1", "-", "a: b", "a #b", "a ", " a", hostile, "0x1", "y", "é", "\xff", "~", "2001-01-01", ".5"} {
+	for _, s := range []string{"", "a", "no", "Null", "1", "-", "a: b", "a #b", "a ", " a", hostile, "0x1", "y", "é", "\xff", "~",
+		"2001-01-01", ".5"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -169,7 +180,8 @@ func TestRefusals(t *testing.T) {
 		t.Error(diff)
 	}
 	warnings := Warnings(sampleReports())
-	if len(warnings) != 1 || warnings[0].Object != "Gateway ns/g" || warnings[0].Where != `listener "l"` || warnings[0].Reason != "OverlappingHostnames" {
+	if len(warnings) != 1 || warnings[0].Object != "Gateway ns/g" || warnings[0].Where != `listener "l"` ||
+		warnings[0].Reason != "OverlappingHostnames" {
 		t.Errorf("warnings: %v", warnings)
 	}
 }

@@ -120,7 +120,8 @@ func (gw *gateway) publish(p *Published) {
 		}
 		found := false
 		for _, have := range p.Addresses {
-			if deref(have.Type, gatewayv1.IPAddressType) == t && (a.Value == "" || sameValue(have.Value, a.Value)) && !slices.Contains(gw.published, have) {
+			if deref(have.Type, gatewayv1.IPAddressType) == t && (a.Value == "" || sameValue(have.Value, a.Value)) &&
+				!slices.Contains(gw.published, have) {
 				gw.published = append(gw.published, have)
 				found = true
 				break

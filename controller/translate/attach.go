@@ -71,7 +71,8 @@ func (g *graph) selectListeners(r *route, p *parent) {
 		narrow(gatewayv1.RouteReasonNoMatchingParent, func() string { return noListener(p) }, p.names)
 	}
 	narrow(gatewayv1.RouteReasonNotAllowedByListeners, func() string {
-		return fmt.Sprintf("no listener of Gateway %s%s takes a %s; change its allowedRoutes.kinds or protocol", p.gateway.name, p.section(" (listener", ")"), r.kind)
+		return fmt.Sprintf("no listener of Gateway %s%s takes a %s; change its allowedRoutes.kinds or protocol", p.gateway.name,
+			p.section(" (listener", ")"), r.kind)
 	}, func(l *listener) bool { return l.allowsKind(r.kind) })
 	narrow(gatewayv1.RouteReasonNotAllowedByListeners, func() string {
 		return fmt.Sprintf("allowedRoutes.namespaces of Gateway %s%s doesn't take routes of namespace %s; change it there, or move the route",

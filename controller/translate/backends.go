@@ -84,7 +84,8 @@ func (g *graph) resolveBackend(r *route, ref *gatewayv1.BackendRef) (*cluster, *
 		return nil, &problem{string(gatewayv1.RouteReasonRefNotPermitted), fmt.Sprintf("Service %s: %s", n, grantHint(by))}
 	}
 	if ref.Port == nil {
-		return nil, &problem{string(gatewayv1.RouteReasonBackendNotFound), fmt.Sprintf("Service %s: no port is given; name a port of the Service", n)}
+		return nil, &problem{string(gatewayv1.RouteReasonBackendNotFound),
+			fmt.Sprintf("Service %s: no port is given; name a port of the Service", n)}
 	}
 	c := g.cluster(clusterKey{n, *ref.Port})
 	r.looks = append(r.looks, look{by, c.key(), true, c.problem, c.flaw, c.notes})

@@ -82,9 +82,11 @@ endpoints: [{addresses: [192.0.2.77]}]
 		want          []model.Endpoint
 		status        string
 	}{
-		{"endpoints", serviceYAML, Options{}, []model.Endpoint{{Address: "192.0.2.1", Port: 9090}, {Address: "192.0.2.3", Port: 9090}, {Address: "192.0.2.9", Port: 9090}}, fine},
+		{"endpoints", serviceYAML, Options{}, []model.Endpoint{{Address: "192.0.2.1", Port: 9090}, {Address: "192.0.2.3", Port: 9090},
+			{Address: "192.0.2.9", Port: 9090}}, fine},
 		{"dns", serviceYAML, Options{Backends: BackendsDNS}, []model.Endpoint{{Address: "s.default.svc.cluster.local", Port: 50051}}, fine},
-		{"dns of a headless Service", headless, Options{Backends: BackendsDNS, ClusterDomain: "corp"}, []model.Endpoint{{Address: "s.default.svc.corp", Port: 9090}}, fine},
+		{"dns of a headless Service", headless, Options{Backends: BackendsDNS, ClusterDomain: "corp"},
+			[]model.Endpoint{{Address: "s.default.svc.corp", Port: 9090}}, fine},
 		{"cluster IP", serviceYAML, Options{Backends: BackendsClusterIP}, []model.Endpoint{{Address: "10.96.0.7", Port: 50051}}, fine},
 		{"no cluster IP", headless, Options{Backends: BackendsClusterIP}, nil, "Accepted=True, ResolvedRefs=False BackendNotFound"},
 	}

@@ -90,7 +90,8 @@ func (g *graph) leaveLoops(c *cluster) {
 		text = strings.TrimSuffix(text, " and 0 more")
 	}
 	c.flaw = &problem{string(reasonLoop), fmt.Sprintf(
-		"Service %s/%s has endpoints that are listeners of this proxy, of Gateway %s: %s; calls would come back for ever, so they aren't used: send to the Services behind that Gateway instead",
+		"Service %s/%s has endpoints that are listeners of this proxy, of Gateway %s: %s; calls would come back for ever, so they aren't "+
+			"used: send to the Services behind that Gateway instead",
 		c.Namespace, c.Service, example, text)}
 	if len(kept) == 0 {
 		c.problem, c.flaw = c.flaw, nil

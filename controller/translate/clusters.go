@@ -35,12 +35,14 @@ func (g *graph) cluster(key clusterKey) *cluster {
 		return c
 	}
 	if service.Spec.Type == corev1.ServiceTypeExternalName {
-		c.refuse(gatewayv1.RouteReasonInvalidKind, fmt.Sprintf("Service %s has type ExternalName, which isn't supported; use one with endpoints", key.name))
+		c.refuse(gatewayv1.RouteReasonInvalidKind, fmt.Sprintf("Service %s has type ExternalName, which isn't supported; use one with "+
+			"endpoints", key.name))
 		return c
 	}
 	port := servicePort(service, key.port)
 	if port == nil {
-		c.refuse(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("Service %s has no TCP port %d; it has %s", key.name, key.port, portList(service)))
+		c.refuse(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("Service %s has no TCP port %d; it has %s", key.name, key.port,
+			portList(service)))
 		return c
 	}
 	if p := deref(port.AppProtocol, ""); !cleartext[p] {
@@ -70,9 +72,11 @@ func (g *graph) callOnce(c *cluster, s *corev1.Service) {
 	switch asked, err := strconv.ParseBool(value); {
 	case !ok:
 	case err != nil:
-		c.notes = append(c.notes, fmt.Sprintf("Service %s: annotation %s is %.40q and changes nothing; use true or false", nameOf(s), CallOnceAnnotation, value))
+		c.notes = append(c.notes, fmt.Sprintf("Service %s: annotation %s is %.40q and changes nothing; use true or false", nameOf(s),
+			CallOnceAnnotation, value))
 	case asked && !g.caps.Has(model.FeatureCallOnce):
-		c.notes = append(c.notes, fmt.Sprintf("Service %s: annotation %s isn't kept: %s", nameOf(s), CallOnceAnnotation, g.caps.Missing[model.FeatureCallOnce]))
+		c.notes = append(c.notes, fmt.Sprintf("Service %s: annotation %s isn't kept: %s", nameOf(s), CallOnceAnnotation,
+			g.caps.Missing[model.FeatureCallOnce]))
 	default:
 		c.CallOnce = asked
 	}
@@ -138,7 +142,8 @@ func (c *cluster) noteIgnored(s *corev1.Service, endpointSlices []*discoveryv1.E
 		c.notes = append(c.notes, fmt.Sprintf("Service %s: sessionAffinity ClientIP isn't kept: calls go to its endpoints in turn", nameOf(s)))
 	}
 	if deref(s.Spec.InternalTrafficPolicy, corev1.ServiceInternalTrafficPolicyCluster) == corev1.ServiceInternalTrafficPolicyLocal {
-		c.notes = append(c.notes, fmt.Sprintf("Service %s: internalTrafficPolicy Local isn't kept: calls go to the endpoints of every node", nameOf(s)))
+		c.notes = append(c.notes, fmt.Sprintf("Service %s: internalTrafficPolicy Local isn't kept: calls go to the endpoints of every node",
+			nameOf(s)))
 	}
 	if slices.ContainsFunc(endpointSlices, func(e *discoveryv1.EndpointSlice) bool { return e.AddressType == discoveryv1.AddressTypeFQDN }) {
 		c.notes = append(c.notes, fmt.Sprintf("Service %s: EndpointSlices of addressType FQDN aren't used; give IP addresses", nameOf(s)))

@@ -90,7 +90,8 @@ func (g *graph) claimPorts() {
 				} else if owner.bindsLike(gw) {
 					taken = true
 					l.refuse(gatewayv1.ListenerReasonPortUnavailable, fmt.Sprintf(
-						"%s.port: port %d is taken by the older Gateway %s; use another port, or give both Gateways IP addresses of their own in spec.addresses",
+						"%s.port: port %d is taken by the older Gateway %s; use another port, or give both Gateways IP addresses of their own in "+
+							"spec.addresses",
 						l.field, l.spec.Port, owner.name))
 					break
 				}

@@ -56,7 +56,8 @@ func gatewayNode(n name, section string) Node {
 }
 
 func (g *gateway) edges() []Edge {
-	top := Edge{From: Node{Kind: "GatewayClass", Name: g.class.object.Name}, To: gatewayNode(g.name, ""), Label: strings.Join(g.addresses, ", ")}
+	top := Edge{From: Node{Kind: "GatewayClass", Name: g.class.object.Name}, To: gatewayNode(g.name, ""),
+		Label: strings.Join(g.addresses, ", ")}
 	for _, p := range []*problem{g.refused, g.unprogrammed} {
 		if p != nil {
 			top.Reason = p.reason

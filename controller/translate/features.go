@@ -46,7 +46,8 @@ const oldestMinor, newestMinor = 1, 7
 // supportedVersion is the condition about the version of the API's resources.
 func supportedVersion(generation int64, bundle string) metav1.Condition {
 	if bundle == "" {
-		return status.ClassSupportedVersion(generation, fmt.Sprintf("written for Gateway API v1.%d; the version in use wasn't looked up", newestMinor))
+		return status.ClassSupportedVersion(generation, fmt.Sprintf("written for Gateway API v1.%d; the version in use wasn't looked up",
+			newestMinor))
 	}
 	var major, minor int
 	if _, err := fmt.Sscanf(bundle, "v%d.%d", &major, &minor); err == nil && major == 1 && minor >= oldestMinor && minor <= newestMinor {

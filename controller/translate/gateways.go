@@ -44,7 +44,8 @@ func (gw *gateway) noteIgnored() {
 	if in := spec.Infrastructure; in != nil && len(in.Labels)+len(in.Annotations) > 0 {
 		gw.notes = append(gw.notes, "spec.infrastructure: labels and annotations change nothing, for no resources are made for a Gateway")
 	}
-	if a := spec.AllowedListeners; a != nil && a.Namespaces != nil && deref(a.Namespaces.From, gatewayv1.NamespacesFromNone) != gatewayv1.NamespacesFromNone {
+	if a := spec.AllowedListeners; a != nil && a.Namespaces != nil &&
+		deref(a.Namespaces.From, gatewayv1.NamespacesFromNone) != gatewayv1.NamespacesFromNone {
 		gw.notes = append(gw.notes, "spec.allowedListeners changes nothing: "+noListenerSets)
 	}
 	if spec.TLS == nil || spec.TLS.Frontend == nil {

@@ -69,19 +69,22 @@ func readChain(text []byte) ([]*x509.Certificate, error) {
 		case strings.HasSuffix(b.Type, "PRIVATE KEY"), strings.HasSuffix(b.Type, "PARAMETERS"):
 			continue
 		default:
-			return nil, fmt.Errorf("has a block %q in line %d of %s; a chain is made of blocks %q", b.Type, b.line, corev1.TLSCertKey, certificateLabels[0])
+			return nil, fmt.Errorf("has a block %q in line %d of %s; a chain is made of blocks %q", b.Type, b.line, corev1.TLSCertKey,
+				certificateLabels[0])
 		}
 		c, err := readCertificate(b)
 		if err == nil {
 			err = acceptable(c)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("has a certificate, number %d of its chain, in line %d of %s, that can't be used: %w", len(chain)+1, b.line, corev1.TLSCertKey, err)
+			return nil, fmt.Errorf("has a certificate, number %d of its chain, in line %d of %s, that can't be used: %w", len(chain)+1, b.line,
+				corev1.TLSCertKey, err)
 		}
 		chain = append(chain, c)
 	}
 	if len(chain) == 0 {
-		return nil, fmt.Errorf("has no certificate in %s: want PEM, blocks that begin with -----BEGIN %s-----", corev1.TLSCertKey, certificateLabels[0])
+		return nil, fmt.Errorf("has no certificate in %s: want PEM, blocks that begin with -----BEGIN %s-----", corev1.TLSCertKey,
+			certificateLabels[0])
 	}
 	return chain, nil
 }
@@ -141,7 +144,8 @@ func readKey(text []byte, chain []*x509.Certificate) ([]byte, error) {
 		}
 		key, public := parseKey(b.Bytes)
 		if public == nil {
-			return nil, fmt.Errorf("has a private key %q in line %d of %s that can't be read; want RSA, ECDSA or Ed25519, as PKCS #8, PKCS #1 or SEC 1", b.Type, b.line, file)
+			return nil, fmt.Errorf("has a private key %q in line %d of %s that can't be read; want RSA, ECDSA or Ed25519, as PKCS #8, PKCS #1 or "+
+				"SEC 1", b.Type, b.line, file)
 		}
 		switch i := slices.IndexFunc(chain, func(c *x509.Certificate) bool { return public.Equal(c.PublicKey) }); {
 		case i == 0:

@@ -101,7 +101,8 @@ func ecChain(t testing.TB) testChain {
 }
 
 func tlsData(certificate, key string) *corev1.Secret {
-	return &corev1.Secret{Type: corev1.SecretTypeTLS, Data: map[string][]byte{corev1.TLSCertKey: []byte(certificate), corev1.TLSPrivateKeyKey: []byte(key)}}
+	return &corev1.Secret{Type: corev1.SecretTypeTLS,
+		Data: map[string][]byte{corev1.TLSCertKey: []byte(certificate), corev1.TLSPrivateKeyKey: []byte(key)}}
 }
 
 // TestChains writes a chain of three in many ways. Each is sent whole, or refused with a text that says what is wrong (R30).
@@ -132,12 +133,15 @@ func TestChains(t *testing.T) {
 		{"spaces behind", strings.ReplaceAll(whole, "\n", " \t\n"), "", ""},
 		{"empty lines between", strings.ReplaceAll(whole, "\n", "\n\n"), "", ""},
 		{"no newline in a block", oneLine(leaf) + oneLine(middle) + oneLine(root), "", ""},
-		{"text around", "subject=/CN=leaf\n" + leaf + "\n# --- end-entity above, intermediate below ---\n" + middle + "  i: root\x00\xff\n" + root + "That's all.", "", ""},
+		{"text around", "subject=/CN=leaf\n" + leaf + "\n# --- end-entity above, intermediate below ---\n" + middle + "  i: root\x00\xff\n" +
+			root + "That's all.", "", ""},
 		{"old label", strings.ReplaceAll(whole, "CERTIFICATE--", "X509 CERTIFICATE--"), "", ""},
-		{"trusted, with what OpenSSL adds", leaf + block("TRUSTED CERTIFICATE", append(derOf(t, middle), 0x30, 0x0c, 0x30, 0x0a, 0x06, 0x08, 0x2b, 6, 1, 5, 5, 7, 3, 1)) + root, "", ""},
+		{"trusted, with what OpenSSL adds", leaf + block("TRUSTED CERTIFICATE",
+			append(derOf(t, middle), 0x30, 0x0c, 0x30, 0x0a, 0x06, 0x08, 0x2b, 6, 1, 5, 5, 7, 3, 1)) + root, "", ""},
 		{"headers in a block", strings.ReplaceAll(whole, "BEGIN "+label+"\n", "BEGIN "+label+"\nName: a\n\n"), "", ""},
 		{"its key beside it", pkcs8(t, c.key) + whole, "", ""},
-		{"intermediates in the wrong order", leaf + root + middle, "", "in the wrong order; it is sent with each certificate after the one that it signed"},
+		{"intermediates in the wrong order", leaf + root + middle, "",
+			"in the wrong order; it is sent with each certificate after the one that it signed"},
 
 		{"empty", "", "has no tls.crt", ""},
 		{"no PEM", "MII", "has no certificate in tls.crt", ""},
@@ -145,9 +149,11 @@ func TestChains(t *testing.T) {
 		{"only a key", pkcs8(t, c.key), "has no certificate in tls.crt", ""},
 		{"the leaf last", root + middle + leaf, `wrong order: the private key is that of certificate 3 of 3, "CN=leaf"`, ""},
 		{"the leaf second", middle + leaf + root, `wrong order: the private key is that of certificate 2 of 3, "CN=leaf"`, ""},
-		{"base64 that is broken", leaf + strings.Replace(middle, "\nMI", "\nM!", 1) + root, `the block "CERTIFICATE" that begins in line 11 isn't base64`, ""},
+		{"base64 that is broken", leaf + strings.Replace(middle, "\nMI", "\nM!", 1) + root,
+			`the block "CERTIFICATE" that begins in line 11 isn't base64`, ""},
 		{"cut off in a block", whole[:len(whole)-40], "doesn't end", ""},
-		{"an END is missing", leaf + strings.Replace(middle, "-----END "+label, "", 1) + root, `the block "CERTIFICATE" that begins in line 11 doesn't end`, ""},
+		{"an END is missing", leaf + strings.Replace(middle, "-----END "+label, "", 1) + root,
+			`the block "CERTIFICATE" that begins in line 11 doesn't end`, ""},
 		{"a BEGIN is missing", leaf + strings.Replace(middle, "-----BEGIN "+label, "", 1) + root, "looks like a part of a block", ""},
 		{"both are missing", leaf + base64.StdEncoding.EncodeToString(derOf(t, middle)) + "\n" + root, "looks like a part of a block", ""},
 		{"dashes are shared", strings.ReplaceAll(leaf+middle, "-----\n-----", "-----"), "line 10 looks like a part of a block", ""},
@@ -156,9 +162,11 @@ func TestChains(t *testing.T) {
 		{"small letters", leaf + strings.ReplaceAll(middle, "CERTIFICATE", "certificate") + root, `has a block "certificate" in line 11`, ""},
 		{"another kind of block", leaf + strings.ReplaceAll(middle, "CERTIFICATE", "PKCS7"), `has a block "PKCS7" in line 11 of tls.crt`, ""},
 		{"a request", leaf + block("CERTIFICATE REQUEST", derOf(t, middle)), `"CERTIFICATE REQUEST"`, ""},
-		{"no certificate in a block", leaf + block("CERTIFICATE", []byte("no")), "number 2 of its chain, in line 11 of tls.crt, that can't be used", ""},
+		{"no certificate in a block", leaf + block("CERTIFICATE", []byte("no")),
+			"number 2 of its chain, in line 11 of tls.crt, that can't be used", ""},
 		{"more behind it in a block", leaf + block("CERTIFICATE", append(derOf(t, middle), derOf(t, root)...)), "number 2 of its chain", ""},
-		{"encrypted", leaf + strings.ReplaceAll(middle, "BEGIN "+label+"\n", "BEGIN "+label+"\nProc-Type: 4,ENCRYPTED\n\n"), "it is encrypted", ""},
+		{"encrypted", leaf + strings.ReplaceAll(middle, "BEGIN "+label+"\n", "BEGIN "+label+"\nProc-Type: 4,ENCRYPTED\n\n"), "it is encrypted",
+			""},
 	} {
 		pair, note, err := readKeyPair(tlsData(row.text, pkcs8(t, c.key)))
 		switch {
@@ -231,9 +239,12 @@ func TestKeys(t *testing.T) {
 		{"parameters alone", ec, parameters, "has no private key in tls.key"},
 		{"a public key", ec, strings.ReplaceAll(sec1, "EC PRIVATE", "PUBLIC"), "has no private key in tls.key"},
 		{"of another certificate", ec, pkcs1, "has a private key that doesn't belong to its certificate"},
-		{"encrypted PKCS #1", rsaKey, strings.Replace(pkcs1, "KEY-----\n", "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,48E6A3\n\n", 1), "has an encrypted private key in line 1 of tls.key"},
-		{"encrypted PKCS #8", ec, parameters + strings.ReplaceAll(sec1, "EC PRIVATE", "ENCRYPTED PRIVATE"), "has an encrypted private key in line 4 of tls.key"},
-		{"OpenSSH's own form", ec, block("OPENSSH PRIVATE KEY", []byte("openssh-key-v1\x00")), `has a private key "OPENSSH PRIVATE KEY" in line 1 of tls.key that can't be read`},
+		{"encrypted PKCS #1", rsaKey, strings.Replace(pkcs1, "KEY-----\n", "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,48E6A3\n\n",
+			1), "has an encrypted private key in line 1 of tls.key"},
+		{"encrypted PKCS #8", ec, parameters + strings.ReplaceAll(sec1, "EC PRIVATE", "ENCRYPTED PRIVATE"),
+			"has an encrypted private key in line 4 of tls.key"},
+		{"OpenSSH's own form", ec, block("OPENSSH PRIVATE KEY", []byte("openssh-key-v1\x00")),
+			`has a private key "OPENSSH PRIVATE KEY" in line 1 of tls.key that can't be read`},
 		{"cut off", ec, sec1[:len(sec1)-30], "has a tls.key that can't be read"},
 	} {
 		c := newTestChain(t, row.key)
@@ -246,7 +257,8 @@ func TestKeys(t *testing.T) {
 		case err != nil:
 			t.Errorf("%s: %v", row.name, err)
 		default:
-			if _, err := tls.X509KeyPair(pair.Certificate, pair.Key); err != nil || !strings.HasPrefix(string(pair.Key), "-----BEGIN PRIVATE KEY-----\n") {
+			if _, err := tls.X509KeyPair(pair.Certificate, pair.Key); err != nil ||
+				!strings.HasPrefix(string(pair.Key), "-----BEGIN PRIVATE KEY-----\n") {
 				t.Errorf("%s: %v\n%s", row.name, err, pair.Key)
 			}
 		}

@@ -59,7 +59,8 @@ func (g *graph) match(m *model.Match, spec *matchSpec) (field string, fatal bool
 		}
 	}
 	if n, limit := regexBytes(m), g.caps.Limits.Match; limit > 0 && n > limit {
-		return ".headers", false, fmt.Errorf(": too much for %s: %d bytes in one match with regular expressions once they are escaped, and %d is the most",
+		return ".headers", false, fmt.Errorf(": too much for %s: %d bytes in one match with regular expressions once they are escaped, and %d "+
+			"is the most",
 			g.caps.Proxy, n, limit)
 	}
 	return "", false, nil

@@ -49,7 +49,8 @@ func readPEM(text []byte) ([]pemBlock, error) {
 			return nil, fmt.Errorf("the block %q that begins in line %d doesn't end", label, line(begin[0]))
 		}
 		end := markers[i+1]
-		block, _ := pem.Decode(fmt.Appendf(nil, "-----BEGIN %s-----\n%s\n-----END %[1]s-----\n", label, bytes.Trim(text[begin[1]:end[0]], "\r\n")))
+		block, _ := pem.Decode(fmt.Appendf(nil, "-----BEGIN %s-----\n%s\n-----END %[1]s-----\n", label,
+			bytes.Trim(text[begin[1]:end[0]], "\r\n")))
 		if block == nil {
 			return nil, fmt.Errorf("the block %q that begins in line %d isn't base64", label, line(begin[0]))
 		}

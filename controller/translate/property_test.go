@@ -211,7 +211,8 @@ func uniq[T metav1.Object](list []T) []T {
 	})
 }
 
-var randomHosts = []gatewayv1.Hostname{"a.example.com", "*.example.com", "b.a.example.com", "*.a.example.com", "example.com", "*.com", "a.example.net"}
+var randomHosts = []gatewayv1.Hostname{"a.example.com", "*.example.com", "b.a.example.com", "*.a.example.com", "example.com", "*.com",
+	"a.example.net"}
 
 func randomSnapshot(rnd *rand.Rand) *resources.Snapshot {
 	s := &resources.Snapshot{}
@@ -240,7 +241,8 @@ func randomSnapshot(rnd *rand.Rand) *resources.Snapshot {
 	s.HTTPRoutes = uniq(s.HTTPRoutes)
 	for range rnd.IntN(5) {
 		s.Services = append(s.Services, &corev1.Service{ObjectMeta: meta(rnd, "s1", "s2", "s3"), Spec: corev1.ServiceSpec{
-			Ports:           []corev1.ServicePort{{Name: "grpc", Port: 1, AppProtocol: pick(rnd, nil, new("kubernetes.io/ws"))}, {Name: "other", Port: 2}},
+			Ports: []corev1.ServicePort{{Name: "grpc", Port: 1, AppProtocol: pick(rnd, nil, new("kubernetes.io/ws"))},
+				{Name: "other", Port: 2}},
 			SessionAffinity: pick(rnd, corev1.ServiceAffinityNone, corev1.ServiceAffinityClientIP),
 		}})
 	}
@@ -251,16 +253,18 @@ func randomSnapshot(rnd *rand.Rand) *resources.Snapshot {
 		s.EndpointSlices = append(s.EndpointSlices, &discoveryv1.EndpointSlice{
 			ObjectMeta: m, Ports: []discoveryv1.EndpointPort{{Name: new(pick(rnd, "grpc", "other")), Port: new(rnd.Int32N(3) + 1)}},
 			Endpoints: []discoveryv1.Endpoint{
-				{Addresses: []string{fmt.Sprintf("10.0.0.%d", rnd.IntN(4))}, Conditions: discoveryv1.EndpointConditions{Ready: pick(rnd, nil, new(true), new(false))}},
+				{Addresses: []string{fmt.Sprintf("10.0.0.%d", rnd.IntN(4))},
+					Conditions: discoveryv1.EndpointConditions{Ready: pick(rnd, nil, new(true), new(false))}},
 			},
 		})
 	}
 	s.EndpointSlices = uniq(s.EndpointSlices)
 	for range rnd.IntN(3) {
-		s.ReferenceGrants = append(s.ReferenceGrants, &gatewayv1.ReferenceGrant{ObjectMeta: meta(rnd, "g1", "g2"), Spec: gatewayv1.ReferenceGrantSpec{
-			From: []gatewayv1.ReferenceGrantFrom{{Group: groupGateway, Kind: "GRPCRoute", Namespace: pick[gatewayv1.Namespace](rnd, "ns1", "ns2")}},
-			To:   []gatewayv1.ReferenceGrantTo{{Kind: kindService, Name: pick(rnd, nil, new(gatewayv1.ObjectName("s1")))}},
-		}})
+		s.ReferenceGrants = append(s.ReferenceGrants, &gatewayv1.ReferenceGrant{ObjectMeta: meta(rnd, "g1", "g2"),
+			Spec: gatewayv1.ReferenceGrantSpec{
+				From: []gatewayv1.ReferenceGrantFrom{{Group: groupGateway, Kind: "GRPCRoute", Namespace: pick[gatewayv1.Namespace](rnd, "ns1", "ns2")}},
+				To:   []gatewayv1.ReferenceGrantTo{{Kind: kindService, Name: pick(rnd, nil, new(gatewayv1.ObjectName("s1")))}},
+			}})
 	}
 	s.ReferenceGrants = uniq(s.ReferenceGrants)
 	for range rnd.IntN(3) {
@@ -288,7 +292,8 @@ func randomGateway(rnd *rand.Rand) *gatewayv1.Gateway {
 	for i := range 1 + rnd.IntN(4) {
 		l := gatewayv1.Listener{
 			Name: gatewayv1.SectionName(fmt.Sprintf("l%d", i)), Port: pick[int32](rnd, 80, 81),
-			Protocol: pick(rnd, gatewayv1.HTTPProtocolType, gatewayv1.HTTPProtocolType, gatewayv1.HTTPProtocolType, gatewayv1.HTTPSProtocolType, gatewayv1.TCPProtocolType),
+			Protocol: pick(rnd, gatewayv1.HTTPProtocolType, gatewayv1.HTTPProtocolType, gatewayv1.HTTPProtocolType, gatewayv1.HTTPSProtocolType,
+				gatewayv1.TCPProtocolType),
 		}
 		if rnd.IntN(2) == 0 {
 			l.Hostname = new(pick(rnd, randomHosts...))

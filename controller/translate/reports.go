@@ -181,7 +181,8 @@ func (l *listener) conditions(gen int64) []metav1.Condition {
 		accepted = status.ListenerNotAccepted(gen, gatewayv1.ListenerConditionReason(l.refused.reason), l.refused.message)
 	}
 	if len(l.refs) > 0 {
-		resolved = status.ListenerRefsNotResolved(gen, gatewayv1.ListenerConditionReason(l.refs[0].reason), strings.Join(append([]string{messages(l.refs, "; ")}, l.notes...), "; "))
+		resolved = status.ListenerRefsNotResolved(gen, gatewayv1.ListenerConditionReason(l.refs[0].reason),
+			strings.Join(append([]string{messages(l.refs, "; ")}, l.notes...), "; "))
 	}
 	switch {
 	case l.served():

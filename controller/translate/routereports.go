@@ -74,7 +74,8 @@ func (r *route) acceptedMessage(p *parent) string {
 	case unserved == len(p.listeners):
 		notes = append(notes, fmt.Sprintf("none of its listeners is served; Gateway %s says why", p.gateway.name))
 	default:
-		notes = append(notes, fmt.Sprintf("%d of its %d listeners aren't served; Gateway %s says why", unserved, len(p.listeners), p.gateway.name))
+		notes = append(notes, fmt.Sprintf("%d of its %d listeners aren't served; Gateway %s says why", unserved, len(p.listeners),
+			p.gateway.name))
 	}
 	if s := r.defaultGateways; s != "" && s != gatewayv1.GatewayDefaultScopeNone {
 		notes = append(notes, "spec.useDefaultGateways isn't supported: only parentRefs count")

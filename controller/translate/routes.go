@@ -83,7 +83,8 @@ func (g *graph) newParents(refs []gatewayv1.ParentReference, namespace string) [
 }
 
 // newRouteSpec is what routes of all kinds have.
-func newRouteSpec(kind model.RouteKind, meta *metav1.ObjectMeta, common *gatewayv1.CommonRouteSpec, hostnames []gatewayv1.Hostname) *routeSpec {
+func newRouteSpec(kind model.RouteKind, meta *metav1.ObjectMeta, common *gatewayv1.CommonRouteSpec,
+	hostnames []gatewayv1.Hostname) *routeSpec {
 	r := &routeSpec{
 		kind: kind, name: nameOf(meta), meta: meta, created: meta.CreationTimestamp.UTC(), defaultGateways: common.UseDefaultGateways,
 	}

@@ -70,8 +70,10 @@ func TestMatches(t *testing.T) {
 		name, match string
 		want        model.Match
 	}{
-		{"both", `{method: {service: a.B, method: C}}`, model.Match{Path: model.Path{Kind: model.ExactPath, Value: "/a.B/C", Service: "a.B", Method: "C"}}},
-		{"leading dot", `{method: {service: .a.B, method: C}}`, model.Match{Path: model.Path{Kind: model.ExactPath, Value: "/.a.B/C", Service: ".a.B", Method: "C"}}},
+		{"both", `{method: {service: a.B, method: C}}`, model.Match{Path: model.Path{Kind: model.ExactPath, Value: "/a.B/C", Service: "a.B",
+			Method: "C"}}},
+		{"leading dot", `{method: {service: .a.B, method: C}}`,
+			model.Match{Path: model.Path{Kind: model.ExactPath, Value: "/.a.B/C", Service: ".a.B", Method: "C"}}},
 		{"service", `{method: {type: Exact, service: a.B}}`, model.Match{Path: model.Path{Kind: model.ServicePath, Service: "a.B"}}},
 		{"method", `{method: {method: C, service: ""}}`, model.Match{Path: model.Path{Kind: model.MethodPath, Method: "C"}}},
 		{"neither", `{method: {service: "", method: ""}}`, model.Match{}},
@@ -100,19 +102,27 @@ func TestRefusedRules(t *testing.T) {
 		{"slash in a service", `matches: [{method: {service: a/b}}]`, `spec.rules[0].matches[0].method.service: "a/b"`},
 		{"method type", `matches: [{}, {method: {type: Glob, service: a}}]`, `spec.rules[0].matches[1].method.type: "Glob"`},
 		{"dash in a method", `matches: [{method: {method: a-b}}]`, `spec.rules[0].matches[0].method.method: "a-b"`},
-		{"long service", `matches: [{method: {service: ` + strings.Repeat("a.", 900) + `a}}]`, "matches[0].method.service: too long for nginx: 4"},
+		{"long service", `matches: [{method: {service: ` + strings.Repeat("a.", 900) + `a}}]`,
+			"matches[0].method.service: too long for nginx: 4"},
 		{"long regex", `matches: [{method: {type: RegularExpression, service: "` + strings.Repeat("(a.)", 400) + `"}}]`, "too long for nginx"},
 		{"session persistence", `sessionPersistence: {type: Cookie}`, "spec.rules[0].sessionPersistence"},
 		{"two modifiers", `filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [a]}}, {type: RequestHeaderModifier, requestHeaderModifier: {remove: [b]}}]`, "filters[1]: there is a RequestHeaderModifier before"},
 		{"unknown filter", `filters: [{type: Teleport}]`, "filters[0].type: Teleport isn't supported"},
 		{"modifier without settings", `filters: [{type: RequestHeaderModifier}]`, "filters[0].type: RequestHeaderModifier isn't supported"},
-		{"host", `filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: Host, value: x}]}}]`, `requestHeaderModifier.set[0].name: "Host" can't be changed`},
-		{"te", `filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [TE]}}]`, `requestHeaderModifier.remove[0]: "TE" can't be changed`},
-		{"grpc-status", `filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {add: [{name: grpc-status, value: "0"}]}}]`, `responseHeaderModifier.add[0].name: "grpc-status" can't be changed`},
-		{"header name", `filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: "a b", value: x}]}}]`, `"a b" isn't the name of a header`},
-		{"newline in a value", `filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: "a\r\nx: 1"}]}}]`, "set[0].value: control character '\\r'"},
-		{"empty value", `filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: ""}]}}]`, "set[0].value: no value"},
-		{"long value", `filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: "` + strings.Repeat("%", 1001) + `"}]}}]`, "too long for nginx: 4004"},
+		{"host", `filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: Host, value: x}]}}]`,
+			`requestHeaderModifier.set[0].name: "Host" can't be changed`},
+		{"te", `filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [TE]}}]`,
+			`requestHeaderModifier.remove[0]: "TE" can't be changed`},
+		{"grpc-status", `filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {add: [{name: grpc-status, value: "0"}]}}]`,
+			`responseHeaderModifier.add[0].name: "grpc-status" can't be changed`},
+		{"header name", `filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: "a b", value: x}]}}]`,
+			`"a b" isn't the name of a header`},
+		{"newline in a value", `filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: "a\r\nx: 1"}]}}]`,
+			"set[0].value: control character '\\r'"},
+		{"empty value", `filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: ""}]}}]`,
+			"set[0].value: no value"},
+		{"long value", `filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: "` + strings.Repeat("%", 1001) +
+			`"}]}}]`, "too long for nginx: 4004"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -187,7 +197,8 @@ func TestFaultCostsItsRule(t *testing.T) {
 	g.translate()
 	r := g.routes[0]
 	g.tryRule(r, 99) // There is no such rule.
-	if text := r.dropMessage(); !strings.Contains(text, "Rule 99: spec.rules[99]: gatewright has a fault that this sets off: ") || len(r.rules) != 1 {
+	if text := r.dropMessage(); !strings.Contains(text, "Rule 99: spec.rules[99]: gatewright has a fault that this sets off: ") ||
+		len(r.rules) != 1 {
 		t.Errorf("%q, %d rules", text, len(r.rules))
 	}
 }

@@ -22,7 +22,8 @@ import (
 // TestMissingFeatures: what a proxy can't do costs the listeners that need it (R2).
 func TestMissingFeatures(t *testing.T) {
 	s := decode(t, readCase(t, "tls-terminate"))
-	s.Gateways[0].Spec.Listeners = append(s.Gateways[0].Spec.Listeners, gatewayv1.Listener{Name: "plain", Port: 8080, Protocol: gatewayv1.HTTPProtocolType})
+	s.Gateways[0].Spec.Listeners = append(s.Gateways[0].Spec.Listeners,
+		gatewayv1.Listener{Name: "plain", Port: 8080, Protocol: gatewayv1.HTTPProtocolType})
 	tests := []struct {
 		missing      model.Feature
 		https, plain bool
@@ -59,7 +60,8 @@ func TestGatewayAddresses(t *testing.T) {
 		{`[{value: nonsense}, {value: 192.0.2.1}]`, "Accepted=True, ResolvedRefs=True, Programmed=False AddressNotUsable", []string{"192.0.2.1"}},
 		{`[{value: "fe80::1%eth0"}]`, "Accepted=True, ResolvedRefs=True, Programmed=False AddressNotUsable", nil},
 		{`[{type: IPAddress}]`, "Accepted=True, ResolvedRefs=True, Programmed=False AddressNotAssigned", nil},
-		{`[{type: example.com/own, value: x}, {value: 192.0.2.1}]`, "Accepted=False UnsupportedAddress, ResolvedRefs=True, Programmed=False Invalid", nil},
+		{`[{type: example.com/own, value: x}, {value: 192.0.2.1}]`,
+			"Accepted=False UnsupportedAddress, ResolvedRefs=True, Programmed=False Invalid", nil},
 	}
 	for _, tt := range tests {
 		s := decode(t, classYAML, strings.Replace(gatewayYAML, "  listeners", "  addresses: "+tt.addresses+"\n  listeners", 1))
@@ -86,7 +88,8 @@ func TestGatewayAddresses(t *testing.T) {
 // TestHostnameConflict: the CRD lets no such Gateway in; nothing is served by either if one gets in.
 func TestHostnameConflict(t *testing.T) {
 	s := decode(t, classYAML, strings.Replace(gatewayYAML, "HTTP}]",
-		"HTTP, hostname: A.example.com}, {name: m, port: 80, protocol: HTTP, hostname: a.example.com}, {name: other, port: 80, protocol: HTTP}]", 1))
+		"HTTP, hostname: A.example.com}, {name: m, port: 80, protocol: HTTP, hostname: a.example.com}, {name: other, port: 80, protocol: "+
+			"HTTP}]", 1))
 	r := Translate(s, nginx, Options{})
 	const conflict = "Accepted=False HostnameConflict, Conflicted=True HostnameConflict, Programmed=False Invalid, ResolvedRefs=True"
 	for n, want := range map[string]string{"l": conflict, "m": conflict, "other": listenerFine} {

@@ -82,7 +82,8 @@ func NotTaken(rule, service string) string {
 // NoAnswer is the message where an endpoint has the call, so that it may have run (R18), and what came back is
 // nothing, malformed, or larger than the proxy can tell.
 func NoAnswer(rule, service string) string {
-	return rule + ": an endpoint of " + service + " took the call and gave no answer that can be read: none, a malformed one, or too large headers"
+	return rule + ": an endpoint of " + service + " took the call and gave no answer that can be read: none, a malformed one, or too large " +
+		"headers"
 }
 
 // TooLarge is the message where the headers of an answer are known to be too large.

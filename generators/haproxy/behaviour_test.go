@@ -54,7 +54,8 @@ func (w *world) cluster(name string, endpoints int) {
 
 // rule is a rule with one match and some backends; each has the index of its creation as its rule number.
 func (w *world) rule(m model.Match, backends ...model.Backend) *model.Rule {
-	r := &model.Rule{Source: model.Source{Kind: model.GRPCRoute, Namespace: "ns", Name: "route", Rule: w.rules}, Matches: []model.Match{m}, Backends: backends}
+	r := &model.Rule{Source: model.Source{Kind: model.GRPCRoute, Namespace: "ns", Name: "route", Rule: w.rules}, Matches: []model.Match{m},
+		Backends: backends}
 	w.rules++
 	return r
 }
@@ -75,7 +76,8 @@ func regex(t *testing.T, text string) *pattern.Pattern {
 }
 
 func (w *world) call(p string, md ...string) harness.Call {
-	return harness.Call{Address: w.address + ":8080", Authority: "a.example.com", Path: p, Metadata: metadata.Pairs(md...), Message: []byte("hello")}
+	return harness.Call{Address: w.address + ":8080", Authority: "a.example.com", Path: p, Metadata: metadata.Pairs(md...),
+		Message: []byte("hello")}
 }
 
 func TestCalls(t *testing.T) { eachHAProxy(t, testCalls) }
@@ -113,13 +115,15 @@ func testCalls(t *testing.T, b binary) {
 		w.rule(header("x-h", hostile), to("three")),
 		w.rule(header("x-l", strings.Repeat("$", 1000)), to("three")),
 		w.rule(model.Match{Path: path("h.H", "M"), Headers: []model.ValueMatch{{Name: "x-r", Regex: regex(t, "v[0-9]+")}}}, to("two")),
-		w.rule(model.Match{Path: path("h.H", "M"), Headers: []model.ValueMatch{{Name: "x-r", Regex: regex(t, "w"+strings.Repeat("(a|b)", 100))}}}, to("three")),
+		w.rule(model.Match{Path: path("h.H", "M"), Headers: []model.ValueMatch{{Name: "x-r",
+			Regex: regex(t, "w"+strings.Repeat("(a|b)", 100))}}}, to("three")),
 		w.rule(model.Match{Path: path("f.F", "Empty")}, to("empty")),
 		w.rule(header("x-j", "1, 2, 3"), to("two")),
 		w.rule(model.Match{Path: path("f.F", "Dead")}, model.Backend{Weight: 1, Cluster: "dead"}),
 		w.rule(model.Match{Path: path("f.F", "Other")}, to("one")),
 		w.rule(model.Match{Path: path("f.F", "None")}),
-		w.rule(model.Match{Path: path("f.F", "Invalid")}, model.Backend{Weight: 1, Status: &model.Status{Code: model.Unavailable, Message: "Service ns/é $x 100% is \"gone\""}}),
+		w.rule(model.Match{Path: path("f.F", "Invalid")},
+			model.Backend{Weight: 1, Status: &model.Status{Code: model.Unavailable, Message: "Service ns/é $x 100% is \"gone\""}}),
 		w.rule(model.Match{Path: path("c.C", "Changes")}, changes),
 		w.rule(model.Match{Path: path("p.P", "a%2Fb//../%")}, to("one")),
 	}
@@ -173,9 +177,10 @@ func testCalls(t *testing.T, b binary) {
 				same(t, "r-set", r.Headers["r-set"], "cost $5")
 				same(t, "authority", []string{r.Echo.Authority}, "a.example.com")
 			}},
-		{call: w.call("/c.C/Changes", harness.AskStatus, "5:nothing"), want: "NotFound", says: "nothing", extras: func(t *testing.T, r harness.Reply) {
-			same(t, "r-set of a failed call", append(r.Headers["r-set"], r.Trailers["r-set"]...), "cost $5")
-		}},
+		{call: w.call("/c.C/Changes", harness.AskStatus, "5:nothing"), want: "NotFound", says: "nothing",
+			extras: func(t *testing.T, r harness.Reply) {
+				same(t, "r-set of a failed call", append(r.Headers["r-set"], r.Trailers["r-set"]...), "cost $5")
+			}},
 		{call: host(w.call("/a.B/Get"), "X.Wide.com:1234"), want: "ns/three", extras: func(t *testing.T, r harness.Reply) {
 			same(t, "authority", []string{r.Echo.Authority}, "X.Wide.com:1234")
 		}},
@@ -300,7 +305,8 @@ func TestDeadEndpoint(t *testing.T) {
 		w.cluster("half", 1)
 		c := &w.model.Clusters[0]
 		c.Endpoints = append(c.Endpoints, model.Endpoint{Address: harness.Address(t), Port: 1})
-		w.listener(model.Listener{Name: "l", Port: 8080, Protocol: model.HTTP, Scopes: []model.Scope{{Rules: []*model.Rule{w.rule(model.Match{}, to("half"))}}}})
+		w.listener(model.Listener{Name: "l", Port: 8080, Protocol: model.HTTP,
+			Scopes: []model.Scope{{Rules: []*model.Rule{w.rule(model.Match{}, to("half"))}}}})
 		start(t, b, w.model)
 		client, failed := harness.NewClient(t), 0
 		for range 200 {
@@ -323,7 +329,8 @@ func TestQuietStream(t *testing.T) {
 	eachHAProxy(t, func(t *testing.T, b binary) {
 		w := newWorld(t)
 		w.cluster("one", 1)
-		w.listener(model.Listener{Name: "l", Port: 8080, Protocol: model.HTTP, Scopes: []model.Scope{{Rules: []*model.Rule{w.rule(model.Match{}, to("one"))}}}})
+		w.listener(model.Listener{Name: "l", Port: 8080, Protocol: model.HTTP,
+			Scopes: []model.Scope{{Rules: []*model.Rule{w.rule(model.Match{}, to("one"))}}}})
 		start(t, b, w.model)
 		call := w.call("/q.Q/Quiet", harness.AskMode, harness.ModeQuiet)
 		call.Timeout = 10 * time.Second

@@ -97,7 +97,8 @@ func CapabilitiesOf(v model.Version) model.Capabilities {
 }
 
 func capabilities(v model.Version, b build) model.Capabilities {
-	c := model.Capabilities{Proxy: "haproxy", Version: v, Missing: map[model.Feature]string{}, Limits: matchLimits, Faults: model.FaultsOf(Faults, v)}
+	c := model.Capabilities{Proxy: "haproxy", Version: v, Missing: map[model.Feature]string{}, Limits: matchLimits,
+		Faults: model.FaultsOf(Faults, v)}
 	for _, r := range requirements {
 		if r.ok(b) {
 			continue
@@ -112,7 +113,8 @@ func capabilities(v model.Version, b build) model.Capabilities {
 		}
 	}
 	if !v.AtLeast(3, 0, 0) {
-		c.Missing[model.FeatureCallOnce] = fmt.Sprintf("HAProxy %s tells clients that no endpoint has seen a call, whatever became of it: it takes 3.0.0 or later", v)
+		c.Missing[model.FeatureCallOnce] = fmt.Sprintf("HAProxy %s tells clients that no endpoint has seen a call, whatever became of it: it "+
+			"takes 3.0.0 or later", v)
 	}
 	return c
 }

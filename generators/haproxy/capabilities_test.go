@@ -15,17 +15,22 @@ func TestParseCapabilities(t *testing.T) {
 		version, features, protocols string
 		missing                      map[model.Feature]string
 	}{
-		"all":         {"3.2.26", "+OPENSSL +PCRE2", both, nil},
-		"no backends": {"2.6.12", "+OPENSSL +PCRE2", strings.Replace(both, "FE|BE", "FE", 1), map[model.Feature]string{model.FeatureGRPC: "side=BE", model.FeatureCallOnce: "3.0.0 or later"}},
-		"no HTTP/2": {"2.6.12", "+OPENSSL +PCRE2", "", map[model.Feature]string{model.FeatureH2C: "side=FE", model.FeatureTLS: "side=FE", model.FeatureHTTP2: "side=FE", model.FeatureGRPC: "side=BE",
+		"all": {"3.2.26", "+OPENSSL +PCRE2", both, nil},
+		"no backends": {"2.6.12", "+OPENSSL +PCRE2", strings.Replace(both, "FE|BE", "FE", 1),
+			map[model.Feature]string{model.FeatureGRPC: "side=BE", model.FeatureCallOnce: "3.0.0 or later"}},
+		"no HTTP/2": {"2.6.12", "+OPENSSL +PCRE2", "", map[model.Feature]string{model.FeatureH2C: "side=FE", model.FeatureTLS: "side=FE",
+			model.FeatureHTTP2: "side=FE", model.FeatureGRPC: "side=BE",
 			model.FeatureCallOnce: "3.0.0 or later"}},
-		"no TLS":  {"3.0.11", "-OPENSSL +PCRE", both, map[model.Feature]string{model.FeatureTLS: "USE_OPENSSL"}},
-		"no PCRE": {"3.0.11", "+OPENSSL -PCRE2", both, map[model.Feature]string{model.FeatureH2C: "USE_PCRE2", model.FeatureTLS: "USE_PCRE2", model.FeatureHTTP2: "USE_PCRE2", model.FeatureGRPC: "USE_PCRE2"}},
+		"no TLS": {"3.0.11", "-OPENSSL +PCRE", both, map[model.Feature]string{model.FeatureTLS: "USE_OPENSSL"}},
+		"no PCRE": {"3.0.11", "+OPENSSL -PCRE2", both, map[model.Feature]string{model.FeatureH2C: "USE_PCRE2", model.FeatureTLS: "USE_PCRE2",
+			model.FeatureHTTP2: "USE_PCRE2", model.FeatureGRPC: "USE_PCRE2"}},
 		"too old": {"2.4.0", "+OPENSSL +PCRE2", both, map[model.Feature]string{model.FeatureH2C: "too old", model.FeatureTLS: "too old",
-			model.FeatureHTTP2: "too old", model.FeatureGRPC: "too old", model.FeatureHTTP1Shared: "too old", model.FeatureCallOnce: "3.0.0 or later"}},
+			model.FeatureHTTP2: "too old", model.FeatureGRPC: "too old", model.FeatureHTTP1Shared: "too old",
+			model.FeatureCallOnce: "3.0.0 or later"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := haproxy.ParseCapabilities("HAProxy version " + c.version + "-1 2026/10/14 - https://haproxy.org/\nFeature list : " + c.features + "\n" + c.protocols)
+			got, err := haproxy.ParseCapabilities("HAProxy version " + c.version + "-1 2026/10/14 - https://haproxy.org/\nFeature list : " +
+				c.features + "\n" + c.protocols)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,15 +15,17 @@ var leastconn = model.Fault{
 // MalformedAnswers is what endpoints can do to old versions: tests ask those for nothing of the kind.
 var MalformedAnswers = model.Fault{
 	Versions: []model.VersionRange{{From: oldest, Fixed: model.Version{Major: 3, Minor: 0}}},
-	What:     "malformed answers of endpoints, such as a message before any headers, may end HAProxy by a segmentation fault (seen on 2.6.12 of Debian 12, not on 3.0.11)",
-	Means:    "such an endpoint takes all calls with it: use 3.0 or later where endpoints aren't trusted",
+	What: "malformed answers of endpoints, such as a message before any headers, may end HAProxy by a segmentation fault (seen on " +
+		"2.6.12 of Debian 12, not on 3.0.11)",
+	Means: "such an endpoint takes all calls with it: use 3.0 or later where endpoints aren't trusted",
 }
 
 // FullStatus is what endpoints can do to new versions: tests ask those for nothing of the kind.
 var FullStatus = model.Fault{
 	Versions: []model.VersionRange{{From: model.Version{Major: 3, Minor: 4}}},
 	What:     "a status alone whose headers fit tune.bufsize but not what tune.maxrewrite leaves of it ends HAProxy (seen on 3.4.7)",
-	Means:    "an endpoint that answers with 96 to 128 kB of headers takes all calls with it: don't use this version where endpoints aren't trusted",
+	Means: "an endpoint that answers with 96 to 128 kB of headers takes all calls with it: don't use this version where endpoints " +
+		"aren't trusted",
 }
 
 // Faults are what versions of HAProxy are known to do wrong, from its change logs and from tests.

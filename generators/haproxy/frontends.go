@@ -80,7 +80,8 @@ func newMessages() (m messages, err error) {
 }
 
 func newFrontends(m model.Gateways, t *matching.Tables, r *routes, folder string, weights bool, v model.Version) (*frontends, error) {
-	f := &frontends{tables: t, routes: r, folder: folder, weights: weights, version: v, keyPairs: make(map[string]*model.KeyPair, len(m.KeyPairs))}
+	f := &frontends{tables: t, routes: r, folder: folder, weights: weights, version: v,
+		keyPairs: make(map[string]*model.KeyPair, len(m.KeyPairs))}
 	for i := range m.KeyPairs {
 		f.keyPairs[m.KeyPairs[i].Name] = &m.KeyPairs[i]
 	}
@@ -101,7 +102,8 @@ func (f *frontends) of(p *matching.Port) (*Frontend, error) {
 		Name:    sectionName("gateway", gateway, strconv.Itoa(int(p.Port))),
 		Comment: Comment(fmt.Sprintf("Gateway %s port %d, %s: listeners %s", gateway, p.Port, p.Protocol, strings.Join(listeners, ", "))),
 		Weights: f.weights || f.routes.live(), Side: f.routes.sides.converter, Live: f.routes.live(), Folder: f.folder,
-		NotTaken: f.notTaken, NoAnswer: f.noAnswer, TooLong: f.tooLong, Unanswered: answers.Unanswered.Message, TimedOut: answers.TimedOut.Message,
+		NotTaken: f.notTaken, NoAnswer: f.noAnswer, TooLong: f.tooLong, Unanswered: answers.Unanswered.Message,
+		TimedOut: answers.TimedOut.Message,
 		Refused:  refused(f.version),
 		Instance: f.instance,
 	}
@@ -228,7 +230,8 @@ func (b *blockWriter) scope() string { return "txn.scope" + strconv.Itoa(b.posit
 // parent goes on to the next scope.
 func (b *blockWriter) parent() {
 	b.blocks = append(b.blocks, Block{"The scope that goes on when that one has nothing for the call.", []string{
-		fmt.Sprintf("http-request set-var(%s) 'var(txn.scope%d)%s,map_str(%sparents.map)' if !decided", b.scope(), b.position-1, b.routes.sides.converter, b.folder),
+		fmt.Sprintf("http-request set-var(%s) 'var(txn.scope%d)%s,map_str(%sparents.map)' if !decided", b.scope(), b.position-1,
+			b.routes.sides.converter, b.folder),
 	}})
 }
 

@@ -128,9 +128,11 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	}
 	view := &View{
 		DataVersion: generators.DataVersion,
-		Generation:  generators.GenerationMark, Version: c.Version, StreamsKeyword: streamsKeyword(c.Version), KeepsMemory: c.Version.AtLeast(3, 0, 0), Limits: limits.Default.With(g.options.MaxStreams),
+		Generation:  generators.GenerationMark, Version: c.Version, StreamsKeyword: streamsKeyword(c.Version),
+		KeepsMemory: c.Version.AtLeast(3, 0, 0), Limits: limits.Default.With(g.options.MaxStreams),
 		Full: g.options.Layout != generators.LayoutInclude, Folder: folder,
-		TLS: c.Has(model.FeatureTLS), Observe: observed(c.Version), Reuse: "safe", Balance: balance(c.Version, live), Sections: ts.sections.list(),
+		TLS: c.Has(model.FeatureTLS), Observe: observed(c.Version), Reuse: "safe", Balance: balance(c.Version, live),
+		Sections: ts.sections.list(),
 	}
 	if view.User, view.Group, err = g.options.Workers(Arg); err != nil {
 		return nil, nil, err

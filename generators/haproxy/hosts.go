@@ -108,7 +108,8 @@ func (h *hosts) lines(rules, variable, host, found string) []string {
 		add("'"+host+side+",map_str("+h.names+")'", "")
 	}
 	for _, n := range h.depths {
-		add(fmt.Sprintf("'%s,field(-1,.,%d)%s,map_str(%s)'", host, n, side, h.wildcards), fmt.Sprintf("{ '%s,field(-%d,.,0)' -m len gt 0 }", host, n+1))
+		add(fmt.Sprintf("'%s,field(-1,.,%d)%s,map_str(%s)'", host, n, side, h.wildcards),
+			fmt.Sprintf("{ '%s,field(-%d,.,0)' -m len gt 0 }", host, n+1))
 	}
 	switch {
 	case h.other != "" && side != "":

@@ -31,7 +31,8 @@ func (m *mapFile) add(key, value string) {
 // checkLine says that HAProxy would cut a line.
 func checkLine(key, value string) error {
 	if n := len(key) + 1 + len(value); n > lineLimit {
-		return fmt.Errorf("it takes a line of %d bytes in a map of HAProxy, which reads at most %d: use fewer or shorter values in one match", n, lineLimit)
+		return fmt.Errorf("it takes a line of %d bytes in a map of HAProxy, which reads at most %d: use fewer or shorter values in one match",
+			n, lineLimit)
 	}
 	return nil
 }

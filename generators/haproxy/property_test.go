@@ -34,7 +34,8 @@ func randomMatch(t *testing.T, r *rand.Rand) model.Match {
 	case 3:
 		m.Path = model.Path{Kind: model.MethodPath, Method: me}
 	case 4:
-		m.Path = model.Path{Kind: model.SegmentsPath, ServiceRegex: regex(t, pick(r, `a\..`, `.*`, `[ac].D?B?`)), MethodRegex: regex(t, pick(r, "G.*", "(?i)get", "P.t"))}
+		m.Path = model.Path{Kind: model.SegmentsPath, ServiceRegex: regex(t, pick(r, `a\..`, `.*`, `[ac].D?B?`)),
+			MethodRegex: regex(t, pick(r, "G.*", "(?i)get", "P.t"))}
 	case 5:
 		m.Path = model.Path{Kind: model.SegmentsPath, MethodRegex: regex(t, pick(r, "G.*", "(?i)put"))}
 	}
@@ -72,7 +73,8 @@ func walk(t *testing.T, b binary, r *rand.Rand) {
 	client := harness.NewClient(t)
 	served := 0
 	for range 600 {
-		c := w.call("/" + pick(r, "a.B", "a.b", "c.D", "e.E") + "/" + pick(r, "Get", "get", "Put", "Else") + pick(r, "", "", "", "/", "?q=1", "/more"))
+		c := w.call("/" + pick(r, "a.B", "a.b", "c.D", "e.E") + "/" + pick(r, "Get", "get", "Put", "Else") +
+			pick(r, "", "", "", "/", "?q=1", "/more"))
 		if r.IntN(20) == 0 {
 			c.Path = pick(r, "//Get", "/a.B/", "//")
 		}

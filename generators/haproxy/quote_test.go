@@ -21,9 +21,12 @@ import (
 
 // hostiles are texts that mean something to HAProxy somewhere.
 var hostiles = []string{
-	"", " ", "plain", "default", "if", "unless", "or", "||", "!", "--", "-m", "-f", "/etc/passwd", "~", `\`, `\\`, `"`, `'`, `\"`, `\'`, `'\''`,
-	"$", "$1", "$HOME", "${HOME}", "${", "$$", ";", "{}", "}", "{", "{ always_true }", "#", "# x", "a#b", "\t", "a\tb", "%[env(PATH)]", "%", "%%", "%00", "%[", "%{+Q}o",
-	"|", "a|b", ";a;", "?a", "weights:2:x", "status:0:ok", "é", "a b  c", ", ", "a,b", "(", ")", "),map_str(x", `\n`, `\r\n`, `\x41`, "*", "*.example.com", "10s",
+	"", " ", "plain", "default", "if", "unless", "or", "||", "!", "--", "-m", "-f", "/etc/passwd", "~", `\`, `\\`, `"`, `'`, `\"`, `\'`,
+	`'\''`,
+	"$", "$1", "$HOME", "${HOME}", "${", "$$", ";", "{}", "}", "{", "{ always_true }", "#", "# x", "a#b", "\t", "a\tb", "%[env(PATH)]", "%",
+	"%%", "%00", "%[", "%{+Q}o",
+	"|", "a|b", ";a;", "?a", "weights:2:x", "status:0:ok", "é", "a b  c", ", ", "a,b", "(", ")", "),map_str(x", `\n`, `\r\n`, `\x41`, "*",
+	"*.example.com", "10s",
 	"<%", "{{.}}", "0", "-", "::", "[a-z]", "(?<x>a)", "~x#y", "999999", "999999;x", "a/b", "x=",
 }
 
@@ -120,7 +123,8 @@ func TestHeaderNames(t *testing.T) {
 func loads(t *testing.T, lines string, files map[string]string) {
 	t.Helper()
 	dir := harness.TempDir(t)
-	files["haproxy.cfg"] = "global\n    default-path config\ndefaults\n    mode http\n    timeout client 1s\nfrontend f\n    bind 127.0.0.1:1\n" + lines
+	files["haproxy.cfg"] = "global\n    default-path config\ndefaults\n    mode http\n    timeout client 1s\nfrontend f\n    bind " +
+		"127.0.0.1:1\n" + lines
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

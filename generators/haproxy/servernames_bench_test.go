@@ -33,13 +33,16 @@ func benchServerNames(b *testing.B, bin binary, certificates string, perConnecti
 	backends.Listen("ns/s:80", at, 8080)
 	g := model.Gateways{
 		Gateways: []model.Gateway{{Namespace: "ns", Name: "gw", Addresses: []string{address}}},
-		Clusters: []model.Cluster{{Name: "ns/s:80", Namespace: "ns", Service: "s", Port: 80, Endpoints: []model.Endpoint{{Address: at, Port: 8080}}}},
+		Clusters: []model.Cluster{{Name: "ns/s:80", Namespace: "ns", Service: "s", Port: 80,
+			Endpoints: []model.Endpoint{{Address: at, Port: 8080}}}},
 	}
 	for _, name := range []string{"one", "several"} {
 		pair := harness.Certificate(b, name+".test")
-		g.KeyPairs = append(g.KeyPairs, model.KeyPair{Name: name, Certificate: pair.Certificate, Key: pair.Key, Hostnames: []string{name + ".test"}})
+		g.KeyPairs = append(g.KeyPairs, model.KeyPair{Name: name, Certificate: pair.Certificate, Key: pair.Key,
+			Hostnames: []string{name + ".test"}})
 	}
-	rule := &model.Rule{Source: model.Source{Kind: model.GRPCRoute, Namespace: "ns", Name: "r"}, Matches: []model.Match{{}}, Backends: []model.Backend{to("s")}}
+	rule := &model.Rule{Source: model.Source{Kind: model.GRPCRoute, Namespace: "ns", Name: "r"}, Matches: []model.Match{{}},
+		Backends: []model.Backend{to("s")}}
 	for i, hostname := range []string{"*.example.com", "*.a.example.com"} {
 		pair := "one"
 		if i == 1 {

@@ -94,7 +94,8 @@ func TestServerNamesReload(t *testing.T) {
 		p := harness.Start(t, b.path, "-W", "-f", filepath.Join(dir, "haproxy.cfg"))
 		p.WaitListening(w.address+":8443", w.address+":9443")
 		call := w.call("/a.B/Get")
-		call.Address, call.TLS, call.SNI, call.Unverified, call.Authority = w.address+":8443", true, "one.two.a.example.com", true, "one.two.a.example.com"
+		call.Address, call.TLS, call.SNI, call.Unverified, call.Authority = w.address+":8443", true, "one.two.a.example.com", true,
+			"one.two.a.example.com"
 
 		streaming := harness.NewClient(t)
 		var streams []*harness.Stream

@@ -29,7 +29,8 @@ type targets struct {
 }
 
 func newTargets(clusters []model.Cluster, side sides, v model.Version, refused *generators.Refusals) *targets {
-	t := &targets{clusters: make(map[string]*model.Cluster, len(clusters)), sections: newSections(side != (sides{}), waits(v)), sides: side, drawn: map[string]string{}}
+	t := &targets{clusters: make(map[string]*model.Cluster, len(clusters)), sections: newSections(side != (sides{}), waits(v)), sides: side,
+		drawn: map[string]string{}}
 	for i := range clusters {
 		c := &clusters[i]
 		t.clusters[c.Name] = c

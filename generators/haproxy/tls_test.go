@@ -17,9 +17,11 @@ func TestManyNames(t *testing.T) {
 		w.pair("wide", "*.example.com")
 		var scopes []model.Scope
 		for i := range 3000 {
-			scopes = append(scopes, model.Scope{Hostname: "a" + itoa(i) + ".deep.example.com", Rules: []*model.Rule{w.rule(model.Match{}, to("one"))}})
+			scopes = append(scopes, model.Scope{Hostname: "a" + itoa(i) + ".deep.example.com",
+				Rules: []*model.Rule{w.rule(model.Match{}, to("one"))}})
 		}
-		w.listener(model.Listener{Name: "wide", Port: 8443, Protocol: model.HTTPS, Hostname: "*.example.com", KeyPairs: []string{"wide"}, Scopes: scopes})
+		w.listener(model.Listener{Name: "wide", Port: 8443, Protocol: model.HTTPS, Hostname: "*.example.com", KeyPairs: []string{"wide"},
+			Scopes: scopes})
 		start(t, b, w.model)
 	})
 }
@@ -42,8 +44,10 @@ func testTLS(t *testing.T, b binary) {
 	any := func(name string) []model.Scope {
 		return []model.Scope{{Rules: []*model.Rule{w.rule(model.Match{}, to(name))}}}
 	}
-	w.listener(model.Listener{Name: "exact", Port: 8443, Protocol: model.HTTPS, Hostname: "a.example.com", KeyPairs: []string{"exact"}, Scopes: any("one")})
-	w.listener(model.Listener{Name: "wide", Port: 8443, Protocol: model.HTTPS, Hostname: "*.example.com", KeyPairs: []string{"first", "second"}, Scopes: any("two")})
+	w.listener(model.Listener{Name: "exact", Port: 8443, Protocol: model.HTTPS, Hostname: "a.example.com", KeyPairs: []string{"exact"},
+		Scopes: any("one")})
+	w.listener(model.Listener{Name: "wide", Port: 8443, Protocol: model.HTTPS, Hostname: "*.example.com",
+		KeyPairs: []string{"first", "second"}, Scopes: any("two")})
 	w.listener(model.Listener{Name: "all", Port: 9443, Protocol: model.HTTPS, KeyPairs: []string{"exact"}, Scopes: any("one")})
 	start(t, b, w.model)
 	for _, c := range []struct {

@@ -149,10 +149,12 @@ func mapsKeys[V any](m map[string]V) func(func(string) bool) {
 }
 
 func (w world) call() model.Call {
-	hosts := []string{"a.example.com", "A.Example.com:8080", "x.b.example.com", "y.x.b.example.com", "b.example.com", "example.com", "other.test.", "z.com", "nowhere"}
+	hosts := []string{"a.example.com", "A.Example.com:8080", "x.b.example.com", "y.x.b.example.com", "b.example.com", "example.com",
+		"other.test.", "z.com", "nowhere"}
 	c := model.Call{
 		Port: int32(80 + w.IntN(2)), Authority: w.pick(hosts...), Method: w.pick("GET", "POST"),
-		Path: w.pick("/foo.Bar/Get", "/foo.bar/get", "/x/List", "/x/List/", "/x/", "/x", "/", "/foo.Bar/Get/more", "//Get", "/FOO.BAR/G") + w.pick("", "", "?q=1"),
+		Path: w.pick("/foo.Bar/Get", "/foo.bar/get", "/x/List", "/x/List/", "/x/", "/x", "/", "/foo.Bar/Get/more", "//Get", "/FOO.BAR/G") +
+			w.pick("", "", "?q=1"),
 	}
 	c.SNI = c.Host()
 	if w.IntN(4) == 0 {

@@ -36,8 +36,10 @@ func Example() Gateways {
 		Clusters: []Cluster{
 			{Name: "ns/dns:80", Namespace: "ns", Service: "dns", Port: 80, Endpoints: []Endpoint{{Address: "dns.ns.svc.cluster.local", Port: 80}}},
 			{Name: "ns/none:80", Namespace: "ns", Service: "none", Port: 80},
-			{Name: "ns/one:80", Namespace: "ns", Service: "one", Port: 80, Endpoints: []Endpoint{{Address: "192.0.2.2", Port: 80}, {Address: "2001:db8::2", Port: 80}}},
-			{Name: "ns/two:80", Namespace: "ns", Service: "two", Port: 80, Unlearnt: true, CallOnce: true, Endpoints: []Endpoint{{Address: "192.0.2.3", Port: 80}}},
+			{Name: "ns/one:80", Namespace: "ns", Service: "one", Port: 80,
+				Endpoints: []Endpoint{{Address: "192.0.2.2", Port: 80}, {Address: "2001:db8::2", Port: 80}}},
+			{Name: "ns/two:80", Namespace: "ns", Service: "two", Port: 80, Unlearnt: true, CallOnce: true,
+				Endpoints: []Endpoint{{Address: "192.0.2.3", Port: 80}}},
 		},
 		KeyPairs: []KeyPair{
 			{Name: "one", Certificate: []byte("certificate\n"), Key: []byte("key\n"), Hostnames: []string{"one.test", "*.one.test"}},
@@ -57,7 +59,8 @@ func exampleRules() []*Rule {
 	}
 	share := func(cluster string) Backend { return Backend{Weight: 1, Cluster: cluster} }
 	changed := share("ns/two:80")
-	changed.RequestHeaders = []HeaderChange{{Name: "host", Values: []string{"one.test"}}, {Name: "x-add", Keep: true, Values: []string{"1"}}, {Name: "x-remove"}}
+	changed.RequestHeaders = []HeaderChange{{Name: "host", Values: []string{"one.test"}}, {Name: "x-add", Keep: true, Values: []string{"1"}},
+		{Name: "x-remove"}}
 	changed.ResponseHeaders = []HeaderChange{{Name: "x-long", Values: []string{strings.Repeat("$", 1000)}}}
 	refused := Backend{Weight: 1, Status: &Status{Code: Unavailable, Message: "an example"}}
 	exact := []ValueMatch{{Name: "x-a", Value: "1"}, {Name: "x-b", Value: "2"}}
@@ -66,7 +69,8 @@ func exampleRules() []*Rule {
 	rules := []*Rule{
 		{Matches: []Match{{}}, Backends: []Backend{share("ns/one:80")}},
 		{Matches: []Match{{Headers: exact}, {Headers: mixed}, {Path: segments}}, Backends: []Backend{changed}},
-		{Matches: []Match{{Path: Path{Kind: ExactPath, Value: "/a.B/Get", Service: "a.B", Method: "Get"}}}, Backends: []Backend{share("ns/one:80"), changed, refused}},
+		{Matches: []Match{{Path: Path{Kind: ExactPath, Value: "/a.B/Get", Service: "a.B", Method: "Get"}}},
+			Backends: []Backend{share("ns/one:80"), changed, refused}},
 		{Matches: []Match{{Path: Path{Kind: ServicePath, Service: "a.B"}}}, Backends: []Backend{share("ns/dns:80")}},
 		{Matches: []Match{{Path: Path{Kind: MethodPath, Method: "Get"}}}, Backends: []Backend{share("ns/none:80")}},
 		{Matches: []Match{{Path: Path{Kind: PrefixPath, Value: "/a"}}}, Status: &Status{Code: Internal, Message: "an example"}},

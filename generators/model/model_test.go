@@ -129,7 +129,8 @@ func TestBinds(t *testing.T) {
 			t.Errorf("%v: %v, want %v", test.addresses, got, test.want)
 		}
 		m := model.Gateways{Gateways: []model.Gateway{g}}
-		if got := m.OnlyIPv4().Gateways[0].Addresses; len(test.addresses) == 0 && !slices.Equal(got, []string{"0.0.0.0"}) || len(m.Gateways[0].Addresses) != len(test.addresses) {
+		if got := m.OnlyIPv4().Gateways[0].Addresses; len(test.addresses) == 0 && !slices.Equal(got, []string{"0.0.0.0"}) ||
+			len(m.Gateways[0].Addresses) != len(test.addresses) {
 			t.Errorf("%v by IPv4 alone: %v, and the model has %v", test.addresses, got, m.Gateways[0].Addresses)
 		}
 	}

@@ -45,12 +45,14 @@ type Part struct {
 func newActions(bs *blocks, clusters map[string]*Upstream) *actions {
 	a := &actions{blocks: bs, clusters: clusters, known: map[string]bool{}, bySplit: map[string]string{}}
 	a.action = bs.add(Map{Comment: "What answers the calls of a rule.", Source: "$gw_rule", Name: "gw_action"})
-	a.shared = bs.add(Map{Comment: "The same where weights share them: by rule and share.", Source: `"$gw_rule:$gw_share"`, Name: "gw_shared_action"})
+	a.shared = bs.add(Map{Comment: "The same where weights share them: by rule and share.", Source: `"$gw_rule:$gw_share"`,
+		Name: "gw_shared_action"})
 	a.shares = bs.add(Map{Comment: "The share that a call falls in.", Source: "$gw_rule", Name: "gw_share"})
 	a.target = bs.add(Map{Comment: "The location that an action goes to,", Source: "$gw_action", Name: "gw_target", Default: "@gw_status"})
 	a.upstream = bs.add(Map{Comment: "its upstream,", Source: "$gw_action", Name: "gw_upstream"})
 	a.service = bs.add(Map{Comment: "whose endpoints these are,", Source: "$gw_action", Name: "gw_backend"})
-	a.status = bs.add(Map{Comment: "or the gRPC status that answers,", Source: "$gw_action", Name: "gw_status", Default: strconv.Itoa(int(answers.NoRule.Code))})
+	a.status = bs.add(Map{Comment: "or the gRPC status that answers,", Source: "$gw_action", Name: "gw_status",
+		Default: strconv.Itoa(int(answers.NoRule.Code))})
 	a.why = bs.add(Map{Comment: "with its message.", Source: "$gw_action", Name: "gw_message", Default: `"` + answers.NoRule.Message + `"`})
 	a.route = bs.add(Map{Comment: "The names of the rules.", Source: "$gw_rule", Name: "gw_route"})
 	for _, b := range []*block{a.target, a.upstream, a.service, a.status, a.why} {

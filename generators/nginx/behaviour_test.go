@@ -55,7 +55,8 @@ func (w *world) cluster(name string, endpoints int) {
 
 // rule is a rule with one match and some backends; each has the index of its creation as its rule number.
 func (w *world) rule(m model.Match, backends ...model.Backend) *model.Rule {
-	r := &model.Rule{Source: model.Source{Kind: model.GRPCRoute, Namespace: "ns", Name: "route", Rule: w.rules}, Matches: []model.Match{m}, Backends: backends}
+	r := &model.Rule{Source: model.Source{Kind: model.GRPCRoute, Namespace: "ns", Name: "route", Rule: w.rules}, Matches: []model.Match{m},
+		Backends: backends}
 	w.rules++
 	return r
 }
@@ -76,7 +77,8 @@ func regex(t *testing.T, text string) *pattern.Pattern {
 }
 
 func (w *world) call(p string, md ...string) harness.Call {
-	return harness.Call{Address: w.address + ":8080", Authority: "a.example.com", Path: p, Metadata: metadata.Pairs(md...), Message: []byte("hello")}
+	return harness.Call{Address: w.address + ":8080", Authority: "a.example.com", Path: p, Metadata: metadata.Pairs(md...),
+		Message: []byte("hello")}
 }
 
 func TestCalls(t *testing.T) { eachNginx(t, testCalls) }
@@ -117,12 +119,14 @@ func testCalls(t *testing.T, b binary) {
 		w.rule(header("x-h", hostile), to("three")),
 		w.rule(header("x-l", strings.Repeat("$", 1000)), to("three")),
 		w.rule(model.Match{Path: path("h.H", "M"), Headers: []model.ValueMatch{{Name: "x-r", Regex: regex(t, "v[0-9]+")}}}, to("two")),
-		w.rule(model.Match{Path: path("h.H", "M"), Headers: []model.ValueMatch{{Name: "x-r", Regex: regex(t, "w"+strings.Repeat("(a|b)", 100))}}}, to("three")),
+		w.rule(model.Match{Path: path("h.H", "M"), Headers: []model.ValueMatch{{Name: "x-r",
+			Regex: regex(t, "w"+strings.Repeat("(a|b)", 100))}}}, to("three")),
 		w.rule(model.Match{Path: path("f.F", "Empty")}, to("empty")),
 		w.rule(model.Match{Path: path("f.F", "Dead")}, model.Backend{Weight: 1, Cluster: "dead"}),
 		w.rule(model.Match{Path: path("f.F", "Half")}, model.Backend{Weight: 1, Cluster: "half"}),
 		w.rule(model.Match{Path: path("f.F", "None")}),
-		w.rule(model.Match{Path: path("f.F", "Invalid")}, model.Backend{Weight: 1, Status: &model.Status{Code: model.Unavailable, Message: "Service ns/é $x 100% is \"gone\""}}),
+		w.rule(model.Match{Path: path("f.F", "Invalid")},
+			model.Backend{Weight: 1, Status: &model.Status{Code: model.Unavailable, Message: "Service ns/é $x 100% is \"gone\""}}),
 		w.rule(model.Match{Path: path("c.C", "Changes")}, changes),
 		w.rule(model.Match{Path: path("p.P", "a%2Fb//../%")}, to("one")),
 	}
@@ -176,9 +180,10 @@ func testCalls(t *testing.T, b binary) {
 				same(t, "r-set", r.Headers["r-set"], "cost $5")
 				same(t, "authority", []string{r.Echo.Authority}, "a.example.com")
 			}},
-		{call: w.call("/c.C/Changes", harness.AskStatus, "5:nothing"), want: "NotFound", says: "nothing", extras: func(t *testing.T, r harness.Reply) {
-			same(t, "r-set of a failed call", append(r.Headers["r-set"], r.Trailers["r-set"]...), "cost $5")
-		}},
+		{call: w.call("/c.C/Changes", harness.AskStatus, "5:nothing"), want: "NotFound", says: "nothing",
+			extras: func(t *testing.T, r harness.Reply) {
+				same(t, "r-set of a failed call", append(r.Headers["r-set"], r.Trailers["r-set"]...), "cost $5")
+			}},
 		{call: host(w.call("/a.B/Get"), "X.Wide.com:1234"), want: "ns/three", extras: func(t *testing.T, r harness.Reply) {
 			same(t, "authority", []string{r.Echo.Authority}, "X.Wide.com:1234")
 		}},
@@ -295,7 +300,8 @@ func TestQuietStream(t *testing.T) {
 	eachNginx(t, func(t *testing.T, b binary) {
 		w := newWorld(t)
 		w.cluster("one", 1)
-		w.listener(model.Listener{Name: "l", Port: 8080, Protocol: model.HTTP, Scopes: []model.Scope{{Rules: []*model.Rule{w.rule(model.Match{}, to("one"))}}}})
+		w.listener(model.Listener{Name: "l", Port: 8080, Protocol: model.HTTP,
+			Scopes: []model.Scope{{Rules: []*model.Rule{w.rule(model.Match{}, to("one"))}}}})
 		start(t, b, w.model)
 		call := w.call("/q.Q/Quiet", harness.AskMode, harness.ModeQuiet)
 		call.Timeout = 10 * time.Second

@@ -24,9 +24,11 @@ var requirements = []requirement{
 	{feature: model.FeatureHTTP2, since: oldest, with: []string{"--with-http_v2_module"}, without: commonWithout},
 	{feature: model.FeatureH2C, since: oldest, with: []string{"--with-http_v2_module"}, without: commonWithout},
 	{feature: model.FeatureTLS, since: oldest, with: []string{"--with-http_v2_module", "--with-http_ssl_module"}, without: commonWithout},
-	{feature: model.FeatureGRPC, since: oldest, with: []string{"--with-http_v2_module"}, without: append([]string{"--without-http_grpc_module"}, commonWithout...)},
+	{feature: model.FeatureGRPC, since: oldest, with: []string{"--with-http_v2_module"},
+		without: append([]string{"--without-http_grpc_module"}, commonWithout...)},
 	{feature: model.FeatureHTTP1Shared, since: model.Version{Major: 1, Minor: 25, Patch: 1}},
-	{feature: model.FeatureResolve, since: model.Version{Major: 1, Minor: 27, Patch: 3}, without: []string{"--without-http_upstream_zone_module"}},
+	{feature: model.FeatureResolve, since: model.Version{Major: 1, Minor: 27, Patch: 3},
+		without: []string{"--without-http_upstream_zone_module"}},
 }
 
 // commonWithout are the modules that no listener works without.
@@ -84,7 +86,8 @@ func capabilities(v model.Version, flags []string) model.Capabilities {
 	for _, f := range flags {
 		has[f] = true
 	}
-	c := model.Capabilities{Proxy: "nginx", Version: v, Missing: map[model.Feature]string{}, Limits: matchLimits, Faults: model.FaultsOf(Faults, v)}
+	c := model.Capabilities{Proxy: "nginx", Version: v, Missing: map[model.Feature]string{}, Limits: matchLimits,
+		Faults: model.FaultsOf(Faults, v)}
 	for _, r := range requirements {
 		if why := r.missing(v, has); why != "" {
 			c.Missing[r.feature] = why

@@ -25,11 +25,14 @@ func TestParseCapabilities(t *testing.T) {
 			model.FeatureTLS:   "nginx 1.30.0 was built without --with-http_v2_module",
 			model.FeatureGRPC:  "nginx 1.30.0 was built without --with-http_v2_module",
 		}},
-		"no TLS":  {"1.30.0", "--with-http_v2_module", map[model.Feature]string{model.FeatureTLS: "nginx 1.30.0 was built without --with-http_ssl_module"}},
-		"no gRPC": {"1.30.0", all + " --without-http_grpc_module", map[model.Feature]string{model.FeatureGRPC: "nginx 1.30.0 was built with --without-http_grpc_module"}},
+		"no TLS": {"1.30.0", "--with-http_v2_module", map[model.Feature]string{model.FeatureTLS: "nginx 1.30.0 was built without " +
+			"--with-http_ssl_module"}},
+		"no gRPC": {"1.30.0", all + " --without-http_grpc_module",
+			map[model.Feature]string{model.FeatureGRPC: "nginx 1.30.0 was built with --without-http_grpc_module"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := nginx.ParseCapabilities("nginx version: nginx/" + c.version + " (Debian)\nbuilt by x\nconfigure arguments: --prefix=/x " + c.arguments + "\n")
+			got, err := nginx.ParseCapabilities("nginx version: nginx/" + c.version + " (Debian)\nbuilt by x\nconfigure arguments: --prefix=/x " +
+				c.arguments + "\n")
 			if err != nil {
 				t.Fatal(err)
 			}

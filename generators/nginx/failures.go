@@ -74,8 +74,9 @@ func (b *blocks) lostMaps() {
 		connected = `"~[0-9]\\|(.*[,:] )?`
 	)
 	large, other := connected+atLeast(limits.Default.AnswerBuffer)+`\\z"`, connected+`[0-9]+\\z"`
-	status := b.add(Map{Comment: "A call that came to nothing: what came back is too large, or not to be read, or no endpoint took it,", Source: source,
-		Name: lostStatus[1:], Default: strconv.Itoa(int(answers.Unreached.Code))})
+	status := b.add(Map{Comment: "A call that came to nothing: what came back is too large, or not to be read, or no endpoint took it,",
+		Source: source,
+		Name:   lostStatus[1:], Default: strconv.Itoa(int(answers.Unreached.Code))})
 	status.entry(large, strconv.Itoa(int(answers.Oversized.Code)), "")
 	status.entry(other, strconv.Itoa(int(answers.Unanswered.Code)), "")
 	message := b.add(Map{Comment: "with its message.", Source: source, Name: lostMessage[1:], Default: failureMessage(answers.NotTaken)})

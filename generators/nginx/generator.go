@@ -208,10 +208,12 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	return &View{
 		DataVersion: generators.DataVersion,
 		Resolver:    resolver, ResolverTimeout: fmt.Sprintf("%ds", ResolverTimeout/time.Second), Zone: zoneSize(m.Clusters),
-		Generation: generators.GenerationMark, Version: c.Version, Limits: limits.Default.With(g.options.MaxStreams), ConnectionTime: connectionTime(c.Version),
-		Folder: folder, Marker: marker, CallLog: callLog,
+		Generation: generators.GenerationMark, Version: c.Version, Limits: limits.Default.With(g.options.MaxStreams),
+		ConnectionTime: connectionTime(c.Version),
+		Folder:         folder, Marker: marker, CallLog: callLog,
 		User: user, Group: group, Ciphers: generators.Ciphers,
-		Prefixes: r.prefixes(), Warm: r.warm, Sizes: bs.sizes(len(as.splits), ss.names, ss.longName), Literals: bs.ordered, Maps: bs.maps(), Splits: as.splits,
+		Prefixes: r.prefixes(), Warm: r.warm, Sizes: bs.sizes(len(as.splits), ss.names, ss.longName), Literals: bs.ordered, Maps: bs.maps(),
+		Splits:    as.splits,
 		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list, Failures: failures(),
 		Instance: instance, Loop: answers.Loop,
 	}, nil

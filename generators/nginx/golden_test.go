@@ -19,11 +19,13 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func small(t *testing.T) model.Gateways {
 	w := &world{t: t}
 	w.model.Clusters = []model.Cluster{
-		{Name: "shop/cart:80", Namespace: "shop", Service: "cart", Port: 80, Endpoints: []model.Endpoint{{Address: "10.0.0.1", Port: 8080}, {Address: "fd00::1", Port: 8080}}},
+		{Name: "shop/cart:80", Namespace: "shop", Service: "cart", Port: 80,
+			Endpoints: []model.Endpoint{{Address: "10.0.0.1", Port: 8080}, {Address: "fd00::1", Port: 8080}}},
 		{Name: "shop/next:80", Namespace: "shop", Service: "next", Port: 80, Endpoints: []model.Endpoint{{Address: "next.shop.svc", Port: 80}}},
 		{Name: "shop/none:80", Namespace: "shop", Service: "none", Port: 80},
 	}
-	w.model.KeyPairs = []model.KeyPair{{Name: "shop-tls", Certificate: []byte("certificate\n"), Key: []byte("key\n"), Hostnames: []string{"shop.example.com"}}}
+	w.model.KeyPairs = []model.KeyPair{{Name: "shop-tls", Certificate: []byte("certificate\n"), Key: []byte("key\n"),
+		Hostnames: []string{"shop.example.com"}}}
 	share := func(name string, weight int32) model.Backend {
 		return model.Backend{Weight: weight, Cluster: "shop/" + name + ":80"}
 	}
@@ -32,7 +34,8 @@ func small(t *testing.T) model.Gateways {
 	canary.ResponseHeaders = []model.HeaderChange{{Name: "x-old"}, {Name: "x-via", Keep: true, Values: []string{"shop"}}}
 	rules := []*model.Rule{
 		w.rule(model.Match{Path: path("shop.Cart", "Add"), Headers: []model.ValueMatch{{Name: "x-env", Value: "canary"}}}, canary),
-		w.rule(model.Match{Path: path("shop.Cart", "Add"), Headers: []model.ValueMatch{{Name: "x-user", Regex: regex(t, "test-[0-9]+")}}}, share("next", 1)),
+		w.rule(model.Match{Path: path("shop.Cart", "Add"), Headers: []model.ValueMatch{{Name: "x-user", Regex: regex(t, "test-[0-9]+")}}},
+			share("next", 1)),
 		w.rule(model.Match{Path: path("shop.Cart", "Add")}, share("cart", 90), share("next", 10)),
 		w.rule(model.Match{Path: model.Path{Kind: model.ServicePath, Service: "shop.Cart"}}, share("cart", 1)),
 		w.rule(model.Match{}, share("none", 1)),
@@ -40,8 +43,10 @@ func small(t *testing.T) model.Gateways {
 	w.model.Gateways = []model.Gateway{{Namespace: "shop", Name: "front"}}
 	scopes := []model.Scope{{Rules: rules[4:]}, {Hostname: "*.example.com", Rules: rules[:4]}}
 	w.listener(model.Listener{Name: "http", Port: 8080, Protocol: model.HTTP, Scopes: scopes})
-	w.listener(model.Listener{Name: "shop", Port: 8443, Protocol: model.HTTPS, Hostname: "shop.example.com", KeyPairs: []string{"shop-tls"}, Scopes: scopes})
-	w.listener(model.Listener{Name: "wide", Port: 8443, Protocol: model.HTTPS, Hostname: "*.example.com", KeyPairs: []string{"shop-tls"}, Scopes: scopes})
+	w.listener(model.Listener{Name: "shop", Port: 8443, Protocol: model.HTTPS, Hostname: "shop.example.com", KeyPairs: []string{"shop-tls"},
+		Scopes: scopes})
+	w.listener(model.Listener{Name: "wide", Port: 8443, Protocol: model.HTTPS, Hostname: "*.example.com", KeyPairs: []string{"shop-tls"},
+		Scopes: scopes})
 	return w.model
 }
 

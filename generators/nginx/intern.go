@@ -63,7 +63,8 @@ func (cs *columns) of(subject matching.Subject, name string) (*column, error) {
 	case matching.SubjectHeader:
 		for i := range len(name) {
 			if r := name[i]; (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' {
-				return nil, fmt.Errorf("header %q: nginx can only match headers whose names have no other characters than letters, digits and \"-\"", name)
+				return nil, fmt.Errorf("header %q: nginx can only match headers whose names have no other characters than letters, digits and \"-\"",
+					name)
 			}
 		}
 		c.raw = "http_" + variable(name)
@@ -97,11 +98,13 @@ func (cs *columns) render(bs *blocks) error {
 		if len(c.values) == 0 {
 			continue
 		}
-		found := bs.add(Map{Comment: "The ids of values of the " + c.what + ", found without regard to case,", Source: "$" + c.raw, Name: c.id + "_found"})
+		found := bs.add(Map{Comment: "The ids of values of the " + c.what + ", found without regard to case,", Source: "$" + c.raw,
+			Name: c.id + "_found"})
 		if err := c.found(found, bs); err != nil {
 			return err
 		}
-		exact := bs.add(Map{Comment: "and the one that is the same byte for byte.", Source: `"$` + c.raw + `\n\n$` + c.id + `_found"`, Name: c.id})
+		exact := bs.add(Map{Comment: "and the one that is the same byte for byte.", Source: `"$` + c.raw + `\n\n$` + c.id + `_found"`,
+			Name: c.id})
 		// No id's line is empty, so the last empty one ends the request's own value, whatever is in that. The time
 		// that this takes grows with the length of both, not with their product.
 		pattern, err := Regex(`(?s)^(?>(.*)\n\n)(?:.*?\n)?([0-9a-f]++) \1(?:\n|\z)`)

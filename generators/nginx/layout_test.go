@@ -36,7 +36,8 @@ func TestInclude(t *testing.T) {
 	eachNginx(t, func(t *testing.T, b binary) {
 		w := newWorld(t)
 		w.cluster("cart", 1)
-		w.listener(model.Listener{Name: "l", Port: 8080, Protocol: model.HTTP, Scopes: []model.Scope{{Rules: []*model.Rule{w.rule(model.Match{}, to("cart"))}}}})
+		w.listener(model.Listener{Name: "l", Port: 8080, Protocol: model.HTTP,
+			Scopes: []model.Scope{{Rules: []*model.Rule{w.rule(model.Match{}, to("cart"))}}}})
 		marker := filepath.Join(harness.TempDir(t), "m")
 		files := render(t, w.model, b.caps, generators.Options{Layout: generators.LayoutInclude, Folder: "mine", Marker: marker})
 		for i := range files {

@@ -115,7 +115,8 @@ func (s *servers) listen(p *matching.Port, byDefault bool) []string {
 
 // hosts writes the maps from a host to its scope, and to its listener where the port has several (R5, R7).
 func (s *servers) hosts(p *matching.Port, suffix string) error {
-	scopes := s.blocks.add(Map{Comment: "Hosts of port " + suffix + ": the scope that decides first.", Source: "$host", Name: "gw_host_" + suffix, Hostnames: true})
+	scopes := s.blocks.add(Map{Comment: "Hosts of port " + suffix + ": the scope that decides first.", Source: "$host",
+		Name: "gw_host_" + suffix, Hostnames: true})
 	for i := range p.Classes {
 		c := &p.Classes[i]
 		value := `""`
@@ -174,7 +175,8 @@ func (s *servers) tls(p *matching.Port, suffix string) error {
 	}
 	catchAll := slices.ContainsFunc(p.Listeners, func(l matching.Listener) bool { return l.Hostname == "" })
 	if !catchAll {
-		s.list = append(s.list, Server{Comment: "No listener has the server name.", Listen: s.listen(p, true), HTTP2On: s.http2On, TLS: true, Reject: true})
+		s.list = append(s.list, Server{Comment: "No listener has the server name.", Listen: s.listen(p, true), HTTP2On: s.http2On, TLS: true,
+			Reject: true})
 	}
 	for i := range p.Listeners {
 		l := &p.Listeners[i]

@@ -34,7 +34,8 @@ func randomMatch(t *testing.T, r *rand.Rand) model.Match {
 	case 3:
 		m.Path = model.Path{Kind: model.MethodPath, Method: me}
 	case 4:
-		m.Path = model.Path{Kind: model.SegmentsPath, ServiceRegex: regex(t, pick(r, `a\..`, `.*`, `[ac].D?B?`)), MethodRegex: regex(t, pick(r, "G.*", "(?i)get", "P.t"))}
+		m.Path = model.Path{Kind: model.SegmentsPath, ServiceRegex: regex(t, pick(r, `a\..`, `.*`, `[ac].D?B?`)),
+			MethodRegex: regex(t, pick(r, "G.*", "(?i)get", "P.t"))}
 	case 5:
 		m.Path = model.Path{Kind: model.SegmentsPath, MethodRegex: regex(t, pick(r, "G.*", "(?i)put"))}
 	}

@@ -27,8 +27,10 @@ func testTLS(t *testing.T, b binary) {
 	any := func(name string) []model.Scope {
 		return []model.Scope{{Rules: []*model.Rule{w.rule(model.Match{}, to(name))}}}
 	}
-	w.listener(model.Listener{Name: "exact", Port: 8443, Protocol: model.HTTPS, Hostname: "a.example.com", KeyPairs: []string{"exact"}, Scopes: any("one")})
-	w.listener(model.Listener{Name: "wide", Port: 8443, Protocol: model.HTTPS, Hostname: "*.example.com", KeyPairs: []string{"first", "second"}, Scopes: any("two")})
+	w.listener(model.Listener{Name: "exact", Port: 8443, Protocol: model.HTTPS, Hostname: "a.example.com", KeyPairs: []string{"exact"},
+		Scopes: any("one")})
+	w.listener(model.Listener{Name: "wide", Port: 8443, Protocol: model.HTTPS, Hostname: "*.example.com",
+		KeyPairs: []string{"first", "second"}, Scopes: any("two")})
 	w.listener(model.Listener{Name: "all", Port: 9443, Protocol: model.HTTPS, KeyPairs: []string{"exact"}, Scopes: any("one")})
 	start(t, b, w.model)
 	for _, c := range []struct {

@@ -118,7 +118,8 @@ func randomValue(r *rand.Rand) string {
 }
 
 func randomPattern(r *rand.Rand, depth int) string {
-	atoms := []string{"a", "b", "A", "k", ".", `\.`, "[ab]", "[^a]", `\w`, `\W`, `\d`, `\s`, `\S`, "[[:alpha:]]", `\b`, `\B`, "^", "$", `\A`, `\z`,
+	atoms := []string{"a", "b", "A", "k", ".", `\.`, "[ab]", "[^a]", `\w`, `\W`, `\d`, `\s`, `\S`, "[[:alpha:]]", `\b`, `\B`, "^", "$", `\A`,
+		`\z`,
 		`\$`, "#", " ", `"`, `\\`, `\Q.*\E`, `[\]^-]`, "~", ";", `\{`, "", `[a-k]`, `\x61`, `(?i:K)`, `[^\n]`, `\t`}
 	if depth == 0 || r.IntN(3) == 0 {
 		return atoms[r.IntN(len(atoms))]

@@ -169,11 +169,13 @@ func TestUpdate(t *testing.T) {
 		t.Errorf("settled: %v, current is %s", err, a.Store.Generation())
 	}
 	proxy.answer = Update{Reason: "a new listener", Cause: "listeners"}
-	if out := a.Apply(ctx, Job{Model: sample(2, 2)}); out.Err != nil || out.Way != Reloaded || out.Reason != "a new listener" || len(proxy.reloads) != 2 {
+	if out := a.Apply(ctx, Job{Model: sample(2, 2)}); out.Err != nil || out.Way != Reloaded || out.Reason != "a new listener" ||
+		len(proxy.reloads) != 2 {
 		t.Errorf("needs a reload: %+v", out)
 	}
 	proxy.err = errors.New("the socket broke")
-	if out := a.Apply(ctx, Job{Model: sample(2, 3)}); out.Err != nil || out.Way != Reloaded || out.Cause != "failed" || len(proxy.reloads) != 3 {
+	if out := a.Apply(ctx, Job{Model: sample(2, 3)}); out.Err != nil || out.Way != Reloaded || out.Cause != "failed" ||
+		len(proxy.reloads) != 3 {
 		t.Errorf("a failed update: %+v", out)
 	}
 }

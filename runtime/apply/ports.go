@@ -214,7 +214,8 @@ func (a *Applier) vacate(ctx context.Context, job Job, next Configuration) error
 		return fmt.Errorf("give up %v, which other addresses of the same port take the place of: %w", way, err)
 	}
 	// The old workers close them as soon as they begin to drain.
-	for end := time.Now().Add(time.Second); slices.ContainsFunc(way, func(p netip.AddrPort) bool { return tryBind(p) != nil }) && time.Now().Before(end); {
+	for end := time.Now().Add(time.Second); slices.ContainsFunc(way, func(p netip.AddrPort) bool { return tryBind(p) != nil }) &&
+		time.Now().Before(end); {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

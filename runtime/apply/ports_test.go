@@ -21,7 +21,8 @@ func (b *binding) Sockets() (Sockets, error) { return b.has, nil }
 
 // gatewayAt is a Gateway with one listener.
 func gatewayAt(name string, port int, addresses ...string) model.Gateway {
-	return model.Gateway{Namespace: "ns", Name: name, Addresses: addresses, Listeners: []model.Listener{{Name: "web", Port: int32(port), Protocol: model.HTTP}}}
+	return model.Gateway{Namespace: "ns", Name: name, Addresses: addresses,
+		Listeners: []model.Listener{{Name: "web", Port: int32(port), Protocol: model.HTTP}}}
 }
 
 func TestOverlap(t *testing.T) {
@@ -80,16 +81,20 @@ func TestBusy(t *testing.T) {
 		gateway model.Gateway
 		reason  string
 	}{
-		"a taken port":                         {Sockets{}, gatewayAt("gw", port, "127.0.0.1"), PortUnavailable},
-		"all of the host with a taken port":    {Sockets{}, gatewayAt("gw", port), PortUnavailable},
-		"another address":                      {Sockets{}, gatewayAt("gw", port, "127.0.0.3"), ""},
-		"an address of nobody":                 {Sockets{}, gatewayAt("gw", port, "203.0.113.9"), AddressNotUsable},
-		"one good, one of nobody":              {Sockets{}, gatewayAt("gw", port, "127.0.0.3", "203.0.113.9"), AddressNotUsable},
-		"the proxy's own port":                 {Sockets{Bound: []netip.AddrPort{taken}}, gatewayAt("gw", port, "127.0.0.1"), ""},
-		"from one address to all":              {Sockets{Bound: []netip.AddrPort{taken}, Listening: []netip.AddrPort{taken}}, gatewayAt("gw", port), ""},
-		"from all to one":                      {Sockets{Bound: []netip.AddrPort{all}, Listening: []netip.AddrPort{all}}, gatewayAt("gw", port, "127.0.0.1"), ""},
-		"to all beside somebody else's socket": {Sockets{Bound: []netip.AddrPort{own}, Listening: []netip.AddrPort{own, taken}}, gatewayAt("gw", port), PortUnavailable},
-		"to all beside somebody's other port":  {Sockets{Bound: []netip.AddrPort{taken}, Listening: []netip.AddrPort{taken, netip.MustParseAddrPort("127.0.0.9:1")}}, gatewayAt("gw", port), ""},
+		"a taken port":                      {Sockets{}, gatewayAt("gw", port, "127.0.0.1"), PortUnavailable},
+		"all of the host with a taken port": {Sockets{}, gatewayAt("gw", port), PortUnavailable},
+		"another address":                   {Sockets{}, gatewayAt("gw", port, "127.0.0.3"), ""},
+		"an address of nobody":              {Sockets{}, gatewayAt("gw", port, "203.0.113.9"), AddressNotUsable},
+		"one good, one of nobody":           {Sockets{}, gatewayAt("gw", port, "127.0.0.3", "203.0.113.9"), AddressNotUsable},
+		"the proxy's own port":              {Sockets{Bound: []netip.AddrPort{taken}}, gatewayAt("gw", port, "127.0.0.1"), ""},
+		"from one address to all": {Sockets{Bound: []netip.AddrPort{taken}, Listening: []netip.AddrPort{taken}},
+			gatewayAt("gw", port), ""},
+		"from all to one": {Sockets{Bound: []netip.AddrPort{all}, Listening: []netip.AddrPort{all}},
+			gatewayAt("gw", port, "127.0.0.1"), ""},
+		"to all beside somebody else's socket": {Sockets{Bound: []netip.AddrPort{own}, Listening: []netip.AddrPort{own, taken}},
+			gatewayAt("gw", port), PortUnavailable},
+		"to all beside somebody's other port": {Sockets{Bound: []netip.AddrPort{taken},
+			Listening: []netip.AddrPort{taken, netip.MustParseAddrPort("127.0.0.9:1")}}, gatewayAt("gw", port), ""},
 	} {
 		f := &binding{has: test.sockets}
 		a := newApplier(t, f)

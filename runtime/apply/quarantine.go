@@ -233,8 +233,9 @@ func probe(m model.Gateways, rule Part, cluster string) model.Gateways {
 				for n, r := range l.Scopes[k].Rules {
 					if RuleOf(r.Source) == rule {
 						l.Scopes[k].Rules[n] = &model.Rule{
-							Source:   r.Source,
-							Matches:  []model.Match{{Path: model.Path{Kind: model.ExactPath, Value: "/gatewright.check/check", Service: "gatewright.check", Method: "check"}}},
+							Source: r.Source,
+							Matches: []model.Match{{Path: model.Path{Kind: model.ExactPath, Value: "/gatewright.check/check", Service: "gatewright.check",
+								Method: "check"}}},
 							Backends: []model.Backend{{Weight: 1, Cluster: cluster}},
 						}
 					}

@@ -20,7 +20,8 @@ func (r Renderer) OnlyIPv4() Renderer {
 
 // Render makes the files of all of a model that can be rendered, and returns what of the model that is. What can't is
 // left out (R31, R42). The error says that not even an empty model can be rendered: no object is to blame.
-func Render(r Renderer, m model.Gateways, c model.Capabilities) (files []generators.File, served model.Gateways, leftOut []Culprit, err error) {
+func Render(r Renderer, m model.Gateways, c model.Capabilities) (files []generators.File, served model.Gateways, leftOut []Culprit,
+	err error) {
 	q := &quarantine{}
 	for {
 		served = q.served(m)

@@ -73,7 +73,8 @@ func TestRenderFails(t *testing.T) {
 				want := spoilOne(&m)
 				render := failing(tooLong, tell)
 				files, served, leftOut, err := Render(render, m, model.Capabilities{})
-				if err != nil || len(leftOut) != 1 || leftOut[0].Part != want || !strings.Contains(leftOut[0].Message, "bad: it is too long") || len(files) == 0 {
+				if err != nil || len(leftOut) != 1 || leftOut[0].Part != want || !strings.Contains(leftOut[0].Message, "bad: it is too long") ||
+					len(files) == 0 {
 					t.Fatalf("want %s left out: %v, %+v, %d files", want, err, leftOut, len(files))
 				}
 				if _, err := render(served, model.Capabilities{}); err != nil {
@@ -152,7 +153,8 @@ func TestBrokenGenerator(t *testing.T) {
 	ctx := context.Background()
 	first := a.Apply(ctx, Job{Model: sample(2, 10)})
 	a.Options.Render = fail
-	if out := a.Apply(ctx, Job{Model: sample(2, 11)}); !errors.Is(out.Err, broken) || len(out.LeftOut) != 0 || out.Generation != first.Generation {
+	if out := a.Apply(ctx, Job{Model: sample(2, 11)}); !errors.Is(out.Err, broken) || len(out.LeftOut) != 0 ||
+		out.Generation != first.Generation {
 		t.Errorf("%+v", out)
 	}
 }

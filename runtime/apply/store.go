@@ -63,13 +63,15 @@ func openStore(dir string, keep int, check func(dir string) error) (*Store, erro
 	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("state folder %s: %w: it has to belong to user %d, as which gatewright runs: `chown` it, or name one that isn't there yet",
+		return nil, fmt.Errorf("state folder %s: %w: it has to belong to user %d, as which gatewright runs: `chown` it, or name one that "+
+			"isn't there yet",
 			dir, err, os.Geteuid())
 	case err != nil:
 		return nil, fmt.Errorf("state folder %s: %w", dir, err)
 	}
 	if err := lockFile(lock); err != nil {
-		return nil, errors.Join(fmt.Errorf("state folder %s: another gatewright uses it: give each one its own --state-dir (%w)", dir, err), lock.Close())
+		return nil, errors.Join(fmt.Errorf("state folder %s: another gatewright uses it: give each one its own --state-dir (%w)", dir, err),
+			lock.Close())
 	}
 	s := &Store{dir: dir, keep: max(keep, 2), lock: lock, keys: map[string]map[digest]bool{}}
 	if err := errors.Join(s.sweep(), s.Prune()); err != nil {

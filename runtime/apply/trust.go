@@ -81,7 +81,8 @@ func (t trust) check(path string, links int) error {
 
 func advice(at string, last bool) string {
 	if last {
-		return fmt.Sprintf("run gatewright as that user, `chown %d %s` after a look at what is in it, or name a folder that isn't there yet", os.Geteuid(), at)
+		return fmt.Sprintf("run gatewright as that user, `chown %d %s` after a look at what is in it, or name a folder that isn't there yet",
+			os.Geteuid(), at)
 	}
 	return "name a folder somewhere else, or run gatewright as that user"
 }

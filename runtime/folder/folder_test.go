@@ -120,7 +120,8 @@ func TestWriteRefuses(t *testing.T) {
 	file := filepath.Join(root, "file")
 	foreign := filepath.Join(root, "foreign")
 	forged := filepath.Join(root, "forged")
-	for path, text := range map[string]string{file: "x", filepath.Join(foreign, "precious"): "x", filepath.Join(forged, Manifest): "precious\n"} {
+	for path, text := range map[string]string{file: "x", filepath.Join(foreign, "precious"): "x",
+		filepath.Join(forged, Manifest): "precious\n"} {
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +140,8 @@ func TestWriteRefuses(t *testing.T) {
 			t.Errorf("Write(%q): error %v, want %q", c.dir, err, c.want)
 		}
 	}
-	for _, bad := range [][]generators.File{files("../a", "x"), files("/a", "x"), files("a\nb", "x"), files("a", "x", "a", "y"), files("a/../b", "x"), files(Manifest, "x")} {
+	for _, bad := range [][]generators.File{files("../a", "x"), files("/a", "x"), files("a\nb", "x"), files("a", "x", "a", "y"),
+		files("a/../b", "x"), files(Manifest, "x")} {
 		if _, err := Write(filepath.Join(root, "out"), bad); err == nil {
 			t.Errorf("Write(%q): no error", bad[0].Path)
 		}

@@ -54,7 +54,8 @@ type Keeper struct {
 
 // NewKeeper keeps a file until Close. failed gets the error of a write, once for as long as it stays the same.
 func NewKeeper(path string, mode fs.FileMode, failed func(error)) *Keeper {
-	k := &Keeper{path: path, mode: mode, failed: failed, fresh: make(chan struct{}, 1), closed: make(chan struct{}), ended: make(chan error, 1)}
+	k := &Keeper{path: path, mode: mode, failed: failed, fresh: make(chan struct{}, 1), closed: make(chan struct{}),
+		ended: make(chan error, 1)}
 	go func() { k.ended <- k.run() }()
 	return k
 }

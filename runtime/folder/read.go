@@ -118,7 +118,8 @@ func (r *reader) file(target, name string) error {
 		return tooMuch()
 	}
 	r.files = append(r.files, generators.File{
-		Path: filepath.ToSlash(name), Data: data, Secret: info.Mode().Perm()&0o077 == 0, Access: &generators.Access{Mode: info.Mode().Perm(), Group: groupOf(info)},
+		Path: filepath.ToSlash(name), Data: data, Secret: info.Mode().Perm()&0o077 == 0,
+		Access: &generators.Access{Mode: info.Mode().Perm(), Group: groupOf(info)},
 	})
 	return nil
 }

@@ -101,7 +101,8 @@ func TestReadStaysInside(t *testing.T) {
 		{"a link to a file outside", func(m made) { m.link("../secret", "in/a.conf") }, "a.conf: a link that leads out of the folder"},
 		{"an absolute link outside", func(m made) { m.link(m.path("secret"), "in/a.conf") }, "a link that leads out"},
 		{"a link to a folder outside", func(m made) { m.link("../other", "in/conf.d") }, "conf.d: a link that leads out"},
-		{"a link in a folder", func(m made) { m.file("in/conf.d/x", "x", 0o644); m.link("../../secret", "in/conf.d/a.conf") }, "conf.d/a.conf: a link that leads out"},
+		{"a link in a folder", func(m made) { m.file("in/conf.d/x", "x", 0o644); m.link("../../secret", "in/conf.d/a.conf") },
+			"conf.d/a.conf: a link that leads out"},
 		{"a link to a link", func(m made) { m.link("../secret", "in/.hop"); m.link(".hop", "in/a.conf") }, "a link that leads out"},
 		{"..data outside", func(m made) { m.link("../other", "in/..data") }, "..data: a link that leads out"},
 		{"a link out of ..data", func(m made) {

@@ -131,7 +131,8 @@ func claim(dir string, files []generators.File) (exists bool, err error) {
 			continue
 		}
 		if _, err := os.Lstat(filepath.Join(dir, f.Path)); err == nil {
-			return false, fmt.Errorf("output folder %s: %s in it was not written by gatewright and stands where a new file belongs: move it away", dir, f.Path)
+			return false, fmt.Errorf("output folder %s: %s in it was not written by gatewright and stands where a new file belongs: move it away",
+				dir, f.Path)
 		}
 	}
 	return true, nil

@@ -100,7 +100,8 @@ func (c *change) planCertificates() (*certificates, apply.Update) {
 		}
 		added, removed := listDifference(running, want)
 		if name := misplaced(running, removed, added, want); name != "" {
-			return nil, apply.Update{Reason: fmt.Sprintf("%s has other certificates for %s, in an order that HAProxy takes from a file only", path, name), Cause: "certificates"}
+			return nil, apply.Update{Reason: fmt.Sprintf("%s has other certificates for %s, in an order that HAProxy takes from a file only", path,
+				name), Cause: "certificates"}
 		}
 		for _, e := range added {
 			plan.added = append(plan.added, addedEntry{path, e})

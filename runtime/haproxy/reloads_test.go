@@ -122,8 +122,9 @@ func TestReloads(t *testing.T) {
 		for i := range 130 {
 			name := fmt.Sprintf("many%d", i)
 			c.mu.Lock()
-			c.model.Clusters = append(slices.Clone(c.model.Clusters), model.Cluster{Name: "ns/" + name + ":80", Namespace: "ns", Service: name, Port: 80,
-				Endpoints: []model.Endpoint{{Address: first, Port: 8080}}})
+			c.model.Clusters = append(slices.Clone(c.model.Clusters),
+				model.Cluster{Name: "ns/" + name + ":80", Namespace: "ns", Service: name, Port: 80,
+					Endpoints: []model.Endpoint{{Address: first, Port: 8080}}})
 			c.mu.Unlock()
 			rules = append(rules, rule(10+i, name+".Service", backendOf(name, 1)))
 		}
@@ -168,7 +169,8 @@ func TestAdopt(t *testing.T) {
 	each(t, func(s *stand) {
 		c := newChanging(s)
 		c.apply()
-		rules := []*model.Rule{rule(0, "base.Service", backendOf("first", 1)), rule(1, "third.Service", backendOf("third", 1)), rule(2, "fresh.Service", backendOf("fresh", 1))}
+		rules := []*model.Rule{rule(0, "base.Service", backendOf("first", 1)), rule(1, "third.Service", backendOf("third", 1)),
+			rule(2, "fresh.Service", backendOf("fresh", 1))}
 		c.endpoints("fresh", 0)
 		c.rules(rules...)
 		c.apply()

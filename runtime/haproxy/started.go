@@ -26,7 +26,8 @@ func (p *Proxy) startedFrom(master int) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("HAProxy (process %d) was started with the files %s, so it doesn't read what is written here: start it with `haproxy -W -S %s -f %s`",
+	return fmt.Errorf("HAProxy (process %d) was started with the files %s, so it doesn't read what is written here: start it with `haproxy "+
+		"-W -S %s -f %s`",
 		master, strings.Join(files, ", "), filepath.Join(p.State, socketName), p.Config)
 }
 

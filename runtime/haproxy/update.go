@@ -102,7 +102,8 @@ func (c *change) prepare(old, next apply.Configuration) (apply.Update, error) {
 		c.updater.pid, c.updater.leftovers = c.worker.pid, nil
 	}
 	if c.worker.generation != old.Generation {
-		return apply.Update{Reason: fmt.Sprintf("HAProxy serves generation %s, not %s", c.worker.generation, old.Generation), Cause: "restart"}, nil
+		return apply.Update{Reason: fmt.Sprintf("HAProxy serves generation %s, not %s", c.worker.generation, old.Generation), Cause: "restart"},
+			nil
 	}
 	if len(c.worker.lists) != lists {
 		return apply.Update{Reason: "HAProxy doesn't tell its lists of certificates", Cause: "certificates"}, nil
@@ -137,7 +138,8 @@ func (c *change) planSpares() apply.Update {
 		case c.next.sections[name].settings != c.next.spare:
 			return apply.Update{Reason: fmt.Sprintf("section %s has settings of its own", name), Cause: "filters"}
 		case !c.next.spared:
-			return apply.Update{Reason: fmt.Sprintf("section %s is new, and a template of frontends doesn't look for spare sections", name), Cause: "services"}
+			return apply.Update{Reason: fmt.Sprintf("section %s is new, and a template of frontends doesn't look for spare sections", name),
+				Cause: "services"}
 		case len(free) == 0:
 			return apply.Update{Reason: fmt.Sprintf("none of the %d spare sections is left for %s", len(c.next.spares), name), Cause: "services"}
 		default:
@@ -215,12 +217,14 @@ func (c *change) switchOver(flip bool, sections []string) (*worker, error) {
 	}
 	commands.add("set map %s %s %s", liveMap, haproxy.LiveGeneration, c.generation)
 	removals := c.removals(sections)
-	w, err := look(c.ctx, c.socket, append(commands, removals...), c.states(sections), "Server deleted.", "No such server.", "Server still has")
+	w, err := look(c.ctx, c.socket, append(commands, removals...), c.states(sections), "Server deleted.", "No such server.",
+		"Server still has")
 	if err != nil {
 		return nil, err
 	}
 	if w.pid != c.worker.pid || w.side != side || w.generation != c.generation || !maps.Equal(w.spares, c.worker.spares) {
-		return nil, fmt.Errorf("HAProxy was started again meanwhile, or did not switch: worker %d, side %s, generation %s", w.pid, w.side, w.generation)
+		return nil, fmt.Errorf("HAProxy was started again meanwhile, or did not switch: worker %d, side %s, generation %s", w.pid, w.side,
+			w.generation)
 	}
 	c.did(len(c.spares), "spare sections", "services")
 	if flip {

@@ -155,7 +155,8 @@ func (c *changing) apply() apply.Outcome {
 }
 
 func (c *changing) call(service string) harness.Call {
-	return harness.Call{Address: net.JoinHostPort(c.address, fmt.Sprint(plainPort)), Authority: "h.test", Path: "/" + service + "/Method", Timeout: 10 * time.Second}
+	return harness.Call{Address: net.JoinHostPort(c.address, fmt.Sprint(plainPort)), Authority: "h.test", Path: "/" + service + "/Method",
+		Timeout: 10 * time.Second}
 }
 
 // sees calls until the answer is as wanted; all before it have to be what was there before.
@@ -257,7 +258,8 @@ func (c *changing) changes(what string, change func(i int)) {
 		took = append(took, time.Since(start))
 	}
 	slices.Sort(took)
-	c.Logf("%s: seen by a call after p50 %s, p99 %s", what, took[len(took)/2].Round(100*time.Microsecond), took[len(took)-1].Round(100*time.Microsecond))
+	c.Logf("%s: seen by a call after p50 %s, p99 %s", what, took[len(took)/2].Round(100*time.Microsecond),
+		took[len(took)-1].Round(100*time.Microsecond))
 }
 
 // TestUpdate changes everything that needs no reload under load, and lets HAProxy start again afterwards.

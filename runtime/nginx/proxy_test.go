@@ -84,7 +84,8 @@ func (s *stand) put(ports ...int32) string {
 	for _, port := range ports {
 		g.Listeners = append(g.Listeners, model.Listener{Name: "p" + strconv.Itoa(int(port)), Port: port, Protocol: model.HTTP})
 	}
-	files, err := nginxfiles.New(generators.Options{Marker: s.marker()}).Render(model.Gateways{Gateways: []model.Gateway{g}}, s.binary.Capabilities)
+	files, err := nginxfiles.New(generators.Options{Marker: s.marker()}).Render(model.Gateways{Gateways: []model.Gateway{g}},
+		s.binary.Capabilities)
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -16,7 +16,8 @@ func (p *Proxy) startedFrom(master int) error {
 	if isSameFolder(master, prefix, p.Prefix) && p.isConfig(master, prefix, config) {
 		return nil
 	}
-	return fmt.Errorf("nginx (process %d) was started with prefix %s and main file %s, so it doesn't read what is written here: start it with `nginx -p %s -c %s`",
+	return fmt.Errorf("nginx (process %d) was started with prefix %s and main file %s, so it doesn't read what is written here: start it "+
+		"with `nginx -p %s -c %s`",
 		master, named(prefix), named(config), p.Prefix, p.Config)
 }
 

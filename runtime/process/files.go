@@ -20,7 +20,8 @@ func LimitFiles(files, least int) error {
 		return fmt.Errorf("the limit of open files: %w", err)
 	}
 	if limit.Max < uint64(least) {
-		return fmt.Errorf("the hard limit of open files is %d, and the proxy may need %d: calls fail where it is met; raise it (ulimit -Hn, LimitNOFILE= of a systemd unit)",
+		return fmt.Errorf("the hard limit of open files is %d, and the proxy may need %d: calls fail where it is met; raise it (ulimit -Hn, "+
+			"LimitNOFILE= of a systemd unit)",
 			limit.Max, least)
 	}
 	return nil

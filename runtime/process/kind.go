@@ -57,7 +57,8 @@ func (k Kind) executable(pid int) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("whether process %d (%.80s) is %s can't be told, for this user may not see its executable, so it isn't signalled: "+
-			"run gatewright as the user that %s runs as and with no fewer capabilities, or with CAP_SYS_PTRACE", pid, Title(pid), k.Program, k.Program)
+			"run gatewright as the user that %s runs as and with no fewer capabilities, or with CAP_SYS_PTRACE", pid, Title(pid), k.Program,
+			k.Program)
 	case err != nil:
 		return fmt.Errorf("process %d (%s) has ended or has no executable, so it isn't signalled", pid, Name(pid))
 	}
@@ -76,7 +77,8 @@ func (k Kind) executable(pid int) error {
 		// An upgrade has taken the file away, or its path means nothing here: the name has to do.
 		return nil
 	}
-	return fmt.Errorf("process %d runs %s, not %s, so it isn't signalled: name its binary with --proxy-binary if it is the one", pid, path, binary)
+	return fmt.Errorf("process %d runs %s, not %s, so it isn't signalled: name its binary with --proxy-binary if it is the one", pid, path,
+		binary)
 }
 
 // runs says whether a process was started with a command line; programs add to theirs when they start again.

@@ -103,7 +103,8 @@ func TestFromFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, text := range []string{"", "\n", "0", "-1", fmt.Sprint(-id.PID), fmt.Sprint("+", id.PID), "0x10", "12 13", "99999999999999999999", "x",
+	for _, text := range []string{"", "\n", "0", "-1", fmt.Sprint(-id.PID), fmt.Sprint("+", id.PID), "0x10", "12 13", "99999999999999999999",
+		"x",
 		fmt.Sprint(id.PID, "\x00"), strings.Repeat(" ", 100) + fmt.Sprint(id.PID)} {
 		put(text)
 		if id, err := kind.FromFile(path); err == nil || !strings.Contains(err.Error(), "holds no process id") {

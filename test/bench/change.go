@@ -106,7 +106,8 @@ func newChanging(t harness.T, binary string, p harness.Proxy, n int) *changing {
 	if err := os.Mkdir(c.in, 0o755); err != nil {
 		t.Fatalf("%v", err)
 	}
-	c.write("gateway", fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gw}\nspec:\n  gatewayClassName: test\n"+
+	c.write("gateway", fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gw}\nspec:\n  "+
+		"gatewayClassName: test\n"+
 		"  addresses: [{value: %s}]\n  listeners: [{name: web, port: 8080, protocol: HTTP}]\n", c.address))
 	c.service("a", 0)
 	c.service("b", 0)
@@ -114,7 +115,8 @@ func newChanging(t harness.T, binary string, p harness.Proxy, n int) *changing {
 	for i := range n {
 		c.route(fmt.Sprintf("other%d", i), fmt.Sprintf("other%d.Service", i), "a")
 	}
-	harness.Start(t, binary, "run", "-f", c.in, "--proxy", p.Name, "--proxy-binary", p.Binary, "--state-dir", filepath.Join(dir, "state"), "--listen", "")
+	harness.Start(t, binary, "run", "-f", c.in, "--proxy", p.Name, "--proxy-binary", p.Binary, "--state-dir", filepath.Join(dir, "state"),
+		"--listen", "")
 	c.until("base.Service", func(r harness.Reply) bool { return r.Backend() == "a" })
 	return c
 }
@@ -147,7 +149,8 @@ endpoints: [{addresses: [%[3]s], conditions: {ready: true}}]
 }
 
 func (c *changing) route(name, service, backend string) {
-	c.write("route-"+name, fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: %s}\nspec:\n  parentRefs: [{name: gw}]\n"+
+	c.write("route-"+name, fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: %s}\nspec:\n  "+
+		"parentRefs: [{name: gw}]\n"+
 		"  rules:\n  - matches: [{method: {service: %s}}]\n    backendRefs: [{name: %s, port: %d}]\n", name, service, backend, changePort))
 }
 

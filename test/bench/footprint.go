@@ -71,7 +71,8 @@ func (s *site) footprint(what, last string, start time.Time, before time.Duratio
 // the other over the time.
 func (s *site) idling(n int, during time.Duration) (rows [][]string) {
 	const other = "other"
-	s.create(&gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: other}, Spec: gatewayv1.GatewayClassSpec{ControllerName: "example.com/other"}})
+	s.create(&gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: other},
+		Spec: gatewayv1.GatewayClassSpec{ControllerName: "example.com/other"}})
 	s.create(newGateway(other, other, s.address))
 	var routes []client.Object
 	for i := range n {

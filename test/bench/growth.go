@@ -72,7 +72,8 @@ func (s *site) tallies() (own tally, most int) {
 	own = tally{count("Gateway", "ok"), count("GRPCRoute", "ok"), count("Gateway", "conflict") + count("GRPCRoute", "conflict")}
 	gateway, routes, most := s.statuses.written()
 	if own.gateway != gateway || own.routes != routes {
-		s.t.Errorf("the controller counts %d writes to the Gateway and %d to routes, the API server %d and %d", own.gateway, own.routes, gateway, routes)
+		s.t.Errorf("the controller counts %d writes to the Gateway and %d to routes, the API server %d and %d", own.gateway, own.routes,
+			gateway, routes)
 	}
 	return own, most
 }

@@ -77,15 +77,17 @@ func byHand(p harness.Proxy, dir, address string, backends []backendAt, paths []
 
 func byHandHAProxy(address string, backends []backendAt, paths []path) map[string]string {
 	if len(backends) == 1 {
-		return map[string]string{"haproxy.cfg": fmt.Sprintf(handHAProxy, address, "    default_backend "+backends[0].name+"\n", sections(backends))}
+		return map[string]string{"haproxy.cfg": fmt.Sprintf(handHAProxy, address, "    default_backend "+backends[0].name+"\n",
+			sections(backends))}
 	}
 	var m strings.Builder
 	for _, p := range paths {
 		fmt.Fprintf(&m, "%s %s\n", p.text, backends[p.backend].name)
 	}
 	return map[string]string{
-		"haproxy.cfg": fmt.Sprintf(handHAProxy, address, "    http-request set-var(txn.backend) path,map_str(paths.map)\n    use_backend %[var(txn.backend)]\n", sections(backends)),
-		"paths.map":   m.String(),
+		"haproxy.cfg": fmt.Sprintf(handHAProxy, address,
+			"    http-request set-var(txn.backend) path,map_str(paths.map)\n    use_backend %[var(txn.backend)]\n", sections(backends)),
+		"paths.map": m.String(),
 	}
 }
 

@@ -46,7 +46,8 @@ spec:
 
 // measureHostile measures a good tenant's calls without and beside hostile clients, endpoints and routes.
 func measureHostile(t harness.T, proxies []harness.Proxy) {
-	rows := [][]string{{"proxy", "calls", "p50", "p99", "calls beside", "failed", "p50 beside", "p99 beside", "p99, ratio", "attacks", "workers' memory", "after"}}
+	rows := [][]string{{"proxy", "calls", "p50", "p99", "calls beside", "failed", "p50 beside", "p99 beside", "p99, ratio", "attacks",
+		"workers' memory", "after"}}
 	for _, p := range proxies {
 		scope := harness.NewScope(t)
 		served := harness.Serve(scope, p, harness.Load(scope, "", hostileManifests), harness.Options{})
@@ -59,7 +60,8 @@ func measureHostile(t harness.T, proxies []harness.Proxy) {
 		quiet, failed := timed(scope, call)
 		attacks := make(chan map[string]int, 1)
 		go func() {
-			attacks <- adversary.Attack(ctx, scope, adversary.Target{Address: call.Address, Authority: call.Authority, Good: call.Path}, hostileEvery)
+			attacks <- adversary.Attack(ctx, scope, adversary.Target{Address: call.Address, Authority: call.Authority, Good: call.Path},
+				hostileEvery)
 		}()
 		beside, failedBeside := timed(scope, call)
 		after := workerRSS(scope, served.Process)
@@ -73,7 +75,8 @@ func measureHostile(t harness.T, proxies []harness.Proxy) {
 		}
 		was, is := percentiles(quiet), percentiles(beside)
 		ratio := float64(beside[len(beside)*99/100]) / float64(quiet[len(quiet)*99/100])
-		rows = append(rows, []string{p.String(), fmt.Sprint(len(quiet)), was[0], was[1], fmt.Sprint(len(beside)), fmt.Sprint(failedBeside), is[0], is[1],
+		rows = append(rows, []string{p.String(), fmt.Sprint(len(quiet)), was[0], was[1], fmt.Sprint(len(beside)), fmt.Sprint(failedBeside),
+			is[0], is[1],
 			fmt.Sprintf("%.2f", ratio), fmt.Sprint(sum), megabytes(before), megabytes(after)})
 		scope.End()
 	}

@@ -54,7 +54,8 @@ func main() {
 	flag.IntVar(&s.rounds, "rounds", 25, "rounds, in each of which all configurations take turns")
 	flag.IntVar(&s.rules, "rules", 0, "measure calls with this number of rules only; 0 for all")
 	flag.IntVar(&s.services, "services", 0, "measure calls with this number of Services only; 0 for all")
-	flag.StringVar(&s.templates, "templates", "", "folders of templates, with commas between, to render more configurations with, as --templates takes one")
+	flag.StringVar(&s.templates, "templates", "", "folders of templates, with commas between, to render more configurations with, as "+
+		"--templates takes one")
 	flag.StringVar(&s.others, "others", "0,1000,3000", "the numbers of other routes that changes are measured with")
 	flag.StringVar(&s.callers, "callers", "0,50", "the numbers of callers that make calls while changes are measured")
 	flag.IntVar(&s.changes, "changes", 40, "the most changes of each kind")

@@ -18,7 +18,8 @@ import (
 func measureMore(t harness.T, proxies []harness.Proxy, s settings) {
 	program := harness.Program(t)
 	sizes := slices.Sorted(slices.Values(numbers(t, "-others", s.others)))
-	rows := [][]string{{"proxy", "other routes", "change", "changes", "after the answer: p50", "p99", "after the request: p50", "p99", "calls beside", "failed"}}
+	rows := [][]string{{"proxy", "other routes", "change", "changes", "after the answer: p50", "p99", "after the request: p50", "p99",
+		"calls beside", "failed"}}
 	for _, p := range proxies {
 		scope := harness.NewScope(t)
 		c := newSite(scope, program, p)

@@ -45,7 +45,8 @@ type contest struct {
 // measureProxies measures what the configurations cost the proxies.
 func measureProxies(t *harness.Scope, proxies []harness.Proxy, s settings) {
 	held := [][]string{{"proxy", "rules on Services", "configuration", "check", "worker's memory"}}
-	spent := [][]string{{"proxy", "rules on Services", "configuration", "CPU a call", "by hand", "ratio", "middle half of ratios", "page faults a call", "by hand"}}
+	spent := [][]string{{"proxy", "rules on Services", "configuration", "CPU a call", "by hand", "ratio", "middle half of ratios",
+		"page faults a call", "by hand"}}
 	for _, p := range proxies {
 		scope := harness.NewScope(t)
 		backends := harness.NewBackends(scope)
@@ -91,14 +92,16 @@ func newContest(t harness.T, p harness.Proxy, backends *harness.Backends, rules,
 		paths = append(paths, path{text, i % services})
 	}
 	c.contenders = append(c.contenders, startHand(t, p, "by hand", byHand, at, paths),
-		&contender{name: "rendered", process: served.Process, client: served.Client, address: listener.Address, check: checkTime(t, p, served.Dir)})
+		&contender{name: "rendered", process: served.Process, client: served.Client, address: listener.Address,
+			check: checkTime(t, p, served.Dir)})
 	if p.Name == "haproxy" && services > 1 {
 		c.contenders = append(c.contenders, startHand(t, p, "a line a rule", linear, at, paths))
 	}
 	for dir := range strings.FieldsFuncSeq(templates, func(r rune) bool { return r == ',' }) {
 		other := harness.Serve(t, p, snapshot, harness.Options{Backends: backends, Generator: generators.Options{Templates: os.DirFS(dir)}})
 		c.contenders = append(c.contenders, &contender{
-			name: filepath.Base(dir), process: other.Process, client: other.Client, address: other.Call("bench/gw/http").Address, check: checkTime(t, p, other.Dir),
+			name: filepath.Base(dir), process: other.Process, client: other.Client, address: other.Call("bench/gw/http").Address,
+			check: checkTime(t, p, other.Dir),
 		})
 	}
 	for range 2000 {

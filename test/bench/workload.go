@@ -97,7 +97,8 @@ func rule(i, j, services int) string {
 			match = fmt.Sprintf(`method: {type: RegularExpression, service: 'acme\..*', method: 'Regex%d'}`, i)
 		}
 	}
-	return fmt.Sprintf("  - matches: [{%s}]\n%s    backendRefs: [{name: %s, port: 50051}]\n", match, filter, backend(i*rulesOfRoute+j, services))
+	return fmt.Sprintf("  - matches: [{%s}]\n%s    backendRefs: [{name: %s, port: 50051}]\n", match, filter,
+		backend(i*rulesOfRoute+j, services))
 }
 
 // target is a call to the j-th rule of the i-th route: its authority, path and metadata.

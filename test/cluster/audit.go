@@ -61,8 +61,9 @@ func (c *Cluster) Requests() []Request {
 			c.t.Fatalf("a line of the audit: %v\n%s", err, line)
 		}
 		if o := event.ObjectRef; o != nil {
-			out = append(out, Request{User: event.User.Username, Verb: event.Verb, Group: o.APIGroup, Resource: o.Resource, Subresource: o.Subresource,
-				Namespace: o.Namespace, Name: o.Name, Code: event.ResponseStatus.Code})
+			out = append(out, Request{User: event.User.Username, Verb: event.Verb, Group: o.APIGroup, Resource: o.Resource,
+				Subresource: o.Subresource,
+				Namespace:   o.Namespace, Name: o.Name, Code: event.ResponseStatus.Code})
 		}
 	}
 }

@@ -24,7 +24,8 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.proxy, "proxy", "nginx", "`proxy` to run: nginx or haproxy for the newest that is installed, or a version such as nginx-1.26")
+	flag.StringVar(&o.proxy, "proxy", "nginx", "`proxy` to run: nginx or haproxy for the newest that is installed, or a version such as "+
+		"nginx-1.26")
 	flag.StringVar(&o.binary, "proxy-binary", "", "`file` of the proxy, instead of an installed one")
 	flag.StringVar(&o.gatewright, "gatewright", "bin/gatewright", "gatewright's `file`")
 	flag.StringVar(&o.suite, "suite", "bin/conformance-suite", "`file` of the suite, compiled")

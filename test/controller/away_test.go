@@ -224,7 +224,8 @@ func TestWipeAsleep(t *testing.T) {
 	}
 	p.wipe()
 	p.install()
-	anew := p.route("base", "base.Service", backend{"first", 1}) + p.service("other", 0) + p.route("other", "other.Service", backend{"other", 1})
+	anew := p.route("base", "base.Service", backend{"first", 1}) + p.service("other", 0) +
+		p.route("other", "other.Service", backend{"other", 1})
 	for i, name := range p.names {
 		anew += gateway(name, p.addresses[i])
 	}

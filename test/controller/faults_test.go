@@ -101,7 +101,8 @@ func refusal(code int, reason, message string, headers ...string) http.HandlerFu
 			w.Header().Set(headers[i], headers[i+1])
 		}
 		w.WriteHeader(code)
-		_, _ = fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":%q,"message":%q,"code":%d}`, reason, message, code) // The client has gone when it fails.
+		_, _ = fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":%q,"message":%q,"code":%d}`, reason, message,
+			code) // The client has gone when it fails.
 	}
 }
 
@@ -110,7 +111,8 @@ func tlsListeners(address string, secrets ...string) string {
 	text := gateway("web", address)
 	for i, name := range secrets {
 		text = strings.Replace(text, "allowedRoutes: {namespaces: {from: All}}}]", fmt.Sprintf(
-			"allowedRoutes: {namespaces: {from: All}}}, {name: %s, port: %d, protocol: HTTPS, hostname: %[1]s.test, tls: {certificateRefs: [{name: %[1]s}]}, allowedRoutes: {namespaces: {from: All}}}]",
+			"allowedRoutes: {namespaces: {from: All}}}, {name: %s, port: %d, protocol: HTTPS, hostname: %[1]s.test, tls: {certificateRefs: "+
+				"[{name: %[1]s}]}, allowedRoutes: {namespaces: {from: All}}}]",
 			name, 8443+i), 1)
 	}
 	return text
@@ -134,7 +136,8 @@ func TestUnreadableSecrets(t *testing.T) {
 	const secrets = "/api/v1/namespaces/default/secrets/"
 	faults.set(func(r *http.Request) http.HandlerFunc { return bad[strings.TrimPrefix(r.URL.Path, secrets)] })
 	names := []string{"good", "forbidden", "broken", "nonsense"}
-	manifests := tlsListeners(l.address(), names...) + l.service("first", 0) + route("base", "base.Service", []string{"web"}, backend{"first", 1})
+	manifests := tlsListeners(l.address(), names...) + l.service("first", 0) +
+		route("base", "base.Service", []string{"web"}, backend{"first", 1})
 	for _, name := range names {
 		manifests += "---\n" + harness.Secret("default", name, harness.Certificate(t, name+".test"))
 	}

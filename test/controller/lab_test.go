@@ -172,7 +172,8 @@ type backend struct {
 
 // route is a manifest of a GRPCRoute of namespace default for a gRPC service, on the Gateways.
 func route(name, service string, gateways []string, backends ...backend) string {
-	text := fmt.Sprintf("---\napiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {namespace: default, name: %s}\nspec:\n  parentRefs:\n", name)
+	text := fmt.Sprintf("---\napiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {namespace: default, name: %s}\nspec:\n "+
+		" parentRefs:\n", name)
 	for _, g := range gateways {
 		text += fmt.Sprintf("  - {name: %s}\n", g)
 	}

@@ -112,7 +112,8 @@ func TestRights(t *testing.T) {
 	r.start("--publish-service", "default/first")
 	gateways := []string{"web"}
 	l.Apply(demanding + harness.Secret("default", "pair", harness.Certificate(t, "h.test")) + l.service("first", 0) + l.service("second", 0) +
-		route("base", "base.Service", gateways, backend{"first", 1}) + route("secure", "secure.Service", gateways, backend{"second", 1}) + optionalObjects)
+		route("base", "base.Service", gateways, backend{"first", 1}) + route("secure", "secure.Service", gateways, backend{"second", 1}) +
+		optionalObjects)
 	const user = "system:serviceaccount:gatewright:gatewright"
 	rights := deployed(t)
 	requests := func() []cluster.Request {
@@ -159,7 +160,8 @@ func TestRightsCatch(t *testing.T) {
 		{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get"}, ResourceNames: []string{"kube-system"}},
 		{APIGroups: []string{"g"}, Resources: []string{"things/status"}, Verbs: []string{"patch"}},
 	})
-	rights = append(rights, rightsOf("ns", []rbacv1.PolicyRule{{APIGroups: []string{"g"}, Resources: []string{"leases"}, Verbs: []string{"get"}}})...)
+	rights = append(rights, rightsOf("ns", []rbacv1.PolicyRule{{APIGroups: []string{"g"}, Resources: []string{"leases"},
+		Verbs: []string{"get"}}})...)
 	requests := []cluster.Request{
 		{Verb: "list", Resource: "services", Code: 200},
 		{Verb: "get", Resource: "namespaces", Name: "default", Code: 403},
@@ -173,8 +175,10 @@ func TestRightsCatch(t *testing.T) {
 	if got := missing(requests); len(got) != 1 || !strings.Contains(got[0], "namespaces") {
 		t.Errorf("missing rights: %v, want that for a Namespace", got)
 	}
-	used := append(requests, cluster.Request{Verb: "list", Resource: "secrets"}, cluster.Request{Verb: "get", Resource: "namespaces", Name: "kube-system"},
-		cluster.Request{Verb: "patch", Group: "g", Resource: "things", Subresource: "status"}, cluster.Request{Verb: "get", Group: "g", Resource: "leases", Namespace: "ns"})
+	used := append(requests, cluster.Request{Verb: "list", Resource: "secrets"},
+		cluster.Request{Verb: "get", Resource: "namespaces", Name: "kube-system"},
+		cluster.Request{Verb: "patch", Group: "g", Resource: "things", Subresource: "status"},
+		cluster.Request{Verb: "get", Group: "g", Resource: "leases", Namespace: "ns"})
 	if got := unused(rights, used); len(got) > 0 {
 		t.Errorf("unused rights: %v, though all are used", got)
 	}

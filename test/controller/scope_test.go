@@ -21,7 +21,8 @@ import (
 
 // class is a manifest of a GatewayClass.
 func class(name, controller string) string {
-	return fmt.Sprintf("---\napiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: %s}\nspec: {controllerName: %s}\n", name, controller)
+	return fmt.Sprintf("---\napiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: %s}\nspec: {controllerName: "+
+		"%s}\n", name, controller)
 }
 
 // ofClass is a manifest of a Gateway of another class.
@@ -212,7 +213,8 @@ func TestDryRun(t *testing.T) {
 	}
 	var events eventsv1.EventList
 	var leases coordinationv1.LeaseList
-	if err := errors.Join(l.client.List(t.Context(), &events, client.InNamespace("default")), l.client.List(t.Context(), &leases, client.InNamespace("gatewright"))); err != nil {
+	if err := errors.Join(l.client.List(t.Context(), &events, client.InNamespace("default")),
+		l.client.List(t.Context(), &leases, client.InNamespace("gatewright"))); err != nil {
 		t.Fatal(err)
 	}
 	// The control plane has Events of its own.

@@ -21,9 +21,11 @@ func TestUnknownCluster(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"no file":    {[]string{"--kubeconfig", filepath.Join(dir, "nothing")}, []string{"the cluster isn't known", filepath.Join(dir, "nothing"), "--kubeconfig FILE"}},
-		"no context": {[]string{"--kubeconfig", l.Kubeconfig(), "--context", "elsewhere"}, []string{"the cluster isn't known", `"elsewhere"`, "--context NAME"}},
-		"nothing":    {nil, []string{"the cluster isn't known", "--kubeconfig FILE"}},
+		"no file": {[]string{"--kubeconfig", filepath.Join(dir, "nothing")},
+			[]string{"the cluster isn't known", filepath.Join(dir, "nothing"), "--kubeconfig FILE"}},
+		"no context": {[]string{"--kubeconfig", l.Kubeconfig(), "--context", "elsewhere"},
+			[]string{"the cluster isn't known", `"elsewhere"`, "--context NAME"}},
+		"nothing": {nil, []string{"the cluster isn't known", "--kubeconfig FILE"}},
 	} {
 		cmd := exec.Command(program, append([]string{"controller", "--state-dir", filepath.Join(dir, "state"), "--listen", ""}, test.args...)...)
 		cmd.Env = []string{"HOME=" + dir, "PATH=/usr/sbin:/usr/bin"}

@@ -80,7 +80,8 @@ func TestForeign(t *testing.T) {
 	l, r := oneProxy(t, "nginx")
 	a, b := "web", "other"
 	r.start()
-	l.Apply(gateway(a, l.address()) + gateway(b, l.address()) + l.service("first", 0) + route("base", "base.Service", []string{a, b}, backend{"first", 1}))
+	l.Apply(gateway(a, l.address()) + gateway(b, l.address()) + l.service("first", 0) +
+		route("base", "base.Service", []string{a, b}, backend{"first", 1}))
 	l.converged()
 	l.add(&gatewayv1.Gateway{ObjectMeta: named(a)}, "conditions", foreignCondition)
 	l.add(l.grpcRoute("base"), "parents", foreignEntry)
@@ -98,7 +99,8 @@ func TestForeign(t *testing.T) {
 			return fmt.Errorf("%d entries, want one of ours and the foreign one", len(o.Status.Parents))
 		}
 		for _, p := range o.Status.Parents {
-			if string(p.ControllerName) != foreignController && (string(p.ParentRef.Name) != a || isTrue(p.Conditions, "Accepted", o.Generation) != nil) {
+			if string(p.ControllerName) != foreignController &&
+				(string(p.ParentRef.Name) != a || isTrue(p.Conditions, "Accepted", o.Generation) != nil) {
 				return fmt.Errorf("our entry: %+v", p)
 			}
 		}
@@ -240,7 +242,8 @@ func (l *lab) event(kind, name, reason string, texts ...string) {
 				continue
 			}
 			have = append(have, e.Reason+": "+e.Note)
-			if e.Reason == reason && e.Type == "Warning" && !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(e.Note, text) }) {
+			if e.Reason == reason && e.Type == "Warning" &&
+				!slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(e.Note, text) }) {
 				return nil
 			}
 		}
@@ -256,7 +259,8 @@ func TestPrecedence(t *testing.T) {
 		hostnames := func(route, hostname string) string {
 			return strings.Replace(route, "  rules:", "  hostnames: ["+hostname+"]\n  rules:", 1)
 		}
-		l.Apply(strings.Replace(gateway("web", l.address()), "{name: web, ", `{name: web, hostname: "a.example.com", `, 1) + l.service("wide", 0) + l.service("exact", 0) +
+		l.Apply(strings.Replace(gateway("web", l.address()), "{name: web, ", `{name: web, hostname: "a.example.com", `, 1) +
+			l.service("wide", 0) + l.service("exact", 0) +
 			hostnames(route("wide", "base.Service", []string{"web"}, backend{"wide", 1}), `"*.example.com"`))
 		call := callTo(l.addressOf("web"), "base.Service")
 		call.Authority = "a.example.com"

@@ -39,10 +39,14 @@ type scene struct {
 }
 
 var scenes = []scene{
-	{"1000 calls to the cart: nine of ten stay on the old version", 1000, "shop.example.com", "/shop.v1.Cart/Add", nil, []string{"shop/cart", "shop/cart-canary"}},
-	{"100 calls that ask for the canary", 100, "shop.example.com", "/shop.v1.Cart/Add", metadata.Pairs("x-canary", "yes"), []string{"shop/cart-canary"}},
-	{"100 calls that read the catalog, at another host", 100, "mobile.example.com", "/shop.v1.Catalog/ListProducts", nil, []string{"shop/catalog"}},
-	{"a call that writes to the catalog: no rule lets it through", 1, "shop.example.com", "/shop.v1.Catalog/Delete", nil, []string{"Unimplemented"}},
+	{"1000 calls to the cart: nine of ten stay on the old version", 1000, "shop.example.com", "/shop.v1.Cart/Add", nil,
+		[]string{"shop/cart", "shop/cart-canary"}},
+	{"100 calls that ask for the canary", 100, "shop.example.com", "/shop.v1.Cart/Add", metadata.Pairs("x-canary", "yes"),
+		[]string{"shop/cart-canary"}},
+	{"100 calls that read the catalog, at another host", 100, "mobile.example.com", "/shop.v1.Catalog/ListProducts", nil,
+		[]string{"shop/catalog"}},
+	{"a call that writes to the catalog: no rule lets it through", 1, "shop.example.com", "/shop.v1.Catalog/Delete", nil,
+		[]string{"Unimplemented"}},
 	{"a call to the reviews: their Service doesn't exist", 1, "shop.example.com", "/shop.v1.Reviews/List", nil, []string{"Unavailable"}},
 }
 
@@ -72,7 +76,8 @@ func (s *stage) play(gatewright, nginx string) {
 	for _, scene := range scenes {
 		s.call(client, scene)
 	}
-	s.show(0, gatewright, "explain", "-f", manifests, "--proxy-binary", nginx, "--authority", "shop.example.com", "--method", "shop.v1.Cart/Add", "--check")
+	s.show(0, gatewright, "explain", "-f", manifests, "--proxy-binary", nginx, "--authority", "shop.example.com", "--method",
+		"shop.v1.Cart/Add", "--check")
 	fmt.Println("\nEverything is stopped again.")
 }
 

@@ -93,7 +93,8 @@ func TestFailuresAreStatuses(t *testing.T) {
 func TestBackendStatusPasses(t *testing.T) {
 	eachProxy(t, func(t *testing.T, p harness.Proxy) {
 		s := serveBackends(t, p)
-		for _, status := range []string{"1:cancelled by me", "3:not \"good\"", "5:no % such; thing", "8:too much", "13:oops", "14:try later", "16:who?"} {
+		for _, status := range []string{"1:cancelled by me", "3:not \"good\"", "5:no % such; thing", "8:too much", "13:oops", "14:try later",
+			"16:who?"} {
 			h := call{listener: "gw/http", authority: "refs.example.com", path: "/b.H2C/Get"}.at(t, s)
 			h.Metadata = metadata.Pairs(harness.AskStatus, status, harness.AskTrailer, "t=1", harness.AskHeader, "h=2")
 			r := s.Client.Do(h)

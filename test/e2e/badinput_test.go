@@ -83,7 +83,8 @@ var badInputs = []badInput{
 	{name: "broken YAML", bad: "apiVersion: v1\nkind: [Service\n", exit: 1, says: []string{"bad.yaml", "line"}},
 	{name: "not YAML at all", bad: "\x00\x01\x02\xff", exit: 1, says: []string{"bad.yaml"}},
 	{name: "no kind", bad: "hello: world\n", exit: 1, says: []string{"bad.yaml", "kind"}},
-	{name: "unknown field", bad: "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [{port: 1}], prots: []}\n", exit: 1, says: []string{"bad.yaml", "Service", "prots"}},
+	{name: "unknown field", bad: "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [{port: 1}], prots: []}\n", exit: 1,
+		says: []string{"bad.yaml", "Service", "prots"}},
 	{
 		name: "wrong kind in a known group", bad: "apiVersion: gateway.networking.k8s.io/v1\nkind: GPRCRoute\nmetadata: {name: x}\n", exit: 1,
 		says: []string{"bad.yaml", "GPRCRoute"},
@@ -94,7 +95,8 @@ var badInputs = []badInput{
 		says: []string{"bad.yaml", "bad", "rules[0].matches[0].headers[0].value", "4096"},
 	},
 	{
-		name: "header value that is too long for nginx once escaped", bad: routeWith(`{headers: [{name: k, value: "` + strings.Repeat("é", 2000) + `"}]}`), exit: 2,
+		name: "header value that is too long for nginx once escaped",
+		bad:  routeWith(`{headers: [{name: k, value: "` + strings.Repeat("é", 2000) + `"}]}`), exit: 2,
 		says: []string{"PartiallyInvalid", "rules[0]"},
 	},
 	{
@@ -119,7 +121,8 @@ var badInputs = []badInput{
 	},
 	{
 		name: "certificate that doesn't parse", exit: 2, says: []string{"InvalidCertificateRef", "certificate"},
-		bad: httpsGateway + "---\napiVersion: v1\nkind: Secret\nmetadata: {name: certificate}\ntype: kubernetes.io/tls\nstringData: {tls.crt: hello, tls.key: world}\n",
+		bad: httpsGateway + "---\napiVersion: v1\nkind: Secret\nmetadata: {name: certificate}\ntype: kubernetes.io/tls\nstringData: {tls.crt: " +
+			"hello, tls.key: world}\n",
 	},
 	{
 		name: "certificate and key that don't fit", exit: 2, says: []string{"InvalidCertificateRef", "certificate"},

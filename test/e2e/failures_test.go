@@ -172,7 +172,8 @@ func raw(t *testing.T, address string, fields [][2]string, body int, end bool) a
 		part := rest[:min(len(rest), 16000)]
 		rest = rest[len(part):]
 		if first {
-			_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: part, EndHeaders: len(rest) == 0, EndStream: end && body == 0})
+			_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: part, EndHeaders: len(rest) == 0,
+				EndStream: end && body == 0})
 		} else {
 			_ = framer.WriteContinuation(1, len(rest) == 0, part)
 		}
@@ -254,7 +255,8 @@ func TestRawRequests(t *testing.T) {
 			{"CONNECT", with([2]string{":method", "CONNECT"}), 0},
 			{"no method", with([2]string{":method", "-"}), 0},
 			{"a large header", with([2]string{"x-large", large}), 5},
-			{"many large headers", with([2]string{"x-1", large}, [2]string{"x-2", large}, [2]string{"x-3", large}, [2]string{"x-4", large}, [2]string{"x-5", large}, [2]string{"x-6", large}), 5},
+			{"many large headers", with([2]string{"x-1", large}, [2]string{"x-2", large}, [2]string{"x-3", large}, [2]string{"x-4", large},
+				[2]string{"x-5", large}, [2]string{"x-6", large}), 5},
 			{"a content length that is wrong", with([2]string{"content-length", "1000"}), 5},
 			{"a content length that is no number", with([2]string{"content-length", "ten"}), 5},
 			{"a header in upper case", with([2]string{"X-Upper", "v"}), 5},

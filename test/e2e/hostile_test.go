@@ -39,7 +39,8 @@ spec:
 `, name, q, q, q, name))
 	}
 	eachProxy(t, func(t *testing.T, p harness.Proxy) {
-		s := harness.Serve(t, p, harness.Load(t, "", read(t, "gateway.yaml"), services(names...), strings.Join(routes, "---\n")), harness.Options{})
+		s := harness.Serve(t, p, harness.Load(t, "", read(t, "gateway.yaml"), services(names...), strings.Join(routes, "---\n")),
+			harness.Options{})
 		h := s.Call("gw/http")
 		h.Authority, h.Path = "any.example.com", "/s.A/Get"
 		for i, v := range values {

@@ -41,7 +41,8 @@ func TestMatches(t *testing.T) {
 	eachProxy(t, func(t *testing.T, p harness.Proxy) {
 		s := harness.Serve(t, p, harness.Load(t, "", read(t, "matches.yaml"),
 			services("method", "service", "both", "regex-service", "regex-both", "regex-method", "one-header", "two-headers", "either",
-				"older", "younger", "more-headers", "first-rule", "second-rule", "later-name", "wide-long", "wide-rest", "narrow", "exact-hop", "any-hop")), harness.Options{})
+				"older", "younger", "more-headers", "first-rule", "second-rule", "later-name", "wide-long", "wide-rest", "narrow", "exact-hop",
+				"any-hop")), harness.Options{})
 		var calls []call
 		for _, row := range []struct {
 			host, path string
@@ -97,7 +98,8 @@ func TestMatches(t *testing.T) {
 			{"hops", "/s.A/Get", []string{"cdn-loop: another"}, "any-hop"},
 			{"hops", "/s.A/Get", nil, "Unimplemented"},
 		} {
-			calls = append(calls, call{listener: "gw/http", authority: row.host + ".example.com", path: row.path, headers: row.headers, want: row.want})
+			calls = append(calls, call{listener: "gw/http", authority: row.host + ".example.com", path: row.path, headers: row.headers,
+				want: row.want})
 		}
 		check(t, s, calls)
 	})

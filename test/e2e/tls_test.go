@@ -104,7 +104,8 @@ func TestTLS(t *testing.T) {
 		}
 		t.Run("names with several labels", func(t *testing.T) {
 			for host, want := range map[string]string{
-				"a.b.c.example.com": "*.example.com", "b.c.w.a.example.com": "*.a.example.com", "y.x.a.example.com": "*.a.example.com", "xx.a.example.com": "*.a.example.com",
+				"a.b.c.example.com": "*.example.com", "b.c.w.a.example.com": "*.a.example.com", "y.x.a.example.com": "*.a.example.com",
+				"xx.a.example.com": "*.a.example.com",
 			} {
 				h := call{listener: "gw/wide", authority: host, path: "/s.A/Get"}.at(t, s)
 				h.Unverified = true
@@ -177,7 +178,8 @@ func TestCertificateChain(t *testing.T) {
 		"last":   links[2] + links[1] + links[0],
 	}
 	refused := map[string]string{"broken": "isn't base64", "last": "certificate 3 of 3"}
-	manifest := "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gw}\nspec:\n  gatewayClassName: gatewright\n  listeners:\n"
+	manifest := "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gw}\nspec:\n  gatewayClassName: gatewright\n  " +
+		"listeners:\n"
 	var secrets []string
 	port := 9001
 	for name, text := range shapes {
@@ -198,7 +200,8 @@ func TestCertificateChain(t *testing.T) {
 				}
 				continue
 			}
-			conn, err := tls.Dial("tcp", s.Call("gw/"+name).Address, &tls.Config{ServerName: "chain.test", RootCAs: roots, NextProtos: []string{"h2"}})
+			conn, err := tls.Dial("tcp", s.Call("gw/"+name).Address,
+				&tls.Config{ServerName: "chain.test", RootCAs: roots, NextProtos: []string{"h2"}})
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				continue

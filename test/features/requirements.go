@@ -21,7 +21,8 @@ var requirements = []row{
 	{requirement: "R5", what: "wildcards over any number of labels", change: func(o *objects) {
 		o.route.Spec.Hostnames = []gatewayv1.Hostname{"*.example.com"}
 	}},
-	{requirement: "R5", what: "the authority that a backend sees", limit: only("haproxy", "the port is left out where it is the scheme's own")},
+	{requirement: "R5", what: "the authority that a backend sees",
+		limit: only("haproxy", "the port is left out where it is the scheme's own")},
 	{requirement: "R6", what: "intersection of hostnames", change: func(o *objects) {
 		o.listener.Hostname = new(gatewayv1.Hostname("*.example.com"))
 		o.route.Spec.Hostnames = []gatewayv1.Hostname{"a.example.com"}
@@ -35,7 +36,8 @@ var requirements = []row{
 	{requirement: "R10", what: "names of headers to match", limit: func(c model.Capabilities) string {
 		return fmt.Sprintf("letters, digits and `` %s ``; others are refused by name", c.Limits.MatchHeaderName)
 	}},
-	{requirement: "R10", what: "values of headers to match", limit: valueLimit, change: header("x-env", "canary", gatewayv1.GRPCHeaderMatchExact)},
+	{requirement: "R10", what: "values of headers to match", limit: valueLimit,
+		change: header("x-env", "canary", gatewayv1.GRPCHeaderMatchExact)},
 	{requirement: "R10", what: "a header in several lines", limit: func(c model.Capabilities) string {
 		if c.Proxy == "nginx" && !c.Version.AtLeast(1, 23, 0) {
 			return "only the first line is seen"
@@ -63,7 +65,8 @@ var requirements = []row{
 		}
 		return ""
 	}},
-	{requirement: "R18", what: "a request that comes too slowly", limit: only("nginx", "the stream is reset, which clients take for INTERNAL")},
+	{requirement: "R18", what: "a request that comes too slowly",
+		limit: only("nginx", "the stream is reset, which clients take for INTERNAL")},
 	{requirement: "R19", what: "header filters on rules", change: func(o *objects) {
 		o.filter(gatewayv1.GRPCRouteFilter{Type: gatewayv1.GRPCRouteFilterRequestHeaderModifier, RequestHeaderModifier: modifier("x-added")})
 	}},
@@ -85,7 +88,8 @@ var requirements = []row{
 	{requirement: "R28", what: "Programmed only when the proxy has confirmed it"},
 	{requirement: "R29", what: "observedGeneration on every condition"},
 	{requirement: "R30", what: "several certificates on a listener", change: func(o *objects) { o.https() }, limit: only("haproxy",
-		"where wildcard listeners of a port have different certificates, HAProxy reads the server name first and hands the connection on to itself: "+
+		"where wildcard listeners of a port have different certificates, HAProxy reads the server name first and hands the connection on to "+
+			"itself: "+
 			"5 to 10 µs more of a call's processor time, 5 to 14 %; reloads have to wait for one another")},
 	{requirement: "R30", what: "client certificates", change: func(o *objects) {
 		o.https()
@@ -95,25 +99,31 @@ var requirements = []row{
 	{requirement: "R32", what: "hostile values are literal, or refused by name"},
 	{requirement: "R33", what: "a refused configuration leaves the last one serving"},
 	{requirement: "R34", what: "a reload loses no call", limit: reloadLimit},
-	{requirement: "R34", what: "endpoints without a reload", needs: []model.Feature{model.FeatureResolve}, limit: func(c model.Capabilities) string {
-		if c.Proxy == "nginx" {
-			return "a change that comes within a second of another one is seen when nginx asks again, a second later at most; " +
-				"a call whose endpoint one worker chooses in the very microseconds in which another one learns of others is answered UNAVAILABLE"
-		}
-		return "until the next reload an endpoint that came without one has no TCP user timeout: where it goes without a word, " +
-			"a call that is under way there ends by its own deadline only, and more calls may go there until the endpoint is taken away"
-	}},
-	{requirement: "R34", what: "routes, weights, Services, server names and certificates without a reload", limit: func(c model.Capabilities) string {
-		if c.Proxy == "nginx" {
-			return "by a reload, which loses no call"
-		}
-		return "up to 128 Services at a time are served that came since the last reload, in sections that HAProxy's statistics and logs call spare:1 to spare:128; " +
-			"regular expressions, names of headers, other changes of headers, listeners, names to resolve, the first wildcard over five labels or more, " +
-			"and key pairs over 64,500 bytes are reloaded"
-	}},
+	{requirement: "R34", what: "endpoints without a reload", needs: []model.Feature{model.FeatureResolve},
+		limit: func(c model.Capabilities) string {
+			if c.Proxy == "nginx" {
+				return "a change that comes within a second of another one is seen when nginx asks again, a second later at most; " +
+					"a call whose endpoint one worker chooses in the very microseconds in which another one learns of others is answered UNAVAILABLE"
+			}
+			return "until the next reload an endpoint that came without one has no TCP user timeout: where it goes without a word, " +
+				"a call that is under way there ends by its own deadline only, and more calls may go there until the endpoint is taken away"
+		}},
+	{requirement: "R34", what: "routes, weights, Services, server names and certificates without a reload",
+		limit: func(c model.Capabilities) string {
+			if c.Proxy == "nginx" {
+				return "by a reload, which loses no call"
+			}
+			return "up to 128 Services at a time are served that came since the last reload, in sections that HAProxy's statistics and logs call " +
+				"spare:1 to spare:128; " +
+				"regular expressions, names of headers, other changes of headers, listeners, names to resolve, the first wildcard over five labels " +
+				"or more, " +
+				"and key pairs over 64,500 bytes are reloaded"
+		}},
 	{requirement: "R40", what: "a call whose endpoint fails runs once", needs: []model.Feature{model.FeatureCallOnce}, limit: only("haproxy",
-		"with `--call-once`, or for a Service with the annotation `gatewright.io/call-once: \"true\"`; without, clients send a call again by themselves "+
-			"whose endpoint dies or resets it before it answers. It takes a connection for each call, so a call costs HAProxy two to three times the processor time")},
+		"with `--call-once`, or for a Service with the annotation `gatewright.io/call-once: \"true\"`; without, clients send a call again by "+
+			"themselves "+
+			"whose endpoint dies or resets it before it answers. It takes a connection for each call, so a call costs HAProxy two to three times "+
+			"the processor time")},
 	{requirement: "R41", what: "an endpoint is told within a second that its client has gone"},
 }
 

@@ -78,7 +78,8 @@ func (s *Served) Reload(snapshot *resources.Snapshot, o Options) {
 func (s *Served) write(snapshot *resources.Snapshot, o Options) {
 	s.t.Helper()
 	moved := s.move(snapshot, o)
-	result := translate.Translate(moved, s.Proxy.Capabilities, translate.Options{Controller: Controller, Backends: translate.BackendsEndpoints})
+	result := translate.Translate(moved, s.Proxy.Capabilities,
+		translate.Options{Controller: Controller, Backends: translate.BackendsEndpoints})
 	s.Model, s.Reports = result.Gateways, result.Reports()
 	options := o.Generator
 	options.Marker = s.marker

@@ -41,7 +41,8 @@ const MostCrossed = 2
 
 // Crossed says whether a call may be one that nginx gave up as it learnt of other endpoints.
 func Crossed(p Proxy, r Reply) bool {
-	return p.Name == "nginx" && p.Capabilities.Has(model.FeatureResolve) && r.Code == codes.Unavailable && strings.Contains(r.Message, "no endpoint of Service ")
+	return p.Name == "nginx" && p.Capabilities.Has(model.FeatureResolve) && r.Code == codes.Unavailable &&
+		strings.Contains(r.Message, "no endpoint of Service ")
 }
 
 // SentOn says whether nginx never took a call: workers of before told the client twice in a row to go away, and it tries
@@ -130,7 +131,8 @@ func (f *Traffic) End() int {
 	if err := f.record.Close(); err != nil {
 		f.t.Errorf("the record of the calls: %v", err)
 	}
-	f.t.Logf("%s: %d calls, wrong: %v, sent on twice: %d, crossed: %d; %d streams, dead: %d", f.proxy, f.calls, f.wrong, f.sentOn, f.crossed, len(f.streams), dead)
+	f.t.Logf("%s: %d calls, wrong: %v, sent on twice: %d, crossed: %d; %d streams, dead: %d", f.proxy, f.calls, f.wrong, f.sentOn, f.crossed,
+		len(f.streams), dead)
 	if len(f.wrong) > 0 || f.sentOn > (f.calls+999)/1000 || f.crossed > MostCrossed || dead > 0 {
 		f.t.Errorf("%s: the traffic was disturbed", f.proxy)
 	}

@@ -74,7 +74,8 @@ func judge(t *testing.T, p harness.Proxy, a adversary.Answer, r harness.Reply) {
 		t.Errorf("%s: nothing until the deadline", a.Name)
 	case r.Code == codes.Unavailable:
 		t.Errorf("%s: %s %.200q: an endpoint had the call", a.Name, r.Code, r.Message)
-	case a.Want == adversary.Large && p.Name == "nginx" && (r.Code != codes.ResourceExhausted || !strings.Contains(r.Message, "headers that are too large")):
+	case a.Want == adversary.Large && p.Name == "nginx" &&
+		(r.Code != codes.ResourceExhausted || !strings.Contains(r.Message, "headers that are too large")):
 		t.Errorf("%s: %s %.200q, want ResourceExhausted", a.Name, r.Code, r.Message)
 	case a.Want == adversary.Large && p.Name == "haproxy" && r.Code != codes.Internal:
 		t.Errorf("%s: %s %.200q, want Internal", a.Name, r.Code, r.Message)

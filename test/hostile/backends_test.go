@@ -71,7 +71,8 @@ func at(t *testing.T) string { return net.JoinHostPort(harness.Address(t), "5005
 // serveTenants serves tenants with the hostile Service at addresses, whatever listens there.
 func serveTenants(t *testing.T, p harness.Proxy, addresses ...string) *harness.Served {
 	t.Helper()
-	return harness.Serve(t, p, harness.Load(t, "", tenants+harness.Service("good", "good", 50051)+"---\n"+harness.Service("bad", "bad", 50051)+"---\n"+
+	return harness.Serve(t, p, harness.Load(t, "", tenants+harness.Service("good", "good", 50051)+"---\n"+harness.Service("bad", "bad",
+		50051)+"---\n"+
 		endpoints(t, "bad", "bad", addresses...)), harness.Options{})
 }
 

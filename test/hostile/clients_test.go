@@ -19,7 +19,8 @@ func TestSpoiltHeaders(t *testing.T) {
 	for _, p := range harness.Proxies(t) {
 		t.Run(p.String(), func(t *testing.T) {
 			t.Parallel()
-			s := harness.Serve(t, p, harness.Load(t, "", tenants+harness.Service("good", "good", 50051)+"---\n"+harness.Service("bad", "bad", 50051)),
+			s := harness.Serve(t, p, harness.Load(t, "", tenants+harness.Service("good", "good", 50051)+"---\n"+harness.Service("bad", "bad",
+				50051)),
 				harness.Options{Endpoints: map[string][]bool{"good/good": {true, true}}})
 			good := s.Call("gw/http")
 			good.Authority, good.Path = "a.b", "/good.A/Get"

@@ -80,7 +80,8 @@ func (m *maker) secret(namespace, name string) {
 		key = string(pick(m.random, m.pairs).Key)
 	}
 	encode := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
-	m.add("v1", "Secret", namespace, name, object{"type": "kubernetes.io/tls", "data": object{"tls.crt": encode(certificate), "tls.key": encode(key)}})
+	m.add("v1", "Secret", namespace, name, object{"type": "kubernetes.io/tls",
+		"data": object{"tls.crt": encode(certificate), "tls.key": encode(key)}})
 }
 
 // rest are grants, policies and ListenerSets.

@@ -17,7 +17,8 @@ import (
 // serveOne serves one Service for every call.
 func serveOne(t *testing.T, p harness.Proxy) (*harness.Served, harness.Call) {
 	route := strings.Replace(rule("any", "", "", "s.A", "", "any"), "matches: [{method: {service: s.A}}]", "name: any", 1)
-	s := harness.Serve(t, p, harness.Load(t, "", strings.Join([]string{liveGateway, harness.Service("default", "any", 50051), route}, "---\n")), harness.Options{})
+	s := harness.Serve(t, p, harness.Load(t, "", strings.Join([]string{liveGateway, harness.Service("default", "any", 50051), route},
+		"---\n")), harness.Options{})
 	call := s.Call("gw/http")
 	call.Authority, call.Path, call.Metadata = "a.b", "/s.A/Stream", metadata.Pairs(harness.AskMode, harness.ModeSame)
 	return s, call

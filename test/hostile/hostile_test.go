@@ -168,7 +168,8 @@ func (r *runner) load(list []object) (*resources.Snapshot, error) {
 				return nil, err
 			}
 			r.loaded += len(list)
-			snapshot, _ = resources.Complete(snapshot, resources.Completion{Controller: translate.DefaultController, Backends: string(translate.BackendsEndpoints)})
+			snapshot, _ = resources.Complete(snapshot, resources.Completion{Controller: translate.DefaultController,
+				Backends: string(translate.BackendsEndpoints)})
 			return snapshot, nil
 		}
 		bad := map[int]bool{}

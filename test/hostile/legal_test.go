@@ -56,7 +56,8 @@ func (r *runner) runLegal(p harness.Proxy, s *resources.Snapshot) *failure {
 		return &failure{"render " + p.Name, err.Error()}
 	}
 	for _, c := range leftOut {
-		return &failure{"left out by " + p.Name, fmt.Sprintf("%d parts, which translation should have refused: %s: %.500s", len(leftOut), c.Part, c.Message)}
+		return &failure{"left out by " + p.Name, fmt.Sprintf("%d parts, which translation should have refused: %s: %.500s", len(leftOut),
+			c.Part, c.Message)}
 	}
 	if servedRules(served)["GRPCRoute default/plain"][0] == nil {
 		return &failure{"plain", "the plain route isn't served"}
@@ -82,7 +83,8 @@ func largeRoutes(seed uint64, n int) []object {
 			m.service(namespace, name)
 		}
 	}
-	plain := object{"matches": []any{object{"method": object{"service": "plain.Service"}}}, "backendRefs": []any{object{"name": "s", "port": 80}}}
+	plain := object{"matches": []any{object{"method": object{"service": "plain.Service"}}},
+		"backendRefs": []any{object{"name": "s", "port": 80}}}
 	m.add(gatewayAPI, "GRPCRoute", "default", "plain", object{"spec": object{"parentRefs": parents, "rules": []any{plain}}})
 	for i := range n {
 		m.largeRoute(fmt.Sprintf("r%d-%s", i, strings.Repeat("n", 1+m.IntN(240))), pick(m.random, shapes), parents)
@@ -96,7 +98,8 @@ type most struct{ rules, matches, headers, name, value, filters, backends, hosts
 
 var shapes = []most{
 	{16, 128, 2, 30, 20, 1, 1, 2}, {2, 6, 16, 256, 20, 1, 2, 1}, {1, 64, 16, 256, 10, 0, 1, 1}, {2, 2, 16, 40, 4096, 1, 1, 1},
-	{1, 1, 16, 256, 4096, 1, 1, 1}, {16, 16, 1, 20, 60, 16, 16, 1}, {4, 8, 4, 250, 900, 2, 4, 16}, {3, 128, 16, 20, 100, 1, 1, 1}, {1, 64, 1, 5, 8, 0, 1, 16},
+	{1, 1, 16, 256, 4096, 1, 1, 1}, {16, 16, 1, 20, 60, 16, 16, 1}, {4, 8, 4, 250, 900, 2, 4, 16}, {3, 128, 16, 20, 100, 1, 1, 1},
+	{1, 64, 1, 5, 8, 0, 1, 16},
 }
 
 // upTo is often the most, and else anything below it.
@@ -184,7 +187,8 @@ func (m *maker) largeFilters(s most) []any {
 			remove = append(remove, fmt.Sprintf("x-remove-%d", i))
 		}
 		if len(set) > 0 {
-			list = append(list, object{"type": kind + "HeaderModifier", strings.ToLower(kind) + "HeaderModifier": object{"set": set, "add": add, "remove": remove}})
+			list = append(list, object{"type": kind + "HeaderModifier",
+				strings.ToLower(kind) + "HeaderModifier": object{"set": set, "add": add, "remove": remove}})
 		}
 	}
 	return list
@@ -254,8 +258,9 @@ func crowd(n int, headers func(route, match int) []model.ValueMatch) model.Gatew
 		}
 		rules = append(rules, r)
 	}
-	return model.Gateways{Gateways: []model.Gateway{{Namespace: "ns", Name: "gw", Addresses: []string{"127.77.0.9"}, Listeners: []model.Listener{
-		{Name: "l", Port: 18080, Protocol: model.HTTP, Scopes: []model.Scope{{Rules: rules}}}}}}}
+	return model.Gateways{Gateways: []model.Gateway{{Namespace: "ns", Name: "gw", Addresses: []string{"127.77.0.9"},
+		Listeners: []model.Listener{
+			{Name: "l", Port: 18080, Protocol: model.HTTP, Scopes: []model.Scope{{Rules: rules}}}}}}}
 }
 
 func allocatedBy(work func()) uint64 {

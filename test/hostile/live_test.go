@@ -104,8 +104,10 @@ func TestLongValues(t *testing.T) {
 	values = append(values, printable())
 	manifests := []string{liveGateway, harness.Service("default", "s", 50051)}
 	for i, v := range values {
-		set := fmt.Sprintf("{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: x-set, value: %[1]s}], add: [{name: x-add, value: %[1]s}]}},"+
-			"{type: ResponseHeaderModifier, responseHeaderModifier: {set: [{name: y-set, value: %[1]s}], add: [{name: y-add, value: %[1]s}]}}", strconv.Quote(v))
+		set := fmt.Sprintf("{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: x-set, value: %[1]s}], add: [{name: x-add, "+
+			"value: %[1]s}]}},"+
+			"{type: ResponseHeaderModifier, responseHeaderModifier: {set: [{name: y-set, value: %[1]s}], add: [{name: y-add, value: %[1]s}]}}",
+			strconv.Quote(v))
 		manifests = append(manifests, rule(fmt.Sprintf("v%d", i), "", "", fmt.Sprintf("s.V%d", i), set, "s"))
 	}
 	eachProxy(t, manifests, func(t *testing.T, s *harness.Served) {
@@ -121,7 +123,8 @@ func TestLongValues(t *testing.T) {
 				t.Logf("%.20q (%d bytes): %.200s", v, len(v), refused.Message)
 				continue
 			}
-			got := []string{join(r.Echo.Metadata["x-set"]), join(r.Echo.Metadata["x-add"]), join(r.Headers.Get("y-set")), join(r.Headers.Get("y-add"))}
+			got := []string{join(r.Echo.Metadata["x-set"]), join(r.Echo.Metadata["x-add"]), join(r.Headers.Get("y-set")),
+				join(r.Headers.Get("y-add"))}
 			for k, want := range []string{v, "before|" + v, v, v} {
 				if got[k] != want && !(k == 1 && got[k] == "before, "+v) {
 					t.Errorf("%.20q (%d bytes): header %d is %.60q… (%d bytes), %s %s", v, len(v), k, got[k], len(got[k]), r.Code, r.Message)

@@ -154,7 +154,8 @@ func (m *maker) allowedRoutes() object {
 	case 1:
 		a["namespaces"] = object{"from": "Selector", "selector": object{"matchLabels": object{"kubernetes.io/metadata.name": "a"}}}
 	case 2:
-		a["namespaces"] = object{"from": "Selector", "selector": object{"matchExpressions": []any{object{"key": "x/y/z", "operator": "Within", "values": []any{m.value()}}}}}
+		a["namespaces"] = object{"from": "Selector", "selector": object{"matchExpressions": []any{object{"key": "x/y/z", "operator": "Within",
+			"values": []any{m.value()}}}}}
 	case 3:
 		a["kinds"] = []any{object{"kind": "TCPRoute"}, object{"kind": "GRPCRoute"}, object{"group": "example.com", "kind": "GRPCRoute"}}
 	}
@@ -331,9 +332,11 @@ func (m *maker) filters() []any {
 	}
 	switch m.IntN(2) {
 	case 0:
-		list = append(list, object{"type": "RequestMirror", "requestMirror": object{"backendRef": object{"name": clip(m.value(), 253), "port": 80}, "percent": 50}})
+		list = append(list, object{"type": "RequestMirror",
+			"requestMirror": object{"backendRef": object{"name": clip(m.value(), 253), "port": 80}, "percent": 50}})
 	case 1:
-		list = append(list, object{"type": "ExtensionRef", "extensionRef": object{"group": "example.com", "kind": "X", "name": clip(m.value(), 253)}})
+		list = append(list, object{"type": "ExtensionRef",
+			"extensionRef": object{"group": "example.com", "kind": "X", "name": clip(m.value(), 253)}})
 	}
 	return list
 }

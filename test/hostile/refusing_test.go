@@ -32,7 +32,8 @@ func TestRefusing(t *testing.T) {
 				before := time.Now()
 				r := s.Client.Do(h)
 				fastest = min(fastest, time.Since(before))
-				if want := answers.NotTaken("GRPCRoute default/sole rule 0", "Service default/sole port 50051"); r.Code != codes.Unavailable || r.Message != want {
+				if want := answers.NotTaken("GRPCRoute default/sole rule 0", "Service default/sole port 50051"); r.Code != codes.Unavailable ||
+					r.Message != want {
 					t.Errorf("%s %q, want Unavailable %q", r.Code, r.Message, want)
 				}
 			}

@@ -25,7 +25,8 @@ func TestExpressionsTogether(t *testing.T) {
 			if c.Name == "long" {
 				header, regex = "x-long", c.Regex+fmt.Sprintf("x{0,%d}", i+1)
 			}
-			matches = append(matches, fmt.Sprintf(`{method: {service: s.%s}, headers: [{name: %s, type: RegularExpression, value: %q}]}`, c.Name, header, regex))
+			matches = append(matches, fmt.Sprintf(`{method: {service: s.%s}, headers: [{name: %s, type: RegularExpression, value: %q}]}`, c.Name,
+				header, regex))
 		}
 		manifests = append(manifests, fmt.Sprintf(`apiVersion: gateway.networking.k8s.io/v1
 kind: GRPCRoute

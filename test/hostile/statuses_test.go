@@ -65,7 +65,8 @@ var aFew = regexp.MustCompile(`and [0-9]+ more`)
 
 // named says whether the messages name a rule.
 func named(text string, rule int) bool {
-	return strings.Contains(text, fmt.Sprintf("spec.rules[%d]", rule)) || strings.Contains(text, fmt.Sprintf("Rule %d:", rule)) || aFew.MatchString(text)
+	return strings.Contains(text, fmt.Sprintf("spec.rules[%d]", rule)) || strings.Contains(text, fmt.Sprintf("Rule %d:", rule)) ||
+		aFew.MatchString(text)
 }
 
 func checkRoute(route *gatewayv1.GRPCRoute, report *status.Report, served map[int]*model.Rule) *failure {
@@ -156,7 +157,8 @@ func checkListeners(result translate.Result, told map[string]*status.Report) *fa
 			for _, c := range l.Conditions {
 				yes := c.Status == metav1.ConditionTrue
 				in := served[id+" "+string(l.Name)]
-				if in && (c.Type == "Accepted" && !yes || c.Type == "Conflicted" && yes || c.Type == "Programmed" && c.Status == metav1.ConditionFalse) {
+				if in && (c.Type == "Accepted" && !yes || c.Type == "Conflicted" && yes || c.Type == "Programmed" &&
+					c.Status == metav1.ConditionFalse) {
 					return &failure{"status", fmt.Sprintf("%s listener %s is served, and refused: %s", id, l.Name, c.Message)}
 				}
 				if !in && c.Type == "Programmed" && c.Status != metav1.ConditionFalse {

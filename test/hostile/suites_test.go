@@ -32,8 +32,10 @@ spec:
 
 // strong are the suites of TLS 1.2 that are taken, in the order of preference, by the kind of key.
 var strong = map[string][]uint16{
-	"ecdsa": {tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256},
-	"rsa":   {tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256},
+	"ecdsa": {tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+		tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256},
+	"rsa": {tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+		tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256},
 }
 
 // strong13 are those of TLS 1.3. The others of its first range are CCM.
@@ -56,7 +58,8 @@ func suites(but ...uint16) []uint16 {
 func serveSecure(t *testing.T, p harness.Proxy) *harness.Served {
 	t.Helper()
 	return harness.Serve(t, p, harness.Load(t, "", secureGateway, harness.Service("default", "s", 50051), rule("r", "", "", "s.A", "", "s"),
-		harness.Secret("default", "ecdsa", selfSigned(t, "ecdsa.example.com", false)), harness.Secret("default", "rsa", selfSigned(t, "rsa.example.com", true)),
+		harness.Secret("default", "ecdsa", selfSigned(t, "ecdsa.example.com", false)),
+		harness.Secret("default", "rsa", selfSigned(t, "rsa.example.com", true)),
 	), harness.Options{})
 }
 

@@ -52,7 +52,8 @@ func TestTunnels(t *testing.T) {
 			})
 			// From 3.0 on HAProxy takes an Upgrade that it doesn't know out before any rule sees it, and passes the rest on.
 			stripped := func(name string) bool {
-				return p.Name == "haproxy" && p.Capabilities.Version.AtLeast(3, 0, 0) && (strings.HasPrefix(name, "h2c") || name == "without a connection")
+				return p.Name == "haproxy" && p.Capabilities.Version.AtLeast(3, 0, 0) &&
+					(strings.HasPrefix(name, "h2c") || name == "without a connection")
 			}
 			s := harness.Serve(t, p, harness.Load(t, "", tunnelGateway, harness.Secret("default", "pair", pair), b.Manifests("")), harness.Options{})
 			for _, listener := range []string{"gw/http", "gw/https"} {

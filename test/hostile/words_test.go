@@ -43,8 +43,10 @@ const (
 
 // breakers mean something to one of the proxies, or to what writes their files.
 var breakers = []string{
-	`"`, `\`, `$`, `{`, `}`, `;`, `#`, `'`, "`", "%", "~", "|", "&", "<", ">", "(", ")", "[", "]", "*", "?", "+", "^", "@", "!", "=", ",", ":", "/",
-	"%[env(PATH)]", "${request_id}", "$host", "$1", `\\`, `\"`, `\'`, `\n`, `\x00`, "\\\n", "};", "{{.}}", "{{end}}", "*/", "-->", "include", "default",
+	`"`, `\`, `$`, `{`, `}`, `;`, `#`, `'`, "`", "%", "~", "|", "&", "<", ">", "(", ")", "[", "]", "*", "?", "+", "^", "@", "!", "=", ",",
+	":", "/",
+	"%[env(PATH)]", "${request_id}", "$host", "$1", `\\`, `\"`, `\'`, `\n`, `\x00`, "\\\n", "};", "{{.}}", "{{end}}", "*/", "-->", "include",
+	"default",
 	"hostnames", "volatile", "~^", "~*.", "<<EOF", "$(id)", "%0a", "%%", "%s", "${gw_dollar}", "$gw_rule", "\\;", " ;", "a;b", "if", "--",
 }
 
@@ -100,7 +102,8 @@ func (r random) setValue() string {
 	case 0:
 		return printable()
 	case 1:
-		return strings.Repeat(pick(r, []string{`"`, `\`, `$`, `{`, `;`, `#`, `'`, `%`, `$host`, `${request_id}`, `%[env(PATH)]`}), 4096)[:4000+r.IntN(97)]
+		return strings.Repeat(pick(r, []string{`"`, `\`, `$`, `{`, `;`, `#`, `'`, `%`, `$host`, `${request_id}`, `%[env(PATH)]`}),
+			4096)[:4000+r.IntN(97)]
 	case 2:
 		return "a\tb c" + pick(r, []string{"$", `\`, `"`})
 	case 3:
@@ -125,7 +128,8 @@ func (r random) setValue() string {
 func (r random) headerName() string {
 	if r.odd() {
 		return pick(r, []string{
-			strings.Repeat(pick(r, []string{"x", "X", "-", "$", "a-b", "'"}), 256)[:200+r.IntN(57)], "host", "te", "content-type", "Upgrade", "grpc-status",
+			strings.Repeat(pick(r, []string{"x", "X", "-", "$", "a-b", "'"}), 256)[:200+r.IntN(57)], "host", "te", "content-type", "Upgrade",
+			"grpc-status",
 		})
 	}
 	switch r.IntN(8) {
@@ -142,7 +146,8 @@ func (r random) headerName() string {
 	case 3:
 		return "x-" + strings.Repeat("n", 30+r.IntN(15))
 	}
-	return pick(r, []string{"x-a", "X-A", "x_a", "x.a", "x$a", "x-a-b", "x-a_b", "default", "~x", "$host", "'x", "x%", "user-agent", "cookie", "grpc-timeout"})
+	return pick(r, []string{"x-a", "X-A", "x_a", "x.a", "x$a", "x-a-b", "x-a_b", "default", "~x", "$host", "'x", "x%", "user-agent",
+		"cookie", "grpc-timeout"})
 }
 
 // matchedName is the name of a header to match: letters, digits and "-" alone, unless it is odd.
@@ -164,14 +169,18 @@ var brokenRemoved = []string{"", "a b", "x;y", "é", "x\ny", `"`, "a:b", strings
 
 // refusedExpressions are no RE2, or mean something else to a proxy, or are too much for one.
 var refusedExpressions = []string{
-	"a**", "(?=a)", `(a)\1`, "[", "(", `\pL`, "é", "*", "[^é]", strings.Repeat("(", 400) + "a" + strings.Repeat(")", 400), strings.Repeat("(ab){1000}", 100),
+	"a**", "(?=a)", `(a)\1`, "[", "(", `\pL`, "é", "*", "[^é]", strings.Repeat("(", 400) + "a" + strings.Repeat(")", 400),
+	strings.Repeat("(ab){1000}", 100),
 	strings.Repeat("(a{30}){30}", 300), strings.Repeat("a", 5000), strings.Repeat("(?i)abc", 500), "(" + strings.Repeat("[^x]", 1000) + "){3}",
 }
 
 var someExpressions = []string{
-	".*", "a|b", "(?i)AbC", "[a-z]+", `\w+\.\d{1,3}`, "(a*)*b", "((((a+)+)+)+)+$", "(?i:[a-f]+x|y)", "^a$", `\Qa.b\E`, "[^a]", "(?s).+", "x{1000}", "(ab){1000}",
-	"(?U)a+?b", "(?P<host>a)(?P<request_id>b)", `"`, `\$host`, "$", `\{`, ";", "#", `\\`, "[\"\\\\$;{}#']+", "(?m)^a$", `\bx\b`, "(?i)k", "(?i)s", "[[:^alpha:]]",
-	`\z`, `\A`, "(?:)", "", "a{1,2}", "()", "(|a)+", "[a-\x7f]", "\x01", " ", `\/`, "~", "!~", "}{", "(a|ab)(c|bcd)(d*)", "[b-a]?", "(x{5}){5}",
+	".*", "a|b", "(?i)AbC", "[a-z]+", `\w+\.\d{1,3}`, "(a*)*b", "((((a+)+)+)+)+$", "(?i:[a-f]+x|y)", "^a$", `\Qa.b\E`, "[^a]", "(?s).+",
+	"x{1000}", "(ab){1000}",
+	"(?U)a+?b", "(?P<host>a)(?P<request_id>b)", `"`, `\$host`, "$", `\{`, ";", "#", `\\`, "[\"\\\\$;{}#']+", "(?m)^a$", `\bx\b`, "(?i)k",
+	"(?i)s", "[[:^alpha:]]",
+	`\z`, `\A`, "(?:)", "", "a{1,2}", "()", "(|a)+", "[a-\x7f]", "\x01", " ", `\/`, "~", "!~", "}{", "(a|ab)(c|bcd)(d*)", "[b-a]?",
+	"(x{5}){5}",
 }
 
 // expression is a regular expression, or what only looks like one.
@@ -242,5 +251,6 @@ func (r random) hostname() string {
 	case 2:
 		return "*." + strings.Repeat("a.", 1+r.IntN(124)) + "b"
 	}
-	return pick(r, []string{"a.b", "*.b", "*.a.b", "a.a.b", "b.a.a.b", "*.a.a.b", "default", "1.2", "example.com", "*.example.com", "xn--a.example.com", "*.com", "include"})
+	return pick(r, []string{"a.b", "*.b", "*.a.b", "a.a.b", "b.a.a.b", "*.a.a.b", "default", "1.2", "example.com", "*.example.com",
+		"xn--a.example.com", "*.com", "include"})
 }

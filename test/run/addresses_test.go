@@ -22,7 +22,8 @@ import (
 
 // atAddresses is a Gateway with one listener, and what its route sends to.
 func atAddresses(name string, port int, addresses ...string) string {
-	text := fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: %s}\nspec:\n  gatewayClassName: test\n", name)
+	text := fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: %s}\nspec:\n  gatewayClassName: test\n",
+		name)
 	if len(addresses) > 0 {
 		text += "  addresses: [{value: " + strings.Join(addresses, "}, {value: ") + "}]\n"
 	}

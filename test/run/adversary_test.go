@@ -36,11 +36,14 @@ var mischief = map[string]func(g *gateway, i int) string{
 	"unrenderable": func(_ *gateway, i int) string { return routeManifest("bad", "evil.bad", backend{"bad", 1 + i}) },
 	"gateway": func(g *gateway, i int) string {
 		address, port := []string{g.address, g.address, "203.0.113.1", "0.0.0.0"}[i%4], []int{8090, 8080, 8091, 8092}[i%4]
-		return fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: younger}\nspec:\n  gatewayClassName: test\n"+
-			"  addresses: [{value: %s}]\n  listeners:\n  - {name: web, port: %d, protocol: HTTP}\n  - {name: tls, port: 8443, protocol: HTTPS, tls: {certificateRefs: [{name: evil}]}}\n", address, port)
+		return fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: younger}\nspec:\n  gatewayClassName: "+
+			"test\n"+
+			"  addresses: [{value: %s}]\n  listeners:\n  - {name: web, port: %d, protocol: HTTP}\n  - {name: tls, port: 8443, protocol: HTTPS, "+
+			"tls: {certificateRefs: [{name: evil}]}}\n", address, port)
 	},
 	"secret": func(_ *gateway, i int) string {
-		return harness.Secret("default", "evil", harness.KeyPair{Certificate: []byte(strings.Repeat("-----BEGIN CERTIFICATE-----\n", i%3)), Key: []byte("no key")})
+		return harness.Secret("default", "evil", harness.KeyPair{Certificate: []byte(strings.Repeat("-----BEGIN CERTIFICATE-----\n", i%3)),
+			Key: []byte("no key")})
 	},
 	"values": func(_ *gateway, i int) string {
 		value := strconv.Quote(strings.Repeat([]string{`"`, `\`, `${request_id}`, `%[env(PATH)]`, "{{.}}"}[i%5], 100))

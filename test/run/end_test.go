@@ -32,7 +32,8 @@ func TestEndInReload(t *testing.T) {
 				g.answers("base.Service", "first")
 				s := g.open()
 				// HAProxy reloads for an expression, nginx for any rule.
-				g.write("regex", strings.Replace(routeManifest("regex", fmt.Sprintf("a%d.(b|c)", i), backend{"first", 1}), "service: ", "type: RegularExpression, service: ", 1))
+				g.write("regex", strings.Replace(routeManifest("regex", fmt.Sprintf("a%d.(b|c)", i), backend{"first", 1}), "service: ",
+					"type: RegularExpression, service: ", 1))
 				moment := time.Duration(random.Int64N(int64(200 * time.Millisecond)))
 				<-time.After(moment)
 				if err := g.cmd.Process.Signal(syscall.SIGTERM); err != nil {

@@ -50,10 +50,12 @@ func (g *gateway) flood(ctx context.Context, callers *sync.WaitGroup) {
 // TestForgedRefusals: whatever clients get into a proxy's log, every reload is applied, and nothing of theirs is in a status.
 func TestForgedRefusals(t *testing.T) {
 	each(t, func(g *gateway) {
-		g.write("service-dead", harness.Service("default", "dead", port)+fmt.Sprintf("---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n"+
+		g.write("service-dead", harness.Service("default", "dead",
+			port)+fmt.Sprintf("---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n"+
 			"metadata: {name: dead, labels: {kubernetes.io/service-name: dead}}\naddressType: IPv4\nports: [{name: p%d, port: %d}]\n"+
 			"endpoints: [{addresses: [%s]}]\n", port, port, g.backends.Address("dead", 0)))
-		g.write("route-dead", strings.Replace(routeManifest("dead", "x", backend{"dead", 1}), "  - matches: [{method: {service: x}}]\n    backendRefs", "  - backendRefs", 1))
+		g.write("route-dead", strings.Replace(routeManifest("dead", "x", backend{"dead", 1}),
+			"  - matches: [{method: {service: x}}]\n    backendRefs", "  - backendRefs", 1))
 		g.write("route-slow", strings.Replace(routeManifest("slow", "slow.Service", backend{"dead", 1}), "service: slow.Service}",
 			`service: slow.Service}, headers: [{name: x-a, type: RegularExpression, value: "(a*)*b"}, {name: x-b, type: RegularExpression, value: "(.*)*c"}]`, 1))
 		g.answers("other.Service", "Unavailable")
@@ -91,7 +93,8 @@ func TestForgedRefusals(t *testing.T) {
 		if err != nil || strings.Contains(string(own), "forged") || strings.Contains(string(own), "/[emerg]/") {
 			t.Errorf("a client's text is where %s speaks for itself (%v):\n%.2000s", g.proxy, err, own)
 		}
-		if calls, err := os.ReadFile(filepath.Join(g.state, "nginx-calls.log")); g.proxy.Name == "nginx" && !strings.Contains(string(calls), "/[emerg]/") {
+		if calls, err := os.ReadFile(filepath.Join(g.state, "nginx-calls.log")); g.proxy.Name == "nginx" &&
+			!strings.Contains(string(calls), "/[emerg]/") {
 			t.Errorf("no client's text got to nginx's log, so nothing was tried (%v)", err)
 		}
 	})

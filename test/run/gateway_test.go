@@ -103,7 +103,8 @@ func newGateway(t *testing.T, p harness.Proxy) *gateway {
 
 // gatewayManifest is the Gateway with cleartext listeners of these names, on ports from 8080.
 func (g *gateway) gatewayManifest(listeners ...string) string {
-	text := fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gw}\nspec:\n  gatewayClassName: test\n  addresses: [{value: %s}]\n  listeners:\n", g.address)
+	text := fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gw}\nspec:\n  gatewayClassName: test\n  "+
+		"addresses: [{value: %s}]\n  listeners:\n", g.address)
 	for i, name := range listeners {
 		text += fmt.Sprintf("  - {name: %s, port: %d, protocol: HTTP}\n", name, 8080+i)
 	}
@@ -170,7 +171,8 @@ type backend struct {
 
 // routeManifest is a GRPCRoute for a gRPC service.
 func routeManifest(name, service string, backends ...backend) string {
-	text := fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: %s}\nspec:\n  parentRefs: [{name: gw}]\n  rules:\n"+
+	text := fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: %s}\nspec:\n  parentRefs: [{name: "+
+		"gw}]\n  rules:\n"+
 		"  - matches: [{method: {service: %s}}]\n    backendRefs:\n", name, service)
 	for _, b := range backends {
 		text += fmt.Sprintf("    - {name: %s, port: %d, weight: %d}\n", b.service, port, b.weight)
@@ -304,7 +306,8 @@ func (g *gateway) metric(name string) string {
 // call is on a new connection: one that began while nginx reloaded may stay with the worker of before.
 func (g *gateway) call(service string) harness.Reply {
 	g.fresh.Close()
-	return g.fresh.Do(harness.Call{Address: g.address + ":8080", Authority: "h.test", Path: "/" + service + "/Method", Timeout: 10 * time.Second})
+	return g.fresh.Do(harness.Call{Address: g.address + ":8080", Authority: "h.test", Path: "/" + service + "/Method",
+		Timeout: 10 * time.Second})
 }
 
 // answers returns when a service of gRPC is answered by a backend, or with a code.

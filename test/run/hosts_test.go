@@ -134,10 +134,13 @@ func TestForeignState(t *testing.T) {
 		make func(state string) error
 		want []string
 	}{
-		{"others may write", func(state string) error { return os.Chmod(state, 0o777) }, []string{"mode 0777", "chmod go-w", "--shared-state-dir"}},
+		{"others may write", func(state string) error { return os.Chmod(state, 0o777) },
+			[]string{"mode 0777", "chmod go-w", "--shared-state-dir"}},
 		{"somebody else's", func(state string) error { return os.Chown(state, stranger, stranger) }, []string{"user 65534", "chown"}},
-		{"versions elsewhere", func(state string) error { return os.Symlink("/tmp", state+"/versions") }, []string{state0 + "/versions", "remove it"}},
-		{"a log elsewhere", func(state string) error { return os.Symlink("/tmp/victim", state+"/nginx.log") }, []string{state0 + "/nginx.log", "remove it"}},
+		{"versions elsewhere", func(state string) error { return os.Symlink("/tmp", state+"/versions") },
+			[]string{state0 + "/versions", "remove it"}},
+		{"a log elsewhere", func(state string) error { return os.Symlink("/tmp/victim", state+"/nginx.log") },
+			[]string{state0 + "/nginx.log", "remove it"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := newGateway(t, p)
@@ -248,7 +251,8 @@ func bindAs(user, kind, port int) error {
 			if err != nil {
 				return err
 			}
-			return errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1), unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1),
+			return errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
+				unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1),
 				unix.Bind(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}), unix.Close(fd))
 		}()
 	}()

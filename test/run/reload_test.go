@@ -29,7 +29,8 @@ var handWritten = map[string]func(address, text string) map[string]string{
 		}
 	},
 	"haproxy": func(address, text string) map[string]string {
-		return map[string]string{"haproxy.cfg": fmt.Sprintf("defaults\n  mode http\n  timeout client 10s\n  timeout server 10s\n  timeout connect 1s\n"+
+		return map[string]string{"haproxy.cfg": fmt.Sprintf("defaults\n  mode http\n  timeout client 10s\n  timeout server 10s\n  timeout "+
+			"connect 1s\n"+
 			"frontend f\n  bind %s\n  http-request return status 200 content-type text/plain string %s\n", address, text)}
 	},
 }
@@ -128,7 +129,8 @@ func (f *folderGateway) startReload(attach string) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.cmd = exec.Command(program, "reload", "--from", f.from, "--state-dir", f.state, "--proxy", f.proxy.Name, "--proxy-binary", f.proxy.Binary,
+	f.cmd = exec.Command(program, "reload", "--from", f.from, "--state-dir", f.state, "--proxy", f.proxy.Name, "--proxy-binary",
+		f.proxy.Binary,
 		"--attach", attach, "--listen", "unix:"+string(f.http()), "--reload-timeout", "5s")
 	f.cmd.Stdout, f.cmd.Stderr = log, log
 	if err := errors.Join(f.cmd.Start(), log.Close()); err != nil {
@@ -232,7 +234,8 @@ func TestReloadRendered(t *testing.T) {
 			f.until("tell its generation", func() error {
 				_, now, err := f.get("/readyz")
 				generation, _ := strings.CutPrefix(strings.TrimSpace(now), "generation ")
-				if err == nil && (now == before || !strings.Contains(strings.Join([]string{files["http.conf"], files["haproxy.cfg"]}, ""), generation)) {
+				if err == nil && (now == before || !strings.Contains(strings.Join([]string{files["http.conf"], files["haproxy.cfg"]}, ""),
+					generation)) {
 					err = errors.New(now)
 				}
 				return err

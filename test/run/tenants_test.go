@@ -15,7 +15,8 @@ import (
 // breaking are templates of a team's own, by proxy, that work for everybody but the Service named bad: the error comes
 // with that object, long after the start.
 var breaking = map[string][3]string{
-	"nginx":   {"nginx/upstreams.conf.tmpl", "{{- range .Upstreams}}\n", `{{if eq .Service "Service default/bad port 50051"}}{{index .Servers 99}}{{end}}`},
+	"nginx": {"nginx/upstreams.conf.tmpl", "{{- range .Upstreams}}\n",
+		`{{if eq .Service "Service default/bad port 50051"}}{{index .Servers 99}}{{end}}`},
 	"haproxy": {"haproxy/backend.tmpl", "# {{.Comment}}\n", `{{if eq .Comment "Service default/bad port 50051"}}{{index .Servers 99}}{{end}}`},
 }
 
@@ -48,7 +49,8 @@ func wideName(match, header int) string {
 
 // wideRoute is a legal route of 28 kB: each of six matches has 16 headers with names of their own.
 func wideRoute(name, service string) string {
-	text := fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: %s}\nspec:\n  parentRefs: [{name: gw}]\n  rules:\n  - matches:\n", name)
+	text := fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: %s}\nspec:\n  parentRefs: [{name: "+
+		"gw}]\n  rules:\n  - matches:\n", name)
 	for i := range 6 {
 		text += "    - headers:\n"
 		for j := range 16 {

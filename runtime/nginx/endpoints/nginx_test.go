@@ -124,7 +124,8 @@ func TestEmpty(t *testing.T) {
 		start := time.Now()
 		r := s.clients[0].Do(s.call("/s0/M"))
 		took := time.Since(start)
-		if r.Code != codes.Unavailable || !r.FromServer() || r.Message != "GRPCRoute ns/route rule 0: no endpoint of Service ns/s0000 port 80 took the call" {
+		if r.Code != codes.Unavailable || !r.FromServer() ||
+			r.Message != "GRPCRoute ns/route rule 0: no endpoint of Service ns/s0000 port 80 took the call" {
 			t.Errorf("without endpoints: %s %q", r.Code, r.Message)
 		}
 		healed := time.Now()
@@ -158,7 +159,8 @@ func TestServerGone(t *testing.T) {
 		// As after a restart, it isn't known what nginx serves.
 		out := s.apply(s.config([]model.Endpoint{b}), apply.Unchanged)
 		l.waitFor("a call at the new endpoint", func() bool { return l.lastSeen(b).After(start) })
-		t.Logf("after 4 s without a server: new endpoints used after %v, %d calls, generation %.8s", l.lastSeen(b).Sub(start), l.end(), out.Generation)
+		t.Logf("after 4 s without a server: new endpoints used after %v, %d calls, generation %.8s", l.lastSeen(b).Sub(start), l.end(),
+			out.Generation)
 	})
 }
 

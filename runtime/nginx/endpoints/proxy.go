@@ -112,7 +112,8 @@ func (p *Proxy) Close() error {
 // where that one says. Newer files are waited for.
 func (p *Proxy) Start(ctx context.Context, generation string) error {
 	if _, err := p.Master(); err != nil && p.server.moved {
-		return errors.New("the last good configuration asks for endpoints at an address that somebody else has now, so nginx isn't started with it")
+		return errors.New("the last good configuration asks for endpoints at an address that somebody else has now, so nginx isn't started " +
+			"with it")
 	}
 	return p.Proxy.Start(ctx, generation)
 }

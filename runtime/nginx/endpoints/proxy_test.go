@@ -20,7 +20,8 @@ func TestStep(t *testing.T) {
 	next := model.Gateways{Clusters: clusters("b", "c"), Gateways: []model.Gateway{{Name: "new"}}}
 	next.Clusters[0].Endpoints = []model.Endpoint{{Address: "127.0.0.1", Port: 1}}
 	first, needed := p.Step(old, next)
-	if !needed || first.Gateways[0].Name != "new" || len(first.Clusters) != 2 || !first.Clusters[0].Unlearnt || first.Clusters[1].Unlearnt || next.Clusters[0].Unlearnt {
+	if !needed || first.Gateways[0].Name != "new" || len(first.Clusters) != 2 || !first.Clusters[0].Unlearnt || first.Clusters[1].Unlearnt ||
+		next.Clusters[0].Unlearnt {
 		t.Errorf("first is %+v, needed: %v", first, needed)
 	}
 	if _, needed := p.Step(first, next); needed {

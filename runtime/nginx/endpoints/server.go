@@ -52,7 +52,8 @@ func Listen(address netip.AddrPort, log *slog.Logger) (*Server, error) {
 	}
 	held, err := holders(udp.LocalAddr().(*net.UDPAddr).AddrPort())
 	if err != nil {
-		log.Warn("while gatewright is away, another user may answer nginx's questions for endpoints", "address", udp.LocalAddr().String(), "error", err)
+		log.Warn("while gatewright is away, another user may answer nginx's questions for endpoints", "address", udp.LocalAddr().String(),
+			"error", err)
 	}
 	s := &Server{
 		log: log, address: udp.LocalAddr().String(), udp: udp, held: held,
@@ -176,7 +177,8 @@ func (s *Server) Wait(ctx context.Context, clusters []model.Cluster) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("nginx hasn't asked %s for the endpoints of %d of its upstreams, such as %s: %w", s.address, len(left), slices.Min(left), ctx.Err())
+			return fmt.Errorf("nginx hasn't asked %s for the endpoints of %d of its upstreams, such as %s: %w", s.address, len(left),
+				slices.Min(left), ctx.Err())
 		}
 	}
 }

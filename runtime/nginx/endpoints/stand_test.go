@@ -188,7 +188,8 @@ type load struct {
 
 // call starts callers, each with one call after the other, and streams that exchange messages.
 func (s *stand) load(path string, callers, streams int) *load {
-	l := &load{stand: s, done: make(chan struct{}), counts: make([]atomic.Int64, callers), failures: map[string]int{}, seen: map[string]time.Time{}}
+	l := &load{stand: s, done: make(chan struct{}), counts: make([]atomic.Int64, callers), failures: map[string]int{},
+		seen: map[string]time.Time{}}
 	for i := range callers {
 		l.running.Go(func() { l.caller(s.clients[i%len(s.clients)], path, &l.counts[i]) })
 	}

@@ -31,7 +31,8 @@ func (k *kubelet) registerNode(ctx context.Context) error {
 		return err
 	}
 	room := corev1.ResourceList{
-		corev1.ResourceCPU: resource.MustParse("64"), corev1.ResourceMemory: resource.MustParse("64Gi"), corev1.ResourcePods: resource.MustParse("250"),
+		corev1.ResourceCPU: resource.MustParse("64"), corev1.ResourceMemory: resource.MustParse("64Gi"),
+		corev1.ResourcePods: resource.MustParse("250"),
 	}
 	now := metav1.Now()
 	patch, err := json.Marshal(map[string]any{"status": corev1.NodeStatus{

@@ -112,14 +112,16 @@ func Answers() []Answer {
 	for name, fields := range map[string][]string{
 		"a status that is no number": {":status", "abc"}, "no status": {"content-type", "application/grpc"}, "status 99": {":status", "99"},
 		"status 1000": {":status", "1000"}, "an empty status": {":status", ""}, "two statuses": {":status", "200", ":status", "200"},
-		"a late pseudo-header": {"content-type", "application/grpc", ":status", "200"}, "a request's pseudo-header": {":status", "200", ":path", "/"},
-		"upper case": {":status", "200", "X-Upper", "v"}, "a space in a name": {":status", "200", "x y", "v"},
+		"a late pseudo-header":      {"content-type", "application/grpc", ":status", "200"},
+		"a request's pseudo-header": {":status", "200", ":path", "/"},
+		"upper case":                {":status", "200", "X-Upper", "v"}, "a space in a name": {":status", "200", "x y", "v"},
 		"a newline in a value": {":status", "200", "x-v", "a\r\nx-evil: b"}, "a NUL": {":status", "200", "x-v", "a\x00b"},
 		"two lengths": {":status", "200", "content-length", "5", "content-length", "6"},
 	} {
 		list = append(list, Answer{name, Hangs, headed(fields...)})
 	}
-	for _, code := range []http2.ErrCode{http2.ErrCodeNo, http2.ErrCodeProtocol, http2.ErrCodeInternal, http2.ErrCodeRefusedStream, http2.ErrCodeCancel} {
+	for _, code := range []http2.ErrCode{http2.ErrCodeNo, http2.ErrCodeProtocol, http2.ErrCodeInternal, http2.ErrCodeRefusedStream,
+		http2.ErrCodeCancel} {
 		list = append(list, Answer{"reset, " + code.String(), Broken, func(c *Call) { c.Reset(code) }},
 			Answer{"headers and reset, " + code.String(), Broken, func(c *Call) { c.Head(); c.Reset(code) }})
 	}

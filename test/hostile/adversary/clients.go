@@ -199,5 +199,6 @@ func (v visit) on(do func(*conn)) {
 func (v visit) ask(name string, with func(metadata.MD)) {
 	md := metadata.MD{}
 	with(md)
-	v.client.Do(harness.Call{Address: v.Address, Authority: v.Authority, Path: "/" + service(name) + "/Get", Metadata: md, Timeout: time.Second})
+	v.client.Do(harness.Call{Address: v.Address, Authority: v.Authority, Path: "/" + service(name) + "/Get", Metadata: md,
+		Timeout: time.Second})
 }

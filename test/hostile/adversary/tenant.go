@@ -22,15 +22,18 @@ func Tenant(t harness.T, parent, address string, answers []Answer) string {
 	say := func(c *Call) { answers[int(next.Add(1))%len(answers)].Say(c) }
 	var texts []string
 	add := func(name string, endpoints ...string) {
-		texts = append(texts, harness.Service("default", name, Port), slice(name, endpoints), route(name, parent, fmt.Sprintf("{method: {service: %s}}", service(name)), name))
+		texts = append(texts, harness.Service("default", name, Port), slice(name, endpoints),
+			route(name, parent, fmt.Sprintf("{method: {service: %s}}", service(name)), name))
 	}
-	add("evil", net.JoinHostPort(StartEndpoint(t, "evil", say).Address, strconv.Itoa(Port)), net.JoinHostPort(StartEndpoint(t, "evil", say).Address, strconv.Itoa(Port)))
+	add("evil", net.JoinHostPort(StartEndpoint(t, "evil", say).Address, strconv.Itoa(Port)),
+		net.JoinHostPort(StartEndpoint(t, "evil", say).Address, strconv.Itoa(Port)))
 	add("dead", net.JoinHostPort(harness.Address(t), strconv.Itoa(Port)))
 	add("circle", address)
 	for _, e := range Costly {
 		var matches []string
 		for i := range matchesOf(e) {
-			matches = append(matches, fmt.Sprintf("{method: {service: %s}, headers: [{name: %s, type: RegularExpression, value: %q}]}", service(e.Name), headerOf(e, i), e.Regex+strings.Repeat("z?", i%3)))
+			matches = append(matches, fmt.Sprintf("{method: {service: %s}, headers: [{name: %s, type: RegularExpression, value: %q}]}",
+				service(e.Name), headerOf(e, i), e.Regex+strings.Repeat("z?", i%3)))
 		}
 		texts = append(texts, route(expressions(e), parent, strings.Join(matches, ",\n    "), "evil"))
 	}
