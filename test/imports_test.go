@@ -67,6 +67,7 @@ var layers = []layer{
 	{packages: "runtime/folder", internal: []string{"generators", "runtime/beneath"}},
 	{packages: "runtime/process"},
 	{packages: "runtime/watch"},
+	{packages: "runtime/marker", internal: []string{"generators"}},
 	{packages: "runtime/apply", internal: []string{"generators", "generators/model", "runtime/folder"}},
 	{packages: "runtime/proxies", internal: []string{
 		"generators", "generators/*",
@@ -76,7 +77,9 @@ var layers = []layer{
 		"generators", "generators/limits", "generators/model",
 		"runtime/apply", "runtime/folder", "runtime/process", "runtime/proxies", "runtime/watch",
 	}},
-	{packages: "runtime/*", internal: []string{"generators", "generators/*", "runtime/folder", "runtime/apply", "runtime/process"}},
+	{packages: "runtime/*", internal: []string{
+		"generators", "generators/*", "runtime/folder", "runtime/apply", "runtime/marker", "runtime/process",
+	}},
 	{packages: "runtime/nginx/endpoints", internal: []string{
 		"generators/model", "generators/nginx", "runtime/apply", "runtime/folder", "runtime/nginx",
 	}},

@@ -2,6 +2,9 @@ package apply
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os/exec"
 	"time"
 
 	"github.com/gatewright/gatewright/generators"
@@ -30,6 +33,22 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string { return r.Message }
+
+// Check runs a proxy's own check of a configuration. What it prints where it says no becomes the message of a *Refusal; any
+// other error says that it couldn't be asked.
+func Check(ctx context.Context, cmd *exec.Cmd, message func(out string) string) error {
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &exit) && exit.Exited():
+		return &Refusal{Message: message(string(out))}
+	}
+	return fmt.Errorf("%s %s: %w", cmd.Path, cmd.Args[1], err)
+}
 
 // Configuration is all that a proxy serves at one time.
 type Configuration struct {

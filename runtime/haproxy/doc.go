@@ -1,6 +1,6 @@
 // Package haproxy runs the haproxy binary: to find out what it can do, to let it check a configuration, to serve one,
 // and to change what is served with as few reloads as possible. It imports generators/haproxy, the model,
-// runtime/apply and runtime/process.
+// runtime/apply, runtime/marker and runtime/process.
 //
 // A change without a reload compares the files of before with the new ones. Routes are written to the side of the
 // map files that no call reads; a Service that has no section in the running configuration gets a spare one; new

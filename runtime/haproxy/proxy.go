@@ -19,6 +19,7 @@ import (
 
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/runtime/apply"
+	"github.com/gatewright/gatewright/runtime/marker"
 	"github.com/gatewright/gatewright/runtime/process"
 )
 
@@ -106,23 +107,9 @@ func New(o Options) (*Proxy, error) {
 	return p, nil
 }
 
-// Generation reads it from the head of the main file.
+// Generation reads it from the head of haproxy.cfg.
 func (p *Proxy) Generation(files []generators.File) (string, error) {
-	for _, f := range files {
-		if f.Path != "haproxy.cfg" {
-			continue
-		}
-		for line := range strings.Lines(string(f.Data)) {
-			if text, ok := strings.CutPrefix(line, "# Generation "); ok {
-				generation, _, _ := strings.Cut(text, ",")
-				return strings.TrimSpace(generation), nil
-			}
-			if !strings.HasPrefix(line, "#") && strings.TrimSpace(line) != "" {
-				break
-			}
-		}
-	}
-	return "", errors.New(`haproxy.cfg doesn't begin with a line "# Generation …": the template haproxy.cfg.tmpl must have it`)
+	return marker.In(files, "haproxy.cfg")
 }
 
 // Validate lets HAProxy check the configuration in a folder.
@@ -137,17 +124,7 @@ func (p *Proxy) Validate(ctx context.Context, dir string) error {
 
 // ValidateFile is Validate with a main file of any name.
 func (p *Proxy) ValidateFile(ctx context.Context, file string) error {
-	out, err := exec.CommandContext(ctx, p.Binary, "-c", "-f", file).CombinedOutput()
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case errors.As(err, &exit) && exit.Exited():
-		return &apply.Refusal{Message: refusalText(string(out))}
-	}
-	return fmt.Errorf("%s -c: %w", p.Binary, err)
+	return apply.Check(ctx, exec.CommandContext(ctx, p.Binary, "-c", "-f", file), refusalText)
 }
 
 // refusalText are HAProxy's alerts without those that only say that there were some.

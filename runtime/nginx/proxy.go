@@ -2,8 +2,6 @@ package nginx
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -18,6 +16,7 @@ import (
 
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/runtime/apply"
+	"github.com/gatewright/gatewright/runtime/marker"
 	"github.com/gatewright/gatewright/runtime/process"
 )
 
@@ -111,20 +110,7 @@ func New(o Options) (*Proxy, error) {
 
 // Generation reads it from the head of http.conf.
 func (p *Proxy) Generation(files []generators.File) (string, error) {
-	for _, f := range files {
-		if f.Path != "http.conf" {
-			continue
-		}
-		for line := range strings.Lines(string(f.Data)) {
-			if generation, ok := strings.CutPrefix(line, "# Generation "); ok {
-				return strings.TrimSpace(generation), nil
-			}
-			if !strings.HasPrefix(line, "#") && strings.TrimSpace(line) != "" {
-				break
-			}
-		}
-	}
-	return "", errors.New(`http.conf doesn't begin with a line "# Generation …": the template http.conf.tmpl must have it`)
+	return marker.In(files, "http.conf")
 }
 
 // Validate lets nginx check the configuration in a folder, with the prefix that it will have.
@@ -135,17 +121,7 @@ func (p *Proxy) Validate(ctx context.Context, dir string) error {
 // ValidateFile is Validate with a main file of any name.
 func (p *Proxy) ValidateFile(ctx context.Context, file string) error {
 	cmd := command(ctx, p.Binary, "-t", "-q", "-e", "stderr", "-p", p.Prefix, "-c", file)
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case errors.As(err, &exit) && exit.Exited():
-		return &apply.Refusal{Message: refusalText(string(out))}
-	}
-	return fmt.Errorf("%s -t: %w", p.Binary, err)
+	return apply.Check(ctx, cmd, refusalText)
 }
 
 // refusalText is what nginx says of a configuration without the times, the process ids and the last line, which

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -14,37 +11,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gatewright/gatewright/runtime/marker"
 	"github.com/gatewright/gatewright/runtime/process"
 )
 
 // Running asks the marker's socket which generation is served.
 func (p *Proxy) Running(ctx context.Context) (string, error) {
-	if p.Marker == "" {
-		return "", errors.New("nginx has no marker that tells its generation")
-	}
-	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{
-		// A connection that is kept would stay with the worker of before.
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", p.Marker)
-		},
-	}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://marker/generation", nil)
-	if err != nil {
-		return "", err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return "", fmt.Errorf("nginx doesn't tell its generation: %w", err)
-	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1024))
-	if err = errors.Join(err, response.Body.Close()); err != nil {
-		return "", fmt.Errorf("nginx doesn't tell its generation: %w", err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("nginx doesn't tell its generation: %s", response.Status)
-	}
-	return strings.TrimSpace(string(body)), nil
+	return marker.Ask(ctx, "nginx", p.Marker)
 }
 
 // Reload makes nginx read its configuration again, or starts it, and returns when the generation answers and no
