@@ -62,7 +62,12 @@ func refused(v model.Version) []string {
 	if !v.AtLeast(3, 1, 0) {
 		return nil
 	}
-	return []string{"!{ bc_err -m found }", "{ bc_err_str -m beg ECONNREFUSED EHOSTUNREACH ENETUNREACH }"}
+	errors := "ECONNREFUSED EHOSTUNREACH ENETUNREACH"
+	if v.AtLeast(3, 3, 0) {
+		// "General socket error" is what becomes of a connection that nobody takes. One that was there has others.
+		errors += " General"
+	}
+	return []string{"!{ bc_err -m found }", "{ bc_err_str -m beg " + errors + " }"}
 }
 
 // failureMessage writes a message about a rule and its service as a log-format string: both names come from
