@@ -25,7 +25,7 @@ RACE ?= ./cmd/... ./controller/... ./generators ./generators/matching/... ./gene
 TIMEOUT ?= 30m
 # What `make check` tests.
 CHECK = ./cmd/... ./controller/... ./generators/... ./runtime/apply ./runtime/folder ./runtime/process ./runtime/watch ./runtime/beneath \
-	./runtime/proxies ./runtime/serve ./templates ./test ./test/cases ./test/harness ./test/e2e
+	./runtime/proxies ./runtime/serve ./templates ./test ./test/cases ./test/harness ./test/generators/... ./test/e2e
 # How much `make soak` does: random inputs for the generators, random configurations to serve, rounds of changes and kills.
 SEEDS ?= 5000
 CONFIGS ?= 1000

@@ -7,6 +7,7 @@ import (
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/haproxy"
 	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/test/generators/world"
 )
 
 // TestBalance: a version that breaks leastconn's lists, and only such a one, gets another way where servers are added
@@ -26,7 +27,7 @@ func TestBalance(t *testing.T) {
 			t.Fatal(err)
 		}
 		caps := haproxy.CapabilitiesOf(v)
-		for _, f := range render(t, small(t), caps, generators.Options{Marker: c.marker}) {
+		for _, f := range render(t, world.Small(t), caps, generators.Options{Marker: c.marker}) {
 			if f.Path == "haproxy.cfg" && !strings.Contains(string(f.Data), "\n    balance "+c.want+"\n") {
 				t.Errorf("HAProxy %s, marker %q: not %s", c.version, c.marker, c.want)
 			}

@@ -1,111 +1,88 @@
 package haproxy_test
 
 import (
-	"context"
-	"net"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/haproxy"
-	"github.com/gatewright/gatewright/generators/matching"
 	"github.com/gatewright/gatewright/generators/model"
-	run "github.com/gatewright/gatewright/runtime/haproxy"
+	"github.com/gatewright/gatewright/test/generators/world"
 	"github.com/gatewright/gatewright/test/harness"
 )
-
-// binary is an HAProxy to test with.
-type binary struct {
-	path string
-	caps model.Capabilities
-}
-
-// eachHAProxy runs a test with every HAProxy of test/proxies.sh.
-func eachHAProxy(t *testing.T, test func(*testing.T, binary)) {
-	t.Helper()
-	for _, b := range binaries(t) {
-		t.Run(b.caps.Version.String(), func(t *testing.T) { test(t, b) })
-	}
-}
-
-func binaries(t testing.TB) []binary {
-	t.Helper()
-	out, err := exec.Command("../../test/proxies.sh", "--list").Output()
-	if err != nil {
-		t.Fatalf("test/proxies.sh --list: %v", err)
-	}
-	var all []binary
-	for _, path := range strings.Fields(string(out)) {
-		if filepath.Base(path) != "haproxy" {
-			continue
-		}
-		caps, err := run.Capabilities(context.Background(), path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, binary{path, caps})
-	}
-	if len(all) == 0 {
-		t.Fatalf("test/proxies.sh --list names no haproxy")
-	}
-	return all
-}
-
-// write puts rendered files in a folder.
-func write(t testing.TB, files []generators.File) string {
-	t.Helper()
-	dir := harness.TempDir(t)
-	for _, f := range files {
-		path := filepath.Join(dir, filepath.FromSlash(f.Path))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, f.Data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
 
 // render renders a model in the full layout, twice: the bytes have to be the same.
 func render(t testing.TB, g model.Gateways, caps model.Capabilities, o generators.Options) []generators.File {
 	t.Helper()
-	files, err := haproxy.New(o).Render(g, caps)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := haproxy.New(o).Render(g, caps)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range files {
-		if string(files[i].Data) != string(again[i].Data) {
-			t.Fatalf("%s differs between two renderings", files[i].Path)
-		}
-	}
-	return files
+	return world.Render(t, func(o generators.Options) generators.Generator { return haproxy.New(o) }, o, g, caps)
 }
 
-// start renders a model, as one that can be changed while it runs, and runs HAProxy with it.
-func start(t testing.TB, b binary, g model.Gateways) *harness.Process {
-	t.Helper()
-	return startWith(t, b, g, generators.Options{Marker: filepath.Join(harness.TempDir(t), "m")})
+// TestTooLong: what doesn't fit in a line is an error that names the rule, and no reason for others not to be served.
+func TestTooLong(t *testing.T) {
+	w := &world.World{}
+	w.Model.Gateways = []model.Gateway{{Namespace: "ns", Name: "gw"}}
+	var m model.Match
+	for i := range 10 {
+		m.Headers = append(m.Headers, model.ValueMatch{Name: "x-" + strconv.Itoa(i), Regex: world.Regex(t, strings.Repeat("a", 2000))})
+	}
+	w.Listener(model.Listener{Name: "l", Port: 80, Protocol: model.HTTP, Scopes: []model.Scope{{Rules: []*model.Rule{w.Rule(m)}}}})
+	_, err := haproxy.New(generators.Options{}).Render(w.Model, haproxy.CapabilitiesOf(model.Version{Major: 3}))
+	var refused generators.Refusals
+	if !errors.As(err, &refused) || len(refused) != 1 || *refused[0].Rule != w.Model.Gateways[0].Listeners[0].Scopes[0].Rules[0].Source {
+		t.Errorf("got %v", err)
+	}
 }
 
-func startWith(t testing.TB, b binary, g model.Gateways, o generators.Options) *harness.Process {
-	t.Helper()
-	dir := write(t, render(t, g, b.caps, o))
-	if err := run.Validate(context.Background(), b.path, dir); err != nil {
-		t.Fatal(err)
-	}
-	p := harness.Start(t, b.path, "-db", "-f", filepath.Join(dir, "haproxy.cfg"))
-	for _, port := range matching.Compile(g).Ports {
-		for _, a := range port.Addresses {
-			p.WaitListening(net.JoinHostPort(a, itoa(int(port.Port))))
+// TestDeadEndpoint: one of two endpoints refuses connections. HAProxy 3.1 and later takes a refused HTTP/2
+// connection for a failed answer, which is never tried again, for the endpoint may have seen the call: there
+// two calls may fail before the endpoint is left.
+func TestDeadEndpoint(t *testing.T) {
+	world.Each(t, "haproxy", func(t *testing.T, p harness.Proxy) {
+		w := world.New(t)
+		w.Cluster("half", 1)
+		c := &w.Model.Clusters[0]
+		c.Endpoints = append(c.Endpoints, model.Endpoint{Address: harness.Address(t), Port: 1})
+		w.Serve(model.Scope{Rules: []*model.Rule{w.Rule(model.Match{}, world.To("half"))}})
+		w.Start(p)
+		client, failed := harness.NewClient(t), 0
+		for range 200 {
+			if r := client.Do(w.Call("/a.B/Get")); r.Backend() != "ns/half" {
+				failed++
+			}
 		}
-	}
-	return p
+		most := 0
+		if p.Capabilities.Version.AtLeast(3, 1, 0) {
+			most = 2
+		}
+		if failed > most {
+			t.Errorf("%d of 200 calls failed, at most %d may", failed, most)
+		}
+	})
+}
+
+// TestMoves: a rendered folder can be moved, started from anywhere, and warns of nothing.
+func TestMoves(t *testing.T) {
+	g := world.Small(t)
+	pair := harness.Certificate(t, "shop.example.com")
+	g.KeyPairs[0].Certificate, g.KeyPairs[0].Key = pair.Certificate, pair.Key
+	g.Clusters[1].Endpoints[0].Address = "localhost"
+	world.Each(t, "haproxy", func(t *testing.T, p harness.Proxy) {
+		from := world.Write(t, render(t, g, p.Capabilities, generators.Options{Marker: "/tmp/m"}))
+		dir := filepath.Join(harness.TempDir(t), "moved")
+		if err := os.Rename(from, dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(from, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(p.Binary, "-c", "-f", filepath.Join(dir, "haproxy.cfg")).CombinedOutput()
+		if err != nil || strings.Contains(string(out), "WARNING") {
+			t.Errorf("%v:\n%s", err, out)
+		}
+	})
 }

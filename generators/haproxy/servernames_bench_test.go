@@ -2,12 +2,14 @@ package haproxy_test
 
 import (
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/test/generators/world"
 	"github.com/gatewright/gatewright/test/harness"
 )
 
@@ -15,11 +17,11 @@ import (
 // listeners have one certificate, and where the server name chooses the listener: go test -bench ServerNames
 // -benchtime 20000x.
 func BenchmarkServerNames(b *testing.B) {
-	for _, bin := range binaries(b) {
+	for _, bin := range world.Proxies(b, "haproxy") {
 		for _, layout := range []string{"one", "several"} {
 			for _, perConnection := range []int{1, 1 << 40} {
 				name := map[int]string{1: "connection", 1 << 40: "call"}[perConnection]
-				b.Run(bin.caps.Version.String()+"/"+name+"/"+layout, func(b *testing.B) {
+				b.Run(bin.Capabilities.Version.String()+"/"+name+"/"+layout, func(b *testing.B) {
 					benchServerNames(b, bin, layout, perConnection)
 				})
 			}
@@ -27,7 +29,7 @@ func BenchmarkServerNames(b *testing.B) {
 	}
 }
 
-func benchServerNames(b *testing.B, bin binary, certificates string, perConnection int) {
+func benchServerNames(b *testing.B, bin harness.Proxy, certificates string, perConnection int) {
 	backends, address := harness.NewBackends(b), harness.Address(b)
 	at := backends.Address("s", 0)
 	backends.Listen("ns/s:80", at, 8080)
@@ -42,16 +44,17 @@ func benchServerNames(b *testing.B, bin binary, certificates string, perConnecti
 			Hostnames: []string{name + ".test"}})
 	}
 	rule := &model.Rule{Source: model.Source{Kind: model.GRPCRoute, Namespace: "ns", Name: "r"}, Matches: []model.Match{{}},
-		Backends: []model.Backend{to("s")}}
+		Backends: []model.Backend{world.To("s")}}
 	for i, hostname := range []string{"*.example.com", "*.a.example.com"} {
 		pair := "one"
 		if i == 1 {
 			pair = certificates
 		}
-		g.Gateways[0].Listeners = append(g.Gateways[0].Listeners, model.Listener{Name: "l" + itoa(i), Port: 8443, Protocol: model.HTTPS,
+		g.Gateways[0].Listeners = append(g.Gateways[0].Listeners, model.Listener{Name: "l" + strconv.Itoa(i), Port: 8443, Protocol: model.HTTPS,
 			Hostname: hostname, KeyPairs: []string{pair}, Scopes: []model.Scope{{Rules: []*model.Rule{rule}}}})
 	}
-	p := harness.Start(b, bin.path, "-db", "-f", filepath.Join(write(b, render(b, g, bin.caps, generators.Options{})), "haproxy.cfg"))
+	dir := world.Write(b, render(b, g, bin.Capabilities, generators.Options{}))
+	p := harness.Start(b, bin.Binary, "-db", "-f", filepath.Join(dir, "haproxy.cfg"))
 	p.WaitListening(address + ":8443")
 	call := harness.Call{Address: address + ":8443", TLS: true, SNI: "x.a.example.com", Unverified: true,
 		Authority: "x.a.example.com", Path: "/a.B/Get", Message: []byte("hello")}

@@ -3,7 +3,6 @@ package haproxy_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -13,23 +12,23 @@ import (
 
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/model"
-	run "github.com/gatewright/gatewright/runtime/haproxy"
+	"github.com/gatewright/gatewright/test/generators/world"
 	"github.com/gatewright/gatewright/test/harness"
 )
 
 // apart is a world with wildcard listeners that have different certificates; names is one more route's hostname.
-func apart(t *testing.T) *world {
-	w := newWorld(t)
+func apart(t *testing.T) *world.World {
+	w := world.New(t)
 	for _, name := range []string{"all", "wide", "narrow", "exact"} {
-		w.cluster(name, 1)
-		w.pair(name, name+".test")
+		w.Cluster(name, 1)
+		w.Pair(name, name+".test")
 		hostname := map[string]string{"wide": "*.example.com", "narrow": "*.a.example.com", "exact": "x.y.a.example.com"}[name]
 		for _, port := range []int32{8443, 9443} {
 			if port == 9443 && name == "all" {
 				continue
 			}
-			w.listener(model.Listener{Name: name, Port: port, Protocol: model.HTTPS, Hostname: hostname, KeyPairs: []string{name},
-				Scopes: []model.Scope{{Rules: []*model.Rule{w.rule(model.Match{}, to(name))}}}})
+			w.Listener(model.Listener{Name: name, Port: port, Protocol: model.HTTPS, Hostname: hostname, KeyPairs: []string{name},
+				Scopes: []model.Scope{{Rules: []*model.Rule{w.Rule(model.Match{}, world.To(name))}}}})
 		}
 	}
 	return w
@@ -37,9 +36,9 @@ func apart(t *testing.T) *world {
 
 // TestServerNames: every name gets the certificate of its listener, however many labels it has.
 func TestServerNames(t *testing.T) {
-	eachHAProxy(t, func(t *testing.T, b binary) {
+	world.Each(t, "haproxy", func(t *testing.T, p harness.Proxy) {
 		w := apart(t)
-		start(t, b, w.model)
+		w.Start(p)
 		for _, c := range []struct{ port, sni, authority, want, certificate string }{
 			{"8443", "one.example.com", "", "ns/wide", "wide.test"},
 			{"8443", "one.two.three.example.com", "", "ns/wide", "wide.test"},
@@ -59,8 +58,8 @@ func TestServerNames(t *testing.T) {
 			{"9443", "other.org", "", "Unavailable", ""},
 			{"9443", "-", "one.example.com", "Unavailable", ""},
 		} {
-			call := w.call("/a.B/Get")
-			call.Address, call.TLS, call.SNI, call.Unverified = w.address+":"+c.port, true, c.sni, true
+			call := w.Call("/a.B/Get")
+			call.Address, call.TLS, call.SNI, call.Unverified = w.Address+":"+c.port, true, c.sni, true
 			if call.Authority = c.authority; c.authority == "" {
 				call.Authority = c.sni
 			}
@@ -74,8 +73,8 @@ func TestServerNames(t *testing.T) {
 				t.Errorf("%+v: got %q, want a failed handshake", c, r.Message)
 			}
 		}
-		noTLS := w.call("/a.B/Get")
-		noTLS.Address = w.address + ":8443"
+		noTLS := w.Call("/a.B/Get")
+		noTLS.Address = w.Address + ":8443"
 		if r := harness.NewClient(t).Do(noTLS); r.Backend() != "Unavailable" || r.FromServer() {
 			t.Errorf("without TLS: got %s %q", r.Backend(), r.Message)
 		}
@@ -84,17 +83,17 @@ func TestServerNames(t *testing.T) {
 
 // TestServerNamesReload: connections are handed to listeners while one HAProxy takes over from another.
 func TestServerNamesReload(t *testing.T) {
-	eachHAProxy(t, func(t *testing.T, b binary) {
+	world.Each(t, "haproxy", func(t *testing.T, p harness.Proxy) {
 		w := apart(t)
 		o := generators.Options{Marker: filepath.Join(harness.TempDir(t), "marker")}
-		dir := write(t, render(t, w.model, b.caps, o))
-		if err := run.Validate(context.Background(), b.path, dir); err != nil {
+		dir := world.Write(t, render(t, w.Model, p.Capabilities, o))
+		if err := p.Validate(context.Background(), p.Binary, dir); err != nil {
 			t.Fatal(err)
 		}
-		p := harness.Start(t, b.path, "-W", "-f", filepath.Join(dir, "haproxy.cfg"))
-		p.WaitListening(w.address+":8443", w.address+":9443")
-		call := w.call("/a.B/Get")
-		call.Address, call.TLS, call.SNI, call.Unverified, call.Authority = w.address+":8443", true, "one.two.a.example.com", true,
+		process := harness.Start(t, p.Binary, p.Run(dir)...)
+		process.WaitListening(w.Address+":8443", w.Address+":9443")
+		call := w.Call("/a.B/Get")
+		call.Address, call.TLS, call.SNI, call.Unverified, call.Authority = w.Address+":8443", true, "one.two.a.example.com", true,
 			"one.two.a.example.com"
 
 		streaming := harness.NewClient(t)
@@ -144,10 +143,11 @@ func TestServerNamesReload(t *testing.T) {
 		}
 		const reloads = 10
 		for i := range reloads {
-			listener := &w.model.Gateways[0].Listeners[0]
+			listener := &w.Model.Gateways[0].Listeners[0]
 			listener.Scopes = append(listener.Scopes, model.Scope{Hostname: fmt.Sprintf("more%d.org", i), Rules: listener.Scopes[0].Rules})
-			rewrite(t, dir, render(t, w.model, b.caps, o))
-			reload(t, p, o.Marker, generationOf(t, dir))
+			world.WriteTo(t, dir, render(t, w.Model, p.Capabilities, o))
+			p.Reload(process)
+			process.WaitAnswer(o.Marker, "/generation", p.Generation(t, dir))
 			pass("between")
 		}
 		cancel()
@@ -155,32 +155,4 @@ func TestServerNamesReload(t *testing.T) {
 		pass("after")
 		t.Logf("%d reloads: %d of %d calls failed, %d streams alive", reloads, failed.Load(), calls.Load(), len(streams))
 	})
-}
-
-// reload makes HAProxy serve a generation.
-func reload(t *testing.T, p *harness.Process, marker, generation string) {
-	t.Helper()
-	harness.ReloadHAProxy(p)
-	p.WaitAnswer(marker, "/generation", generation)
-}
-
-// rewrite puts rendered files where others are.
-func rewrite(t *testing.T, dir string, files []generators.File) {
-	t.Helper()
-	for _, f := range files {
-		if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(f.Path)), f.Data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// generationOf reads the generation of a folder.
-func generationOf(t *testing.T, dir string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, "haproxy.cfg"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	return strings.TrimPrefix(line, "# Generation ")
 }

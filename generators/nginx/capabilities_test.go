@@ -52,15 +52,3 @@ func TestParseCapabilities(t *testing.T) {
 		}
 	}
 }
-
-// TestStatedVersion: Debian's builds can do what their stated version says.
-func TestStatedVersion(t *testing.T) {
-	for _, b := range binaries(t) {
-		stated := nginx.CapabilitiesOf(b.caps.Version)
-		for _, f := range model.Features {
-			if stated.Missing[f] != b.caps.Missing[f] {
-				t.Errorf("%s %s: %q, stated %q", b.path, f, b.caps.Missing[f], stated.Missing[f])
-			}
-		}
-	}
-}

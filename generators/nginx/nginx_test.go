@@ -1,106 +1,64 @@
 package nginx_test
 
 import (
-	"context"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/gatewright/gatewright/generators"
-	"github.com/gatewright/gatewright/generators/matching"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/generators/nginx"
-	run "github.com/gatewright/gatewright/runtime/nginx"
+	"github.com/gatewright/gatewright/test/generators/world"
 	"github.com/gatewright/gatewright/test/harness"
 )
 
-// binary is an nginx to test with.
-type binary struct {
-	path string
-	caps model.Capabilities
-}
-
-// eachNginx runs a test with every nginx of test/proxies.sh.
-func eachNginx(t *testing.T, test func(*testing.T, binary)) {
-	t.Helper()
-	for _, b := range binaries(t) {
-		t.Run(b.caps.Version.String(), func(t *testing.T) { test(t, b) })
+func TestRefused(t *testing.T) {
+	caps := nginx.CapabilitiesOf(model.Version{Major: 1, Minor: 26})
+	for name, c := range map[string]struct {
+		match model.Match
+		want  string
+	}{
+		"query":       {model.Match{Query: []model.ValueMatch{{Name: "q", Value: "1"}}}, `conditions on query "q"`},
+		"header name": {model.Match{Headers: []model.ValueMatch{{Name: "a.b", Value: "1"}}}, `header "a.b"`},
+		"long value":  {model.Match{Headers: []model.ValueMatch{{Name: "a", Value: strings.Repeat("x", 5000)}}}, "at most 4090"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &world.World{}
+			w.Model.Gateways = []model.Gateway{{Namespace: "ns", Name: "gw"}}
+			w.Listener(model.Listener{Name: "l", Port: 80, Protocol: model.HTTP, Scopes: []model.Scope{{Rules: []*model.Rule{w.Rule(c.match)}}}})
+			_, err := nginx.New(generators.Options{}).Render(w.Model, caps)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want an error with %q", err, c.want)
+			}
+		})
 	}
 }
 
-func binaries(t testing.TB) []binary {
-	t.Helper()
-	out, err := exec.Command("../../test/proxies.sh", "--list").Output()
-	if err != nil {
-		t.Fatalf("test/proxies.sh --list: %v", err)
-	}
-	var all []binary
-	for _, path := range strings.Fields(string(out)) {
-		if filepath.Base(path) != "nginx" {
-			continue
+// TestDeepHostnames: a chain of scopes longer than nginx lets variables ask for each other.
+func TestDeepHostnames(t *testing.T) {
+	world.Each(t, "nginx", func(t *testing.T, p harness.Proxy) {
+		w := world.New(t)
+		w.Cluster("one", 1)
+		scopes := []model.Scope{{Rules: []*model.Rule{w.Rule(model.Match{Path: world.Path("a.B", "Get")}, world.To("one"))}}}
+		name := "z"
+		for i := range 110 {
+			header := []model.ValueMatch{{Name: "x-a", Value: "1"}}
+			scopes = append(scopes, model.Scope{Hostname: "*." + name, Rules: []*model.Rule{
+				w.Rule(model.Match{Path: world.Path("a.B", "Get"), Headers: header}),
+				w.Rule(model.Match{Path: model.Path{Kind: model.ServicePath, Service: fmt.Sprintf("s.S%d", i)}}),
+				w.Rule(model.Match{Path: model.Path{Kind: model.MethodPath, Method: fmt.Sprintf("M%d", i)}}),
+				w.Rule(model.Match{Headers: header}),
+			}})
+			name = "a." + name
 		}
-		caps, err := run.Capabilities(context.Background(), path)
-		if err != nil {
-			t.Fatal(err)
+		w.Serve(scopes...)
+		process := w.Start(p)
+		r := harness.NewClient(t).Do(world.Host(w.Call("/a.B/Get"), name))
+		if r.Backend() != "ns/one" {
+			t.Errorf("got %s %q", r.Backend(), r.Message)
 		}
-		all = append(all, binary{path, caps})
-	}
-	if len(all) == 0 {
-		t.Fatalf("test/proxies.sh --list names no nginx")
-	}
-	return all
-}
-
-// write puts rendered files in a folder.
-func write(t testing.TB, files []generators.File) string {
-	t.Helper()
-	dir := harness.TempDir(t)
-	for _, f := range files {
-		path := filepath.Join(dir, filepath.FromSlash(f.Path))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
+		if strings.Contains(process.Log(), "cycle") {
+			t.Error("nginx gave up asking for variables")
 		}
-		if err := os.WriteFile(path, f.Data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
-// render renders a model in the full layout, twice: the bytes have to be the same.
-func render(t testing.TB, g model.Gateways, caps model.Capabilities, o generators.Options) []generators.File {
-	t.Helper()
-	files, err := nginx.New(o).Render(g, caps)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := nginx.New(o).Render(g, caps)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range files {
-		if string(files[i].Data) != string(again[i].Data) {
-			t.Fatalf("%s differs between two renderings", files[i].Path)
-		}
-	}
-	return files
-}
-
-// start renders a model and runs nginx with it.
-func start(t testing.TB, b binary, g model.Gateways) *harness.Process {
-	t.Helper()
-	dir := write(t, render(t, g, b.caps, generators.Options{}))
-	if err := run.Validate(context.Background(), b.path, dir); err != nil {
-		t.Fatal(err)
-	}
-	p := harness.Start(t, b.path, "-p", dir, "-c", filepath.Join(dir, "nginx.conf"), "-g", "daemon off;")
-	for _, port := range matching.Compile(g).Ports {
-		for _, a := range port.Addresses {
-			p.WaitListening(net.JoinHostPort(a, itoa(int(port.Port))))
-		}
-	}
-	return p
+	})
 }

@@ -3,83 +3,22 @@ package nginx_test
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
-
+	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/answers"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/generators/nginx"
-	run "github.com/gatewright/gatewright/runtime/nginx"
-	"github.com/gatewright/gatewright/test/harness"
+	"github.com/gatewright/gatewright/test/generators/world"
 )
-
-// hostiles are texts that mean something to nginx somewhere.
-var hostiles = []string{
-	"", " ", "plain", "default", "hostnames", "include", "volatile", "Default", "~", "~*", "~^a$", `\`, `\\`, `\~x`, `"`, `'`, `\"`,
-	"$", "$1", "$host", "${host}", "${", "$$", "cost $5", `\$x`, ";", "{}", "}", "{", "#", "# x", "a;b}", "\t", "a\tb", "%[x]", "%", "%00",
-	"*", "*.example.com", ".example.com", "a.*", "\x80\xff", "é", "a b  c", ", ", "'\"'\"", `\n`, `\r\n`, "/*", "@gw_status", "10s", "unix:/x",
-	`a\`, `$gw_dollar`, `${gw_dollar}`, "<%", "{{.}}", "\\x41", "0", "-", "::", "[a-z]", "(?<x>a)", "(?P<host>a)",
-}
-
-// values are what may stand in a header, without spaces around.
-func values() []string {
-	var all []string
-	for _, h := range hostiles {
-		if h == strings.TrimSpace(h) && h != "" {
-			all = append(all, h)
-		}
-	}
-	for _, n := range []int{100, 1000, 2000} {
-		all = append(all, strings.Repeat("a", n), strings.Repeat("$", n), strings.Repeat(`\`, n), strings.Repeat(`"`, n))
-	}
-	// The longest that the limits allow.
-	return append(all, strings.Repeat("b", nginx.CapabilitiesOf(model.Version{Major: 1, Minor: 30}).Limits.MatchValue))
-}
-
-// TestHostileValues matches and sets every hostile value with a running nginx, all in one configuration.
-func TestHostileValues(t *testing.T) {
-	eachNginx(t, func(t *testing.T, b binary) {
-		w := newWorld(t)
-		w.cluster("one", 1)
-		var rules []*model.Rule
-		for i, v := range values() {
-			backend := to("one")
-			backend.RequestHeaders = []model.HeaderChange{{Name: "x-number", Values: []string{itoa(i)}}, {Name: "x-set", Values: []string{v}}}
-			backend.ResponseHeaders = []model.HeaderChange{{Name: "r-set", Values: []string{v}}}
-			rules = append(rules, w.rule(model.Match{Path: path("h.H", "M"), Headers: []model.ValueMatch{{Name: "x-v", Value: v}}}, backend))
-		}
-		w.listener(model.Listener{Name: "l", Port: 8080, Protocol: model.HTTP, Scopes: []model.Scope{{Rules: rules}}})
-		start(t, b, w.model)
-		client := harness.NewClient(t)
-		for i, v := range values() {
-			call := w.call("/h.H/M")
-			call.Metadata = metadata.MD{"x-v": {v}}
-			r := client.Do(call)
-			if strings.IndexFunc(v, func(r rune) bool { return r < ' ' || r > '~' }) >= 0 {
-				// grpc-go doesn't send such values; that nginx reads them is all there is to see.
-				continue
-			}
-			if r.Code != codes.OK {
-				t.Errorf("%.40q: %v %s", v, r.Code, r.Message)
-				continue
-			}
-			same(t, "x-number for "+v, r.Echo.Metadata["x-number"], itoa(i))
-			same(t, "x-set", r.Echo.Metadata["x-set"], v)
-			same(t, "r-set", r.Headers["r-set"], v)
-		}
-	})
-}
 
 // TestTokensLoad gives every way of quoting every hostile text to nginx -t, all in one configuration.
 func TestTokensLoad(t *testing.T) {
+	limits := nginx.CapabilitiesOf(model.Version{Major: 1, Minor: 30}).Limits
 	var b strings.Builder
 	b.WriteString("pid p; events {} http { geo $gw_dollar { default \"$\"; } map_hash_bucket_size 8192;\n")
-	for i, text := range append(append(values(), strings.Repeat("c", 4088)), hostiles...) {
+	for i, text := range append(append(world.Values(limits.MatchValue), strings.Repeat("c", 4088)), world.Hostile...) {
 		key, err := nginx.Key(text)
 		if err != nil {
 			t.Fatal(err)
@@ -98,26 +37,16 @@ func TestTokensLoad(t *testing.T) {
 		fmt.Fprintf(&b, "map $uri $m%d { %s %s; } geo $g%d { default %s; } # %s\n", i, key, value, i, token, nginx.Comment(text))
 	}
 	b.WriteString("}\n")
-	dir := harness.TempDir(t)
-	if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(b.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, bin := range binaries(t) {
-		if err := run.Validate(context.Background(), bin.path, dir); err != nil {
+	dir := world.Write(t, []generators.File{{Path: "nginx.conf", Data: []byte(b.String())}})
+	for _, p := range world.Proxies(t, "nginx") {
+		if err := p.Validate(context.Background(), p.Binary, dir); err != nil {
 			t.Error(err)
 		}
 	}
 }
 
-// seed gives a fuzz target the hostile texts.
-func seed(f *testing.F) {
-	for _, h := range hostiles {
-		f.Add(h)
-	}
-}
-
 func FuzzToken(f *testing.F) {
-	seed(f)
+	world.Seed(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		token, err := nginx.Token(text)
 		if err != nil {
@@ -130,7 +59,7 @@ func FuzzToken(f *testing.F) {
 }
 
 func FuzzValue(f *testing.F) {
-	seed(f)
+	world.Seed(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		token, err := nginx.Value(text)
 		if err != nil {
@@ -148,7 +77,7 @@ func FuzzValue(f *testing.F) {
 }
 
 func FuzzKey(f *testing.F) {
-	seed(f)
+	world.Seed(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		token, err := nginx.Key(text)
 		if err != nil {
@@ -169,7 +98,7 @@ func FuzzKey(f *testing.F) {
 }
 
 func FuzzRegex(f *testing.F) {
-	seed(f)
+	world.Seed(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		token, err := nginx.Regex(text)
 		if err != nil {
@@ -182,7 +111,7 @@ func FuzzRegex(f *testing.F) {
 }
 
 func FuzzComment(f *testing.F) {
-	seed(f)
+	world.Seed(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, c := range []byte(nginx.Comment(text)) {
 			if c < ' ' || c > '~' {
@@ -193,7 +122,7 @@ func FuzzComment(f *testing.F) {
 }
 
 func FuzzMessage(f *testing.F) {
-	seed(f)
+	world.Seed(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		encoded := answers.Encode(text)
 		var b strings.Builder

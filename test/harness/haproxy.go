@@ -9,10 +9,10 @@ import (
 	"github.com/gatewright/gatewright/runtime/process"
 )
 
-// ReloadHAProxy returns when the workers of before have ended or only finish what they have begun: a new worker
+// reloadHAProxy returns when the workers of before have ended or only finish what they have begun: a new worker
 // runs, and the master has told the others to stop by then. HAProxy may lose a signal that comes too early: it is sent
 // again when the master has done nothing since.
-func ReloadHAProxy(p *Process) {
+func reloadHAProxy(p *Process) {
 	p.t.Helper()
 	before := p.Children()
 	var quiet process.Quiet

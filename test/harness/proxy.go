@@ -20,6 +20,8 @@ type Kind struct {
 	ConfigFile   string
 	Generator    func(generators.Options) generators.Generator
 	Capabilities func(ctx context.Context, binary string) (model.Capabilities, error)
+	// Validate is what gatewright asks before it serves a folder in the full layout.
+	Validate func(ctx context.Context, binary, dir string) error
 	// Check are the arguments that test a configuration, Run those that run it in the foreground.
 	Check, Run func(dir string) []string
 	// Reload asks the process to read its folder again.

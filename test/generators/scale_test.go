@@ -1,4 +1,4 @@
-package haproxy_test
+package generators_test
 
 import (
 	"context"
@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"github.com/gatewright/gatewright/generators"
-	"github.com/gatewright/gatewright/generators/haproxy"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/generators/pattern"
-	run "github.com/gatewright/gatewright/runtime/haproxy"
+	"github.com/gatewright/gatewright/test/generators/world"
+	"github.com/gatewright/gatewright/test/harness"
 )
 
 // many is a model of n rules on n/10 clusters; every second rule has a header condition, of one name when
@@ -24,7 +24,7 @@ func many(n, names int, regexes bool) model.Gateways {
 			g.Clusters = append(g.Clusters, model.Cluster{Name: cluster, Namespace: "ns", Service: fmt.Sprintf("svc%d", i/10), Port: 80,
 				Endpoints: []model.Endpoint{{Address: fmt.Sprintf("10.0.%d.%d", i/2500, i/10%250+1), Port: 8080}}})
 		}
-		m := model.Match{Path: path(fmt.Sprintf("org.team%d.v1.Service%d", i%97, i/10), fmt.Sprintf("Method%d", i%10))}
+		m := model.Match{Path: world.Path(fmt.Sprintf("org.team%d.v1.Service%d", i%97, i/10), fmt.Sprintf("Method%d", i%10))}
 		if i%2 == 0 {
 			h := model.ValueMatch{Name: fmt.Sprintf("x-env-%d", i%names), Value: fmt.Sprintf("value%d", i)}
 			if regexes {
@@ -46,36 +46,38 @@ func many(n, names int, regexes bool) model.Gateways {
 
 // BenchmarkRender is matching and rendering together.
 func BenchmarkRender(b *testing.B) {
-	for _, n := range []int{10, 1000, 10000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			g, caps := many(n, 1, false), haproxy.CapabilitiesOf(model.Version{Major: 3, Minor: 2})
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := haproxy.New(generators.Options{}).Render(g, caps); err != nil {
-					b.Fatal(err)
+	for _, s := range subjects {
+		for _, n := range []int{10, 1000, 10000} {
+			b.Run(fmt.Sprintf("%s/%d", s.name, n), func(b *testing.B) {
+				g, caps := many(n, 1, false), s.capabilitiesOf(s.version)
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := s.new(generators.Options{}).Render(g, caps); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 
-// TestScale says how long haproxy -c takes. The limits are loose: they are there to notice a change of kind.
+// TestScale says how long the proxy's own check takes. The limits are loose: they are there to notice a change of kind.
 func TestScale(t *testing.T) {
-	eachHAProxy(t, func(t *testing.T, bin binary) {
+	eachProxy(t, func(t *testing.T, s subject, p harness.Proxy) {
 		for name, g := range map[string]model.Gateways{
 			"half of 10,000 with values of one header":    many(10000, 1, false),
 			"half of 10,000 with values of ten headers":   many(10000, 20, false),
 			"half of 1,000 with expressions of their own": many(1000, 1, true),
 		} {
-			dir := write(t, render(t, g, bin.caps, generators.Options{}))
+			dir := world.Write(t, world.Render(t, s.new, generators.Options{}, g, p.Capabilities))
 			begin := time.Now()
-			if err := run.Validate(context.Background(), bin.path, dir); err != nil {
+			if err := p.Validate(context.Background(), p.Binary, dir); err != nil {
 				t.Fatal(err)
 			}
 			took := time.Since(begin)
-			t.Logf("%s: haproxy -c took %v", name, took.Round(time.Millisecond))
-			if took > 5*time.Second {
-				t.Errorf("%s: haproxy -c took %v", name, took)
+			t.Logf("%s: the check took %v", name, took.Round(time.Millisecond))
+			if took > s.slowest {
+				t.Errorf("%s: the check took %v", name, took)
 			}
 		}
 	})
