@@ -2,6 +2,7 @@ package follow
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"github.com/gatewright/gatewright/generators/nginx"
 	"github.com/gatewright/gatewright/runtime/proxies"
 	"github.com/gatewright/gatewright/runtime/serve"
+	"github.com/gatewright/gatewright/test/harness"
 )
 
 const gateway = `
@@ -70,13 +72,13 @@ func TestManifests(t *testing.T) {
 	}()
 	await := func(want string) {
 		t.Helper()
-		var text []byte
-		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-			if text, _ = os.ReadFile(filepath.Join(dir, "state", pipeline.StatusFile)); strings.Contains(string(text), want) {
-				return
+		harness.Until(t, "write the status", harness.DefaultTimeout, func() error {
+			text, err := os.ReadFile(filepath.Join(dir, "state", pipeline.StatusFile))
+			if err == nil && !strings.Contains(string(text), want) {
+				err = fmt.Errorf("no %q in\n%s", want, text)
 			}
-		}
-		t.Fatalf("no %q in\n%s", want, text)
+			return err
+		}, func() string { return "" })
 	}
 	await("name: shop")
 	write("kind: [")

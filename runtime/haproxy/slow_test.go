@@ -2,6 +2,7 @@ package haproxy_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gatewright/gatewright/runtime/process"
+	"github.com/gatewright/gatewright/test/harness"
 )
 
 // TestSlowReload: a reload that takes its time is no lost signal. A second signal would make HAProxy reload again, and the
@@ -53,18 +55,25 @@ func (s *stand) hold(held *bool) error {
 	master := s.master()
 	before, title := process.Children(master), process.Title(master)
 	reader := 0
-	for deadline := time.Now().Add(5 * time.Second); reader == 0 && time.Now().Before(deadline); time.Sleep(100 * time.Microsecond) {
+	ctx, cancel := context.WithTimeout(context.Background(), harness.DefaultTimeout)
+	defer cancel()
+	err := process.Poll(ctx, func() (bool, error) {
 		fresh := slices.DeleteFunc(process.Children(master), func(pid int) bool { return slices.Contains(before, pid) })
-		switch now := process.Title(master); {
+		now := process.Title(master)
+		switch {
 		case s.binary.Capabilities.Version.AtLeast(3, 1, 0):
 			if len(fresh) > 0 {
 				reader = fresh[0]
 			}
 		case len(fresh) > 0:
-			return nil // It was too fast.
+			return true, nil // It was too fast.
 		case now != title && now != "":
 			reader = master
 		}
+		return reader != 0, errors.New("nothing reads the configuration")
+	})
+	if reader == 0 {
+		return err
 	}
 	id, err := process.Identify(reader)
 	if err == nil {
@@ -73,7 +82,7 @@ func (s *stand) hold(held *bool) error {
 	if err != nil {
 		return err
 	}
-	time.Sleep(2500 * time.Millisecond)
+	<-time.After(2500 * time.Millisecond) // Longer than a lost signal is waited for.
 	*held = true
 	return id.Signal(unix.SIGCONT)
 }

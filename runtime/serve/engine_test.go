@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -23,6 +24,7 @@ import (
 	"github.com/gatewright/gatewright/generators/nginx"
 	"github.com/gatewright/gatewright/runtime/apply"
 	"github.com/gatewright/gatewright/runtime/proxies"
+	"github.com/gatewright/gatewright/test/harness"
 )
 
 // fake is a proxy without a process.
@@ -205,15 +207,12 @@ func TestServeLast(t *testing.T) {
 		if waiting != nil {
 			want = "200 generation " + out.Generation + ", and nothing newer: nobody answers"
 		}
-		got := ""
-		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-			if got = second.get("/readyz"); strings.HasPrefix(got, want) {
-				break
+		harness.Until(t, "become ready", harness.DefaultTimeout, func() error {
+			if got := second.get("/readyz"); !strings.HasPrefix(got, want) {
+				return fmt.Errorf("%q, want %q", got, want)
 			}
-		}
-		if !strings.HasPrefix(got, want) {
-			t.Errorf("%q, want %q", got, want)
-		}
+			return nil
+		}, func() string { return "" })
 		if got := second.end(); got != "start, shutdown, close" {
 			t.Errorf("the proxy was told: %s", got)
 		}

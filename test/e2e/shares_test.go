@@ -32,12 +32,15 @@ func shares(t *testing.T, s *harness.Served, c call, n int) map[string]float64 {
 	return parts
 }
 
+// callers is how many make calls concurrently, each one at a time.
+const callers = 32
+
 // concurrently runs a function n times, many at once.
 func concurrently(n int, f func()) {
 	queue := make(chan struct{})
-	var callers sync.WaitGroup
-	for range 32 {
-		callers.Go(func() {
+	var group sync.WaitGroup
+	for range callers {
+		group.Go(func() {
 			for range queue {
 				f()
 			}
@@ -47,7 +50,7 @@ func concurrently(n int, f func()) {
 		queue <- struct{}{}
 	}
 	close(queue)
-	callers.Wait()
+	group.Wait()
 }
 
 // wantShares fails unless n calls fall to who answers in the wanted parts. A proxy that draws each call at random

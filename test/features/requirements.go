@@ -55,7 +55,7 @@ var requirements = []row{
 	{requirement: "R18", what: "gRPC statuses of the proxy's own"},
 	{requirement: "R18", what: "an endpoint that refuses connections", limit: func(c model.Capabilities) string {
 		if c.Proxy == "haproxy" && c.Version.AtLeast(3, 1, 0) {
-			return "two calls fail before it is left: this version can't tell a refused connection from a call that the endpoint has seen"
+			return "calls fail until two have, then it is left: this version can't tell a refused connection from a call that the endpoint has seen"
 		}
 		return ""
 	}},
