@@ -6,6 +6,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/controller/referent"
 )
 
 // entry is what one controller says of an object for one parent or ancestor.
@@ -87,10 +89,8 @@ func (p *Patch) freshEntry(where string, e entry) any {
 
 // sameRef says whether two references of an object name the same parent, with what may be left out filled in.
 func sameRef(a, b *gatewayv1.ParentReference, namespace string) bool {
-	return value(a.Group, gatewayv1.GroupName) == value(b.Group, gatewayv1.GroupName) &&
-		value(a.Kind, "Gateway") == value(b.Kind, "Gateway") &&
-		value(a.Namespace, gatewayv1.Namespace(namespace)) == value(b.Namespace, gatewayv1.Namespace(namespace)) &&
-		a.Name == b.Name && value(a.SectionName, "") == value(b.SectionName, "") && value(a.Port, 0) == value(b.Port, 0)
+	return referent.Parent(a, namespace) == referent.Parent(b, namespace) &&
+		value(a.SectionName, "") == value(b.SectionName, "") && value(a.Port, 0) == value(b.Port, 0)
 }
 
 func value[T any](p *T, otherwise T) T {
