@@ -116,7 +116,7 @@ func (p *Patch) conditions(where, path string, types []string, have, want []meta
 			continue
 		}
 		h := have[i]
-		if same(h, w) || h.ObservedGeneration > w.ObservedGeneration {
+		if sameCondition(h, w) || h.ObservedGeneration > w.ObservedGeneration {
 			continue
 		}
 		if !tells(h) || h.Reason != w.Reason || h.Message != w.Message {
@@ -162,8 +162,8 @@ func says(c metav1.Condition, statuses map[string]metav1.ConditionStatus) bool {
 	return ok && s == c.Status
 }
 
-// same says whether two conditions differ in nothing but the time.
-func same(a, b metav1.Condition) bool {
+// sameCondition says whether two conditions differ in nothing but the time.
+func sameCondition(a, b metav1.Condition) bool {
 	a.LastTransitionTime, b.LastTransitionTime = metav1.Time{}, metav1.Time{}
 	return a == b
 }

@@ -169,10 +169,10 @@ func (s *Sidecar) report(out apply.Outcome) {
 	if out.Err != nil {
 		text += "\nerror: " + out.Err.Error()
 	}
-	s.say(text)
+	s.setText(text)
 }
 
-func (s *Sidecar) say(text string) {
+func (s *Sidecar) setText(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.text = text + "\n"
