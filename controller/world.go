@@ -223,7 +223,8 @@ func changed(old, new metav1.Object) bool {
 		}
 	case *discoveryv1.EndpointSlice:
 		if b, ok := new.(*discoveryv1.EndpointSlice); ok {
-			return referent.SliceService(a) != referent.SliceService(b) || !reflect.DeepEqual(a.Ports, b.Ports) || !reflect.DeepEqual(a.Endpoints, b.Endpoints)
+			return referent.SliceService(a) != referent.SliceService(b) || !reflect.DeepEqual(a.Ports, b.Ports) ||
+				!reflect.DeepEqual(a.Endpoints, b.Endpoints)
 		}
 	}
 	return true
