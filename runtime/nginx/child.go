@@ -119,5 +119,8 @@ func (p *Proxy) Signal(s os.Signal) error {
 	if !ok {
 		return fmt.Errorf("signal %v is unknown here", s)
 	}
+	if !id.Takes(n) {
+		return fmt.Errorf("%s isn't passed on to nginx, which is still starting and would end by it", unix.SignalName(n))
+	}
 	return id.Signal(n)
 }

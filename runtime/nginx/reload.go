@@ -46,6 +46,9 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	defer hurrying.Wait()
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
+	if err := begun(ctx, master); err != nil {
+		return err
+	}
 	quiet := settled(master.PID)
 	_, before := workers(master.PID)
 	var said int64
@@ -80,6 +83,21 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	}
 	return err
 }
+
+// begun waits for a master that is about to start its first workers: they come with the configuration that it has, and would look
+// like new ones. One that is at rest without any has given up to start them, and a reload may help.
+func begun(ctx context.Context, master process.ID) error {
+	var quiet process.Quiet
+	return process.Poll(ctx, func() (bool, error) {
+		if _, serving := workers(master.PID); len(serving) > 0 || !master.Alive() || quiet.For(master.PID) > rest {
+			return true, nil
+		}
+		return false, fmt.Errorf("nginx (process %d) is still starting its workers", master.PID)
+	})
+}
+
+// rest is how long a master that has something to do is never without doing it.
+const rest = time.Second
 
 // settled says that no worker is being replaced, which would come with the configuration of before and look like a new one.
 func settled(master int) bool {
