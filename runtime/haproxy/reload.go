@@ -9,19 +9,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/gatewright/gatewright/runtime/marker"
 	"github.com/gatewright/gatewright/runtime/process"
 )
-
-// Running asks the marker's socket which generation is served.
-func (p *Proxy) Running(ctx context.Context) (string, error) {
-	return marker.Ask(ctx, "HAProxy", p.Marker)
-}
 
 // processes are the master's and its workers' ids.
 type processes struct {
@@ -113,20 +106,15 @@ const again = 2 * time.Second
 // worker that wasn't there before. generation is "" for a configuration without a marker. The error has the end
 // of what HAProxy said.
 func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
-	var lock sync.Locker = &p.reloads
-	if p.child != nil {
-		lock = p.child
-	}
-	lock.Lock()
-	defer lock.Unlock()
+	defer p.Hold()()
 	master, err := p.master()
 	if err != nil {
-		if p.child == nil {
+		if p.Child == nil {
 			return fmt.Errorf("HAProxy isn't running: %w", err)
 		}
-		return p.start(ctx, generation)
+		return p.Begin(ctx, generation)
 	}
-	if p.child == nil && master != (process.ID{}) {
+	if p.Child == nil && master != (process.ID{}) {
 		if err := p.startedFrom(master.PID); err != nil {
 			return err
 		}
@@ -139,23 +127,17 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 			return err
 		}
 	}
-	r := &reloading{master: master, before: p.procs(ctx, master.PID), generation: generation}
+	r := &reloading{master: master, before: p.procs(ctx, master.PID), generation: generation, said: p.Said()}
 	r.begun = starting{before: r.before.serving, serving: p.worker}
-	if p.child != nil {
-		r.said = p.child.Said().Size()
-	}
 	err = p.ask(ctx, master)
 	r.asked = time.Now()
 	if err == nil {
 		err = process.Poll(ctx, func() (bool, error) { return p.comes(ctx, r) })
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		p.worker = r.begun.seen
-	case p.child != nil:
-		err = p.child.Explain(err, r.said)
 	}
-	return err
+	return p.Explain(err, r.said)
 }
 
 // reloading is a reload that was asked for.
@@ -203,7 +185,7 @@ func (p *Proxy) comes(ctx context.Context, r *reloading) (done bool, err error) 
 }
 
 // bySignal says that a master is asked by signal. A child is: the socket of 2.6 closes without an answer, and both do the same.
-func (p *Proxy) bySignal() bool { return p.socket == "" || p.child != nil }
+func (p *Proxy) bySignal() bool { return p.socket == "" || p.Child != nil }
 
 // ask asks for a reload: by the master socket, which tells whether it worked from 3.0 on, or by signal.
 func (p *Proxy) ask(ctx context.Context, master process.ID) error {
@@ -248,7 +230,7 @@ func (p processes) joinedBy(children []int) bool {
 
 // serves says what is still missing.
 func (p *Proxy) serves(ctx context.Context, master int, before []int, generation string) error {
-	if p.Marker != "" && (generation != "" || p.child != nil) {
+	if p.Marker != "" && (generation != "" || p.Child != nil) {
 		running, err := p.Running(ctx)
 		if err != nil {
 			return err
@@ -302,7 +284,7 @@ func (s *starting) ended(children []int) bool {
 
 // refused says whether HAProxy has given a reload up. What an old worker says may be text of clients, and is no answer to that.
 func (p *Proxy) refused(said int64, before processes) bool {
-	return p.child != nil && slices.ContainsFunc(p.child.Complaints(said), func(line string) bool {
+	return p.Child != nil && slices.ContainsFunc(p.Child.Complaints(said), func(line string) bool {
 		pid, err := strconv.Atoi(alert.FindStringSubmatch(line)[1])
 		return err == nil && !slices.Contains(before.serving, pid) && !slices.Contains(before.old, pid)
 	})

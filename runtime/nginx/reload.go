@@ -11,33 +11,22 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/gatewright/gatewright/runtime/marker"
 	"github.com/gatewright/gatewright/runtime/process"
 )
-
-// Running asks the marker's socket which generation is served.
-func (p *Proxy) Running(ctx context.Context) (string, error) {
-	return marker.Ask(ctx, "nginx", p.Marker)
-}
 
 // Reload makes nginx read its configuration again, or starts it, and returns when the generation answers and no
 // worker of before takes connections. generation is "" for a configuration without a marker. The error has the
 // end of what nginx said.
 func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
-	var lock sync.Locker = &p.reloads
-	if p.child != nil {
-		lock = p.child
-	}
-	lock.Lock()
-	defer lock.Unlock()
+	defer p.Hold()()
 	master, err := p.master()
 	if err != nil {
-		if p.child == nil {
+		if p.Child == nil {
 			return fmt.Errorf("nginx isn't running: %w", err)
 		}
-		return p.start(ctx, generation)
+		return p.Begin(ctx, generation)
 	}
-	if p.child == nil {
+	if p.Child == nil {
 		if err := p.startedFrom(master.PID); err != nil {
 			return err
 		}
@@ -51,10 +40,7 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	}
 	quiet := settled(master.PID)
 	_, before := workers(master.PID)
-	var said int64
-	if p.child != nil {
-		said = p.child.Said().Size()
-	}
+	said := p.Said()
 	p.reloaded.Store(time.Now().UnixNano())
 	if err := master.Ask(ctx, unix.SIGHUP); err != nil {
 		return err
@@ -78,10 +64,7 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 		}
 		return false, fmt.Errorf("nginx does not come to serve the new configuration: %w", err)
 	})
-	if err != nil && p.child != nil {
-		err = p.child.Explain(err, said)
-	}
-	return err
+	return p.Explain(err, said)
 }
 
 // begun waits for a master that is about to start its first workers: they come with the configuration that it has, and would look
@@ -167,5 +150,5 @@ func (p *Proxy) serves(ctx context.Context, master int, before []int, generation
 
 // refused says whether nginx has given a reload up.
 func (p *Proxy) refused(said int64) bool {
-	return p.child != nil && slices.ContainsFunc(p.child.Complaints(said), refusal)
+	return p.Child != nil && slices.ContainsFunc(p.Child.Complaints(said), refusal)
 }

@@ -22,7 +22,8 @@ func TestReloadBeforeWorkers(t *testing.T) {
 	each(t, func(s *stand) {
 		dir := harness.TempDir(s)
 		path := func(name string) string { return filepath.Join(dir, name) }
-		config := fmt.Sprintf("pid nginx.pid;\nevents {}\nhttp {\n  access_log off;\n  include part.conf;\n  server { listen %s:8080; }\n}\n", s.address)
+		config := fmt.Sprintf("pid nginx.pid;\nevents {}\nhttp {\n  access_log off;\n  include part.conf;\n  server { listen %s:8080; }\n}\n",
+			s.address)
 		if err := errors.Join(os.WriteFile(path("nginx.conf"), []byte(config), 0o600), os.WriteFile(path("part.conf"), nil, 0o600)); err != nil {
 			s.Fatal(err)
 		}

@@ -189,7 +189,9 @@ func TestStrays(t *testing.T) {
 // TestAsk: a request isn't sent to a process that would end by it, now or later, or not see it.
 func TestAsk(t *testing.T) {
 	starting := sleeper(t, "proxyd", "proxyd: --master")
-	for what, id := range map[string]ID{"one without a handler": starting, "one that lets it wait": waiting(t), "one that ignores it": ignoring(t)} {
+	for what, id := range map[string]ID{
+		"one without a handler": starting, "one that lets it wait": waiting(t), "one that ignores it": ignoring(t),
+	} {
 		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 		if err := id.Ask(ctx, unix.SIGUSR2); err == nil || !strings.Contains(err.Error(), "still starting") {
 			t.Errorf("asked %s: %v", what, err)
