@@ -27,12 +27,15 @@ var (
 	onlyFlag    = flag.Int("config", -1, "serve only the random configuration of this number")
 )
 
+// shortConfigs is the most configurations of a short run, as make check is.
+const shortConfigs = 8
+
 // concurrency is how many calls of one configuration are under way at a time.
 const concurrency = 16
 
 // TestProperty serves random configurations on every proxy, each by one version of nginx and one of HAProxy unless it is told
-// otherwise: who answers a random call is who the reference evaluator says. A failure is shown with the smallest configuration that still fails, and with the flags that
-// repeat it.
+// otherwise: who answers a random call is who the reference evaluator says. A failure is shown with the smallest configuration
+// that still fails, and with the flags that repeat it.
 func TestProperty(t *testing.T) {
 	seed := *seedFlag
 	if seed == 0 {
@@ -43,7 +46,11 @@ func TestProperty(t *testing.T) {
 	backends := harness.NewBackends(t)
 	proxies := harness.Proxies(t)
 	configurations := map[string][]func() configuration{} // By the proxy.
-	for number := range *configsFlag {
+	count := *configsFlag
+	if testing.Short() && *onlyFlag < 0 {
+		count = min(count, shortConfigs)
+	}
+	for number := range count {
 		if *onlyFlag >= 0 && number != *onlyFlag {
 			continue
 		}
