@@ -218,14 +218,16 @@ func newAnswer(m model.Gateways, trace matching.Trace, call model.Call) Answer {
 	case trace.Misdirected:
 		return Answer{Proxy: fmt.Sprintf("HTTP 421: the server name %q belongs to listener %s, the host to listener %s",
 			call.SNI, trace.Handshake.Name, trace.Listener.Name)}
+	case trace.Ambiguous:
+		return Answer{Proxy: "HTTP 400: the path may be read as another one too"}
 	case trace.Listener == nil:
-		return Answer{Proxy: codeNames[model.Unimplemented] + ": no listener of the port is for this host"}
+		return Answer{Proxy: codeText(model.Unimplemented, trace.Kind) + ": no listener of the port is for this host"}
 	case trace.Rule == nil:
-		return Answer{Proxy: codeNames[model.Unimplemented] + ": no rule matches"}
+		return Answer{Proxy: codeText(model.Unimplemented, trace.Kind) + ": no rule matches"}
 	}
 	a := Answer{Rule: trace.Rule.Source.String()}
 	if s := trace.Rule.Status; s != nil {
-		a.Proxy = statusText(s)
+		a.Proxy = statusText(s, trace.Kind)
 		return a
 	}
 	var total int64
@@ -233,15 +235,19 @@ func newAnswer(m model.Gateways, trace matching.Trace, call model.Call) Answer {
 		total += int64(b.Weight)
 	}
 	for _, b := range trace.Rule.Backends {
-		a.Backends = append(a.Backends, newShare(m, b, total))
+		a.Backends = append(a.Backends, newShare(m, b, total, trace.Kind))
 	}
 	return a
 }
 
-func newShare(m model.Gateways, b model.Backend, total int64) Share {
+func newShare(m model.Gateways, b model.Backend, total int64, kind model.RouteKind) Share {
 	s := Share{Percent: 100 * float64(b.Weight) / float64(total), Handling: b.Handling}
 	if b.Status != nil {
-		s.Proxy = statusText(b.Status)
+		s.Proxy = statusText(b.Status, kind)
+		return s
+	}
+	if b.Redirect != nil {
+		s.Proxy = b.Redirect.Describe()
 		return s
 	}
 	i := slices.IndexFunc(m.Clusters, func(c model.Cluster) bool { return c.Name == b.Cluster })
@@ -251,17 +257,19 @@ func newShare(m model.Gateways, b model.Backend, total int64) Share {
 		s.Endpoints = append(s.Endpoints, net.JoinHostPort(ep.Address, strconv.Itoa(int(ep.Port))))
 	}
 	if len(s.Endpoints) == 0 {
-		s.Proxy = codeNames[model.Unavailable] + ": the Service has no ready endpoint"
+		s.Proxy = codeText(model.Unavailable, kind) + ": the Service has no ready endpoint"
 	}
 	return s
 }
 
-func statusText(s *model.Status) string {
-	name, ok := codeNames[s.Code]
-	if !ok {
-		name = strconv.Itoa(int(s.Code))
+func statusText(s *model.Status, kind model.RouteKind) string { return codeText(s.Code, kind) + ": " + s.Message }
+
+// codeText is a status as clients of routes of a kind get it.
+func codeText(code model.Code, kind model.RouteKind) string {
+	if kind == model.HTTPRoute {
+		return fmt.Sprintf("HTTP %d", (&model.Status{Code: code}).HTTPStatus())
 	}
-	return name + ": " + s.Message
+	return cmp.Or(codeNames[code], strconv.Itoa(int(code)))
 }
 
 // ReachesBackend says whether any call like this one gets to a backend.

@@ -99,6 +99,7 @@ func CapabilitiesOf(v model.Version) model.Capabilities {
 func capabilities(v model.Version, b build) model.Capabilities {
 	c := model.Capabilities{Proxy: "haproxy", Version: v, Missing: map[model.Feature]string{}, Limits: matchLimits,
 		Faults: model.FaultsOf(Faults, v)}
+	c.Missing[model.FeatureHTTP] = "HTTPRoutes aren't supported yet; supportedKinds of the listeners has what is"
 	for _, r := range requirements {
 		if r.ok(b) {
 			continue

@@ -158,8 +158,8 @@ func bindAddresses(p *matching.Port) []string {
 func (f *frontends) blocks(p *matching.Port) ([]Block, error) {
 	scopes := map[int]bool{}
 	for _, c := range p.Classes {
-		if c.Scope >= 0 {
-			scopes[c.Scope] = true
+		if c.GRPC >= 0 {
+			scopes[c.GRPC] = true
 		}
 	}
 	b := &blockWriter{frontends: f, variables: newVariables(), set: map[string]bool{}}

@@ -51,8 +51,8 @@ func (f *frontends) hosts(p *matching.Port, id string) *hosts {
 	var names, wildcards mapFile
 	for _, c := range p.Classes {
 		scope := noScope
-		if c.Scope >= 0 {
-			scope = f.routes.scopes[c.Scope]
+		if c.GRPC >= 0 {
+			scope = f.routes.scopes[c.GRPC]
 		}
 		value := p.Listeners[c.Listener].Name + ";" + scope
 		suffix, wildcard := strings.CutPrefix(c.Hostname, "*.")

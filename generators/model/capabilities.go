@@ -36,6 +36,8 @@ const (
 	FeatureTLS Feature = "TLS"
 	// FeatureGRPC is HTTP/2 to backends, trailers included.
 	FeatureGRPC Feature = "GRPC"
+	// FeatureHTTP is HTTPRoutes.
+	FeatureHTTP Feature = "HTTP"
 	// FeatureHTTP1Shared is HTTP/1.1 on the port of an h2c listener.
 	FeatureHTTP1Shared Feature = "HTTP1Shared"
 	// FeatureResolve is endpoints that change without a reload: nginx resolves them again while it runs, HAProxy
@@ -48,7 +50,7 @@ const (
 
 // Features are all of them, in order.
 var Features = []Feature{
-	FeatureHTTP2, FeatureH2C, FeatureTLS, FeatureGRPC, FeatureHTTP1Shared, FeatureResolve, FeatureCallOnce,
+	FeatureHTTP2, FeatureH2C, FeatureTLS, FeatureGRPC, FeatureHTTP, FeatureHTTP1Shared, FeatureResolve, FeatureCallOnce,
 }
 
 // Limits are what a proxy can take of a thing that it has. 0 is no limit.
@@ -62,6 +64,10 @@ type Limits struct {
 	// Headers is the most bytes of names and values that the headers of a request have room for, besides what every
 	// call has.
 	Headers int `json:"headers,omitempty"`
+	// RetryCodes are the HTTP statuses of a backend that a request can be tried again on, ascending, and RetryAttempts is how
+	// often at most.
+	RetryCodes    []int `json:"retryCodes,omitempty"`
+	RetryAttempts int   `json:"retryAttempts,omitempty"`
 	// HeaderValue is the most bytes of a value that a filter sets, escaped likewise.
 	HeaderValue int `json:"headerValue,omitempty"`
 	// HeaderName is the most bytes of the name of a header that a filter changes.

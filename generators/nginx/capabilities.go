@@ -88,6 +88,7 @@ func capabilities(v model.Version, flags []string) model.Capabilities {
 	}
 	c := model.Capabilities{Proxy: "nginx", Version: v, Missing: map[model.Feature]string{}, Limits: matchLimits,
 		Faults: model.FaultsOf(Faults, v)}
+	c.Missing[model.FeatureHTTP] = "HTTPRoutes aren't supported yet; supportedKinds of the listeners has what is"
 	for _, r := range requirements {
 		if why := r.missing(v, has); why != "" {
 			c.Missing[r.feature] = why

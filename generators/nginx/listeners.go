@@ -120,8 +120,8 @@ func (s *servers) hosts(p *matching.Port, suffix string) error {
 	for i := range p.Classes {
 		c := &p.Classes[i]
 		value := `""`
-		if c.Scope >= 0 {
-			value = s.scopes[c.Scope]
+		if c.GRPC >= 0 {
+			value = s.scopes[c.GRPC]
 		}
 		if c.Hostname == "" {
 			scopes.Default = value
