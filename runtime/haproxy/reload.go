@@ -43,7 +43,7 @@ func (p *Proxy) command(ctx context.Context, text string) (string, error) {
 		_, err = io.WriteString(conn, text+"\n")
 	}
 	if err == nil {
-		// The end of what is asked makes the master close its side after the answer.
+		// That nothing more is asked makes the master close its side after the answer.
 		err = conn.CloseWrite()
 	}
 	var out []byte
@@ -142,14 +142,14 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	works := func() bool {
 		return master.PID != 0 && (before.joinedBy(process.Children(master.PID)) || quiet.For(master.PID) < again)
 	}
-	err = p.ask(ctx, master)
-	asked := time.Now()
+	err = p.requestReload(ctx, master)
+	requested := time.Now()
 	if err == nil {
 		begun := starting{before: before.serving, serving: p.worker}
 		err = process.Poll(ctx, func() (bool, error) {
 			err := p.serves(ctx, master.PID, before.serving, generation)
 			if err == nil && p.socket == "" && generation == "" {
-				err = begun.look(process.Children(master.PID))
+				err = begun.check(process.Children(master.PID))
 			}
 			switch {
 			case err == nil:
@@ -162,9 +162,9 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 					return true, nil
 				}
 				return true, errors.New("HAProxy did not take the new configuration")
-			case !works() && time.Since(asked) > again:
-				asked = time.Now()
-				if err := p.ask(ctx, master); err != nil {
+			case !works() && time.Since(requested) > again:
+				requested = time.Now()
+				if err := p.requestReload(ctx, master); err != nil {
 					return true, err
 				}
 			}
@@ -180,8 +180,8 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	return err
 }
 
-// ask asks for a reload: by the master socket, which tells whether it worked from 3.0 on, or by signal.
-func (p *Proxy) ask(ctx context.Context, master process.ID) error {
+// requestReload asks for a reload: by the master socket, which tells whether it worked from 3.0 on, or by signal.
+func (p *Proxy) requestReload(ctx context.Context, master process.ID) error {
 	if p.socket == "" || p.child != nil {
 		// A child gets the signal: the socket of 2.6 closes without an answer, and both do the same.
 		return master.Ask(ctx, unix.SIGUSR2)
@@ -230,7 +230,7 @@ func (p *Proxy) serves(ctx context.Context, master int, before []int, generation
 // starting tells by a master's children alone whether a reload works. From HAProxy 3.1 on a new worker is there
 // before it has its ports, and ends when it doesn't get them within 2 s.
 type starting struct {
-	// before are the workers of before; serving is the one of them that took connections, 0 when that isn't known.
+	// before are the workers that there were before the reload; serving is the one of them that took connections, 0 when that isn't known.
 	before  []int
 	serving int
 	// seen is the new worker, and since when.
@@ -241,8 +241,8 @@ type starting struct {
 // stays is how long a worker has to be there until it must have its ports.
 const stays = 3 * time.Second
 
-// look returns nil when the new worker serves.
-func (s *starting) look(children []int) error {
+// check returns nil when the new worker serves.
+func (s *starting) check(children []int) error {
 	isNew := func(pid int) bool { return !slices.Contains(s.before, pid) }
 	if i := slices.IndexFunc(children, isNew); i >= 0 && s.seen == 0 {
 		s.seen, s.since = children[i], time.Now()

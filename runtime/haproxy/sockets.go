@@ -8,7 +8,7 @@ import (
 )
 
 // Sockets asks the system where HAProxy listens: the workers that serve have its sockets. A new worker shares a port with
-// the one before, whatever their addresses.
+// the old one, whatever their addresses.
 func (p *Proxy) Sockets() (apply.Sockets, error) {
 	s := apply.Sockets{Rebinds: true, Privileged: p.child == nil || process.HasRights(p.Binary)}
 	master, err := p.master()

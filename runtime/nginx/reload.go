@@ -20,8 +20,8 @@ func (p *Proxy) Running(ctx context.Context) (string, error) {
 	return marker.Ask(ctx, "nginx", p.Marker)
 }
 
-// Reload makes nginx read its configuration again, or starts it, and returns when the generation answers and no
-// worker of before takes connections. generation is "" for a configuration without a marker. The error has the
+// Reload makes nginx read its configuration again, or starts it, and returns when the generation answers and only
+// new workers take connections. generation is "" for a configuration without a marker. The error has the
 // end of what nginx said.
 func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	var lock sync.Locker = &p.reloads
@@ -81,7 +81,7 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	return err
 }
 
-// settled says that no worker is being replaced, which would come with the configuration of before and look like a new one.
+// settled says that no worker is being replaced, which would come with the old configuration and look like a new worker.
 func settled(master int) bool {
 	for _, pid := range process.Children(master) {
 		// One that has ended has no title, and one that has just been started its parent's.
@@ -92,8 +92,8 @@ func settled(master int) bool {
 	return true
 }
 
-// hurry lets the workers of before drain as soon as as many new ones take connections. nginx waits another tenth of a
-// second, in which most new connections still go to the old ones. None is lost: the listening sockets are the master's too,
+// hurry lets the workers from before the reload drain as soon as as many new ones take connections. nginx waits another tenth of a
+// second, in which most new connections still go to those. None is lost: the listening sockets are the master's too,
 // and keep what nobody has accepted yet.
 func hurry(ctx context.Context, master process.ID, before []int) {
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -134,11 +134,11 @@ func (p *Proxy) serves(ctx context.Context, master int, before []int, generation
 			return fmt.Errorf("it serves generation %s, not %s", running, generation)
 		}
 	}
-	// After the new workers have begun, those of before go on accepting for a moment.
+	// After the new workers have begun, the earlier ones go on accepting for a moment.
 	_, serving := workers(master)
 	for _, pid := range serving {
 		if slices.Contains(before, pid) {
-			return fmt.Errorf("worker %d of before is still serving", pid)
+			return fmt.Errorf("worker %d, from before the reload, still takes connections", pid)
 		}
 	}
 	if len(serving) == 0 {

@@ -126,7 +126,7 @@ func TestFromFile(t *testing.T) {
 	if err := os.Chtimes(path, before, before); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := kind.FromFile(path); err == nil || !strings.Contains(err.Error(), "is from before process") {
+	if got, err := kind.FromFile(path); err == nil || !strings.Contains(err.Error(), "was written before process") {
 		t.Errorf("from a stale file: %v, %v", got, err)
 	}
 	fifo := filepath.Join(t.TempDir(), "fifo")
