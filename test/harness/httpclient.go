@@ -60,7 +60,7 @@ func (r *HTTPReply) GRPC() bool {
 	return strings.HasPrefix(r.Headers.Get("content-type"), "application/grpc")
 }
 
-// Backend is the Service that answered, or the HTTP status in digits, or the name of a gRPC code, or the error.
+// Backend is the Service that answered, with whatever status, or the HTTP status in digits, or the name of a gRPC code, or the error.
 func (r *HTTPReply) Backend() string {
 	status := r.Trailers.Get("grpc-status")
 	if status == "" {
@@ -74,6 +74,8 @@ func (r *HTTPReply) Backend() string {
 		return codes.Code(code).String()
 	case r.Echo.Backend != "":
 		return r.Echo.Service()
+	case r.Headers.Get(BackendHeader) != "":
+		return (&HTTPEcho{Backend: r.Headers.Get(BackendHeader)}).Service()
 	}
 	return strconv.Itoa(r.Status)
 }
