@@ -80,8 +80,9 @@ var layers = []layer{
 		"generators", "generators/limits", "generators/model",
 		"runtime/apply", "runtime/folder", "runtime/process", "runtime/proxies", "runtime/watch",
 	}},
+	{packages: "runtime/child", internal: []string{"runtime/marker", "runtime/process"}},
 	{packages: "runtime/*", internal: []string{
-		"generators", "generators/*", "runtime/folder", "runtime/apply", "runtime/marker", "runtime/process",
+		"generators", "generators/*", "runtime/folder", "runtime/apply", "runtime/child", "runtime/marker", "runtime/process",
 	}},
 	{packages: "runtime/nginx/endpoints", internal: []string{
 		"generators/model", "generators/nginx", "runtime/apply", "runtime/folder", "runtime/nginx",

@@ -38,8 +38,8 @@ var errNotSeen = errors.New("HAProxy's master isn't among the processes that thi
 // master is the running one; none when only its socket is known, for it is in another process namespace.
 func (p *Proxy) master() (process.ID, error) {
 	switch {
-	case p.child != nil:
-		return p.child.Process()
+	case p.Child != nil:
+		return p.Child.Process()
 	case p.Join == "":
 		return Kind(p.Binary).Find()
 	}
