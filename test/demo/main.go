@@ -64,7 +64,9 @@ var pages = []page{
 
 // programs start a proxy on the folder with its configuration.
 var programs = map[string]func(binary, out string) []string{
-	"nginx":   func(binary, out string) []string { return []string{binary, "-p", out, "-c", filepath.Join(out, "nginx.conf")} },
+	"nginx": func(binary, out string) []string {
+		return []string{binary, "-p", out, "-c", filepath.Join(out, "nginx.conf")}
+	},
 	"haproxy": func(binary, out string) []string { return []string{binary, "-f", filepath.Join(out, "haproxy.cfg")} },
 }
 
@@ -107,8 +109,8 @@ func (s *stage) play(gatewright, proxy, binary string) {
 	for _, p := range pages {
 		s.get(browser, p)
 	}
-	s.show(0, gatewright, "explain", "-f", manifests, "--proxy", proxy, "--proxy-binary", binary, "--authority", "shop.example.com", "--method",
-		"shop.v1.Cart/Add", "--check")
+	s.show(0, gatewright, "explain", "-f", manifests, "--proxy", proxy, "--proxy-binary", binary, "--authority", "shop.example.com",
+		"--method", "shop.v1.Cart/Add", "--check")
 	fmt.Println("\nEverything is stopped again.")
 }
 
