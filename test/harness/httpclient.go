@@ -283,6 +283,11 @@ func (c *httpConn) do2(r *HTTPRequest) (reply HTTPReply, again bool) {
 		c.h2.Data(stream, rest == nil, part)
 	}
 	raw := c.h2.Wait(stream)
+	return raw.reply(), raw.Ended
+}
+
+// reply is what came back as of an HTTP request.
+func (raw *RawReply) reply() (reply HTTPReply) {
 	reply.Status, _ = strconv.Atoi(raw.Headers.Get(":status")) // None is 0.
 	reply.Headers, reply.Trailers, reply.Body = raw.Headers.header(), raw.Trailers.header(), raw.Data
 	switch {
@@ -293,7 +298,19 @@ func (c *httpConn) do2(r *HTTPRequest) (reply HTTPReply, again bool) {
 	case raw.Err != nil:
 		reply.Err = cause(raw.Err)
 	}
-	return reply, raw.Ended
+	return reply
+}
+
+// Request makes an HTTP request of the fields, with a body where there is one, and waits for the answer so long at most.
+func (c *RawClient) Request(fields Fields, body []byte, wait time.Duration) HTTPReply {
+	c.timeout = wait
+	stream := c.Open(fields, len(body) == 0)
+	if len(body) > 0 {
+		c.Data(stream, true, body)
+	}
+	reply := c.Wait(stream).reply()
+	reply.read()
+	return reply
 }
 
 // header are the fields of a block but for those of HTTP/2 itself.
