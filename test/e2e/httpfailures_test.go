@@ -36,7 +36,7 @@ var ownAnswers = []exchange{
 	{host: errorsHost, target: "/extension", status: 500, text: "HTTPRoute default/errors rule 6", says: plainText},
 	{host: errorsHost, target: "/plain", headers: harness.Fields{harness.AskMode, harness.ModeClose}, status: 502},
 	{host: errorsHost, target: "/plain", headers: harness.Fields{harness.AskMode, harness.ModeJunk}, status: 502},
-	{host: errorsHost, target: "/h2c", headers: harness.Fields{harness.AskMode, harness.ModeClose}, status: 502},
+	{host: errorsHost, target: "/h2c", headers: harness.Fields{harness.AskMode, harness.ModeClose}, status: 502, resets: true},
 	{host: errorsHost, method: "HEAD", target: "/plain", backend: "plain"},
 	{host: errorsHost, method: "HEAD", target: "/nowhere", status: 404},
 	{host: errorsHost, method: "PATCH", body: []byte("body"), target: "/h2c", backend: "h2c", sees: map[string]string{"proto": "HTTP/2.0"}},

@@ -3,6 +3,7 @@ package harness
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -252,7 +253,7 @@ func readReply(in *bufio.Reader, method string) (reply HTTPReply, again bool) {
 // Text is the request as HTTP/1.1 has it.
 func (r *HTTPRequest) Text() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\n", r.Method, r.Target)
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\n", cmp.Or(r.Method, http.MethodGet), r.Target)
 	if r.Host != "" {
 		fmt.Fprintf(&b, "Host: %s\r\n", r.Host)
 	}
