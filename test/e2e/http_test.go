@@ -70,7 +70,7 @@ type exchange struct {
 	sees, says map[string]string
 	// text stands in the body.
 	text string
-	// resets says that HAProxy may reset a stream of HTTP/2 instead: an endpoint that reset its own makes it do so.
+	// resets says that HAProxy may reset a stream of HTTP/2 instead: an endpoint that gives no answer makes it do so.
 	resets bool
 	// needs is what a proxy must have; a proxy without refuses the route, which its status says.
 	needs model.Feature

@@ -284,7 +284,12 @@ func (c *httpConn) do2(r *HTTPRequest) (reply HTTPReply, again bool) {
 		c.h2.Data(stream, rest == nil, part)
 	}
 	raw := c.h2.Wait(stream)
-	return raw.reply(), raw.Ended
+	reply = raw.reply()
+	n, err := strconv.Atoi(reply.Headers.Get("content-length"))
+	if err == nil && n != len(reply.Body) && r.Method != http.MethodHead && reply.Err == nil {
+		reply.Err = fmt.Errorf("%d bytes of %d: %w", len(reply.Body), n, io.ErrUnexpectedEOF)
+	}
+	return reply, raw.Ended
 }
 
 // reply is what came back as of an HTTP request.
