@@ -3,6 +3,7 @@ package harness
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -252,7 +253,7 @@ func readReply(in *bufio.Reader, method string) (reply HTTPReply, again bool) {
 // Text is the request as HTTP/1.1 has it.
 func (r *HTTPRequest) Text() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\n", r.Method, r.Target)
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\n", cmp.Or(r.Method, http.MethodGet), r.Target)
 	if r.Host != "" {
 		fmt.Fprintf(&b, "Host: %s\r\n", r.Host)
 	}
@@ -283,6 +284,16 @@ func (c *httpConn) do2(r *HTTPRequest) (reply HTTPReply, again bool) {
 		c.h2.Data(stream, rest == nil, part)
 	}
 	raw := c.h2.Wait(stream)
+	reply = raw.reply()
+	n, err := strconv.Atoi(reply.Headers.Get("content-length"))
+	if err == nil && n != len(reply.Body) && r.Method != http.MethodHead && reply.Err == nil {
+		reply.Err = fmt.Errorf("%d bytes of %d: %w", len(reply.Body), n, io.ErrUnexpectedEOF)
+	}
+	return reply, raw.Ended
+}
+
+// reply is what came back as of an HTTP request.
+func (raw *RawReply) reply() (reply HTTPReply) {
 	reply.Status, _ = strconv.Atoi(raw.Headers.Get(":status")) // None is 0.
 	reply.Headers, reply.Trailers, reply.Body = raw.Headers.header(), raw.Trailers.header(), raw.Data
 	switch {
@@ -293,7 +304,19 @@ func (c *httpConn) do2(r *HTTPRequest) (reply HTTPReply, again bool) {
 	case raw.Err != nil:
 		reply.Err = cause(raw.Err)
 	}
-	return reply, raw.Ended
+	return reply
+}
+
+// Request makes an HTTP request of the fields, with a body where there is one, and waits for the answer so long at most.
+func (c *RawClient) Request(fields Fields, body []byte, wait time.Duration) HTTPReply {
+	c.timeout = wait
+	stream := c.Open(fields, len(body) == 0)
+	if len(body) > 0 {
+		c.Data(stream, true, body)
+	}
+	reply := c.Wait(stream).reply()
+	reply.read()
+	return reply
 }
 
 // header are the fields of a block but for those of HTTP/2 itself.

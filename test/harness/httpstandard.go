@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -63,18 +64,32 @@ func (r HTTPRequest) Dial(t T) net.Conn {
 	return conn
 }
 
-// Exchange sends bytes on a connection as they stand and returns the answers to so many requests as they come.
-func Exchange(conn net.Conn, text string, requests int) (replies []HTTPReply) {
-	_ = conn.SetDeadline(time.Now().Add(DefaultTimeout)) // A connection that is closed says so by reading.
+// DialRaw connects as Dial does, for requests of HTTP/2.
+func (r HTTPRequest) DialRaw(t T) *RawClient {
+	t.Helper()
+	r.HTTP2 = true
+	c, err := newRawClient(r.Dial(t))
+	if err != nil {
+		t.Fatalf("a raw client: %v", err)
+	}
+	return c
+}
+
+// Exchange sends bytes on a connection of HTTP/1.1 as they stand and returns the answers until the last one, which the
+// function tells, or until no other one comes. It waits for one so long at most.
+func Exchange(conn net.Conn, text string, wait time.Duration, last func(*HTTPReply) bool) (replies []HTTPReply) {
 	// A server may answer before it has read all: what it says counts.
 	_, _ = io.WriteString(conn, text)
 	in := bufio.NewReader(conn)
-	for range requests {
+	for {
+		_ = conn.SetDeadline(time.Now().Add(wait)) // A connection that is closed says so by reading.
 		reply, again := readReply(in, http.MethodGet)
 		reply.read()
-		if replies = append(replies, reply); !again {
-			break
+		if replies = append(replies, reply); !again || last(&reply) {
+			return replies
 		}
 	}
-	return replies
 }
+
+// Waits says whether there was no answer, and no end either.
+func (r *HTTPReply) Waits() bool { return errors.Is(r.Err, errTimeout) }
