@@ -84,10 +84,11 @@ func (b *Backends) serveConn(conn net.Conn) {
 // quietServer says nothing of connections that clients break.
 var quietServer = &http.Server{ErrorLog: log.New(io.Discard, "", 0)}
 
-// serveHTTP2 gives calls to the gRPC server.
+// serveHTTP2 gives calls to the gRPC server, which takes no other content types of those that begin like its own.
 func (b *Backends) serveHTTP2(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get(AskMode) == "" && r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("content-type"), "application/grpc") &&
-		r.Header.Get("te") == "trailers" {
+	kind := r.Header.Get("content-type")
+	if r.Header.Get(AskMode) == "" && r.Method == http.MethodPost && r.Header.Get("te") == "trailers" &&
+		(kind == "application/grpc" || strings.HasPrefix(kind, "application/grpc+")) {
 		b.server.ServeHTTP(w, r)
 		return
 	}
@@ -157,7 +158,7 @@ func (w *http1Answer) body() io.ReadCloser {
 	r := w.request
 	switch length, err := strconv.ParseInt(r.Header.Get("content-length"), 10, 64); {
 	case strings.EqualFold(r.Header.Get("transfer-encoding"), "chunked"):
-		return io.NopCloser(&expected{w: w, from: &chunks{httputil.NewChunkedReader(w.in), w.in}})
+		return io.NopCloser(&expected{w: w, from: &chunks{from: httputil.NewChunkedReader(w.in), in: w.in}})
 	case err == nil && length > 0:
 		return io.NopCloser(&expected{w: w, from: io.LimitReader(w.in, length)})
 	}
@@ -166,20 +167,19 @@ func (w *http1Answer) body() io.ReadCloser {
 
 // chunks reads a chunked body with what stands behind it.
 type chunks struct {
-	from io.Reader
-	in   *bufio.Reader
+	from  io.Reader
+	in    *bufio.Reader
+	ended bool
 }
 
 func (c *chunks) Read(p []byte) (int, error) {
 	n, err := c.from.Read(p)
-	for err == io.EOF {
+	for err == io.EOF && !c.ended {
 		line, bad := readLine(c.in)
 		if bad != nil {
 			return n, io.ErrUnexpectedEOF
 		}
-		if line == "" {
-			break
-		}
+		c.ended = line == ""
 	}
 	return n, err
 }

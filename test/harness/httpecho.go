@@ -21,6 +21,9 @@ const (
 	AskFail = "ask-fail"
 )
 
+// BackendHeader has HTTPEcho.Backend, for answers without a body.
+const BackendHeader = "x-backend"
+
 // The modes of an answer to an HTTP request; without one it is an HTTPEcho, once all of the body has been read.
 const (
 	// ModeHold answers with the headers of an event stream and one event, and with the last one when the test releases the key.
@@ -127,6 +130,7 @@ func (b *Backends) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if b.onHTTP != nil {
 		b.onHTTP(e)
 	}
+	w.Header().Set(BackendHeader, e.Backend)
 	for _, text := range r.Header.Values(AskHeader) {
 		name, value, _ := strings.Cut(text, "=")
 		w.Header().Add(name, value)

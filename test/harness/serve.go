@@ -30,6 +30,8 @@ type Options struct {
 	// Endpoints says for a Service, "namespace/name", which endpoints it has: true is one that runs, false
 	// one that refuses connections. A Service that isn't named has one that runs.
 	Endpoints map[string][]bool
+	// HTTP has all backends speak HTTP beside gRPC, and not those of HTTPRoutes only.
+	HTTP bool
 	// Generator is what the generator is made with; the harness adds the marker.
 	Generator generators.Options
 	// CrossServing is what becomes of routes of both kinds that want the same hosts.

@@ -65,7 +65,7 @@ func (s *Served) move(snapshot *resources.Snapshot, o Options) *resources.Snapsh
 		if !ok {
 			states = []bool{true}
 		}
-		moved.EndpointSlices = append(moved.EndpointSlices, s.slice(service, states, http[name]))
+		moved.EndpointSlices = append(moved.EndpointSlices, s.slice(service, states, o.HTTP || http[name]))
 	}
 	return &moved
 }
