@@ -67,9 +67,9 @@ func wildcardLines(depths []int, side, folder string) []string {
 		return nil
 	}
 	lines := []string{
-		`acl named var(txn.origin) -m reg '\A[a-z][a-z0-9+.-]*://[^/:\[\]]+(?::[0-9]+)?\z'`,
+		`acl simple var(txn.origin) -m reg '\A[a-z][a-z0-9+.-]*://[^/:\[\]]+(?::[0-9]+)?\z'`,
 		"acl tried var(txn.site) -m found",
-		"http-request set-var(txn.site) 'var(txn.origin),field(3,/)' if asking !allowed named",
+		"http-request set-var(txn.site) 'var(txn.origin),field(3,/)' if asking !allowed simple",
 		"http-request set-var(txn.wild) 'var(txn.origin),field(1,:)' if tried !allowed",
 	}
 	slices.SortFunc(depths, func(a, b int) int { return cmp.Compare(b, a) })

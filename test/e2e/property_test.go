@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/gatewright/gatewright/controller/resources"
+	"github.com/gatewright/gatewright/controller/translate"
 	"github.com/gatewright/gatewright/generators/matching/reference"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/test/harness"
@@ -50,7 +51,7 @@ func TestProperty(t *testing.T) {
 	for _, proxy := range harness.Proxies(t) {
 		t.Run(proxy.String(), func(t *testing.T) {
 			t.Parallel()
-			p := property{proxy: proxy, backends: backends, secret: secret, ends: map[string]int{}}
+			p := property{proxy: proxy, backends: backends, secret: secret, ends: map[string]int{}, ask: askGRPC, want: expected}
 			for _, c := range configurations {
 				if p.check(t, c()); t.Failed() {
 					return
@@ -86,6 +87,11 @@ type property struct {
 	proxy    harness.Proxy
 	backends *harness.Backends
 	secret   string
+	// ask makes a call, maybe in several ways, and says who answered each; want are the answers that are right.
+	ask  func(*harness.Served, model.Call) []string
+	want func(model.Gateways, model.Call) []string
+	// options are those that a configuration is served with, besides its own.
+	options harness.Options
 
 	mu    sync.Mutex
 	calls int
@@ -112,23 +118,34 @@ func (p *property) check(t *testing.T, c configuration) {
 func (p *property) run(t *testing.T, o *objects, snapshot *resources.Snapshot, calls []model.Call) []mismatch {
 	scope := harness.NewScope(t)
 	defer scope.End()
-	served := harness.Serve(scope, p.proxy, snapshot, harness.Options{Backends: p.backends, Endpoints: o.endpoints()})
+	options := p.options
+	options.Backends, options.Endpoints, options.CrossServing = p.backends, o.endpoints(), o.crossServing()
+	served := harness.Serve(scope, p.proxy, snapshot, options)
 	var wrong []mismatch
 	p.calling(calls, func(call model.Call) {
-		want, got := expected(served.Model, call), p.answer(served, call)
+		want, answers := p.want(served.Model, call), p.ask(served, call)
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.calls++
-		if strings.HasPrefix(got, "r") {
-			p.ends["a backend"]++
-		} else {
-			p.ends[got]++
-		}
-		if !slices.Contains(want, got) {
-			wrong = append(wrong, mismatch{call, got, strings.Join(want, " or ")})
+		for _, got := range answers {
+			p.calls++
+			p.ends[kindOfEnd(got)]++
+			if !slices.Contains(want, got) {
+				wrong = append(wrong, mismatch{call, got, strings.Join(want, " or ")})
+			}
 		}
 	})
 	return wrong
+}
+
+// kindOfEnd is the answer of a call without what is different each time.
+func kindOfEnd(answer string) string {
+	switch first, _, _ := strings.Cut(answer, " "); {
+	case strings.HasPrefix(answer, "r"):
+		return "a backend"
+	case len(first) == 3:
+		return first
+	}
+	return answer
 }
 
 func (p *property) calling(calls []model.Call, do func(model.Call)) {
@@ -166,8 +183,12 @@ const (
 	noListener  = "no listener"
 )
 
-// answer makes a call and says who answered.
-func (p *property) answer(served *harness.Served, call model.Call) string {
+// askGRPC makes a call as gRPC clients do.
+func askGRPC(served *harness.Served, call model.Call) []string {
+	return []string{answerGRPC(served, call)}
+}
+
+func answerGRPC(served *harness.Served, call model.Call) string {
 	address := fmt.Sprintf("%s:%d", served.Address(call.Gateway), call.Port)
 	c := harness.Call{Address: address, Authority: call.Authority, Path: call.Path, Metadata: metadata.MD{}}
 	if protocol(served.Model, call) == model.HTTPS {
@@ -263,18 +284,21 @@ func (o *objects) smaller() []*objects {
 	var all []*objects
 	add := func(change func(*objects)) {
 		c := *o
-		c.Gateways, c.Routes = nil, nil
+		c.Gateways, c.Routes, c.HTTPRoutes = nil, nil, nil
 		for _, g := range o.Gateways {
 			c.Gateways = append(c.Gateways, g.DeepCopy())
 		}
 		for _, r := range o.Routes {
 			c.Routes = append(c.Routes, r.DeepCopy())
 		}
+		for _, r := range o.HTTPRoutes {
+			c.HTTPRoutes = append(c.HTTPRoutes, r.DeepCopy())
+		}
 		change(&c)
 		all = append(all, &c)
 	}
 	for i, r := range o.Routes {
-		if len(o.Routes) > 1 {
+		if len(o.Routes)+len(o.HTTPRoutes) > 1 {
 			add(func(c *objects) { c.Routes = slices.Delete(c.Routes, i, i+1) })
 		}
 		for j, rule := range r.Spec.Rules {
@@ -302,6 +326,7 @@ func (o *objects) smaller() []*objects {
 			add(func(c *objects) { c.Routes[i].Spec.Hostnames = slices.Delete(c.Routes[i].Spec.Hostnames, j, j+1) })
 		}
 	}
+	o.smallerHTTP(add)
 	for i, g := range o.Gateways {
 		for j := range g.Spec.Listeners {
 			if len(g.Spec.Listeners) > 1 {
@@ -317,7 +342,9 @@ const grant = `apiVersion: gateway.networking.k8s.io/v1
 kind: ReferenceGrant
 metadata: {namespace: default, name: routes}
 spec:
-  from: [{group: gateway.networking.k8s.io, kind: GRPCRoute, namespace: other}]
+  from:
+  - {group: gateway.networking.k8s.io, kind: GRPCRoute, namespace: other}
+  - {group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: other}
   to: [{group: "", kind: Service}]
 `
 
@@ -328,6 +355,9 @@ func (o *objects) manifests() string {
 		texts = append(texts, marshal(g))
 	}
 	for _, r := range o.Routes {
+		texts = append(texts, marshal(r))
+	}
+	for _, r := range o.HTTPRoutes {
 		texts = append(texts, marshal(r))
 	}
 	return strings.Join(append(texts, grant), "---\n")
@@ -359,10 +389,20 @@ func (o *objects) snapshot(t harness.T, more ...string) *resources.Snapshot {
 	texts := append([]string{o.manifests()}, more...)
 	services := make([]string, len(o.Services))
 	for i, name := range o.Services {
-		namespace, name, _ := strings.Cut(name, "/")
-		services[i] = harness.Service(namespace, name, 50051)
+		namespace, bare, _ := strings.Cut(name, "/")
+		services[i] = harness.Service(namespace, bare, 50051)
+		if o.H2C[name] {
+			services[i] = strings.Replace(services[i], "port:", "appProtocol: kubernetes.io/h2c, port:", 1)
+		}
 	}
 	return harness.Load(t, "", append(texts, strings.Join(services, "---\n"))...)
+}
+
+func (o *objects) crossServing() translate.CrossServing {
+	if o.Shares {
+		return translate.CrossServingShare
+	}
+	return translate.CrossServingExclusive
 }
 
 func (o *objects) endpoints() map[string][]bool {
