@@ -157,7 +157,7 @@ func (w *http1Answer) body() io.ReadCloser {
 	r := w.request
 	switch length, err := strconv.ParseInt(r.Header.Get("content-length"), 10, 64); {
 	case strings.EqualFold(r.Header.Get("transfer-encoding"), "chunked"):
-		return io.NopCloser(&expected{w: w, from: &chunks{httputil.NewChunkedReader(w.in), w.in}})
+		return io.NopCloser(&expected{w: w, from: &chunks{from: httputil.NewChunkedReader(w.in), in: w.in}})
 	case err == nil && length > 0:
 		return io.NopCloser(&expected{w: w, from: io.LimitReader(w.in, length)})
 	}
@@ -166,20 +166,19 @@ func (w *http1Answer) body() io.ReadCloser {
 
 // chunks reads a chunked body with what stands behind it.
 type chunks struct {
-	from io.Reader
-	in   *bufio.Reader
+	from  io.Reader
+	in    *bufio.Reader
+	ended bool
 }
 
 func (c *chunks) Read(p []byte) (int, error) {
 	n, err := c.from.Read(p)
-	for err == io.EOF {
+	for err == io.EOF && !c.ended {
 		line, bad := readLine(c.in)
 		if bad != nil {
 			return n, io.ErrUnexpectedEOF
 		}
-		if line == "" {
-			break
-		}
+		c.ended = line == ""
 	}
 	return n, err
 }

@@ -44,6 +44,16 @@ func TestHTTPEcho(t *testing.T) {
 	}
 }
 
+// TestChunks: what stands behind a body in chunks is the next request.
+func TestChunks(t *testing.T) {
+	_, _, requests := directHTTP(t)
+	const text = "POST /%d HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx-trailer: 1\r\n\r\n"
+	replies := Exchange(requests[0].Dial(t), fmt.Sprintf(text+text, 1, 2), DefaultTimeout, func(r *HTTPReply) bool { return r.Echo.Target == "/2" })
+	if len(replies) != 2 || replies[0].Echo.Target != "/1" || replies[0].Echo.Bytes != 5 || replies[1].Echo.Bytes != 5 {
+		t.Errorf("got %+v", replies)
+	}
+}
+
 func TestHTTPModes(t *testing.T) {
 	backends, client, requests := directHTTP(t)
 	for i, r := range requests {

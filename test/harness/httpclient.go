@@ -182,27 +182,35 @@ func (c *HTTPClient) take(r *HTTPRequest) (httpKey, *httpConn, error) {
 }
 
 func (k httpKey) dial(timeout time.Duration) (*httpConn, error) {
-	plain, err := net.DialTimeout("tcp", k.address, timeout)
+	conn, err := k.connect(timeout)
 	if err != nil {
 		return nil, err
 	}
-	conn := &httpConn{Conn: plain}
-	if k.tls {
-		config := k.config()
-		config.NextProtos = []string{map[bool]string{false: "http/1.1", true: "h2"}[k.http2]}
-		secure := tls.Client(plain, config)
-		_ = plain.SetDeadline(time.Now().Add(timeout)) // A connection that is closed says so by reading.
-		if err := secure.Handshake(); err != nil {
-			_ = plain.Close()
-			return nil, Handshake{err}
-		}
-		conn.Conn = secure
-	}
+	c := &httpConn{Conn: conn, in: bufio.NewReader(conn)}
 	if k.http2 {
-		conn.h2, err = newRawClient(conn.Conn)
+		c.h2, err = newRawClient(conn)
 	}
-	conn.in = bufio.NewReader(conn.Conn)
-	return conn, err
+	return c, err
+}
+
+// connect connects, by TLS where the key says so. Everything on the connection takes so long at most.
+func (k httpKey) connect(timeout time.Duration) (net.Conn, error) {
+	conn, err := net.DialTimeout("tcp", k.address, timeout)
+	if err != nil {
+		return nil, err
+	}
+	_ = conn.SetDeadline(time.Now().Add(timeout)) // A connection that is closed says so by reading.
+	if !k.tls {
+		return conn, nil
+	}
+	config := k.config()
+	config.NextProtos = []string{map[bool]string{false: "http/1.1", true: "h2"}[k.http2]}
+	secure := tls.Client(conn, config)
+	if err := secure.Handshake(); err != nil {
+		_ = conn.Close()
+		return nil, Handshake{err}
+	}
+	return secure, nil
 }
 
 // do makes a request on a connection, and says whether it can take another one.
@@ -211,22 +219,25 @@ func (c *httpConn) do(r *HTTPRequest) (reply HTTPReply, again bool) {
 		return c.do2(r)
 	}
 	// A server may answer before it has read all: what it says counts.
-	_, wrote := c.Write(r.text())
-	response, err := http.ReadResponse(c.in, &http.Request{Method: r.Method})
+	_, wrote := c.Write(r.Text())
+	reply, again = readReply(c.in, r.Method)
+	if wrote != nil && reply.Err != nil {
+		reply.Err = fmt.Errorf("%w (%w)", reply.Err, wrote)
+	}
+	return reply, again && wrote == nil
+}
+
+// readReply reads an answer of HTTP/1.1, and says whether another one can follow.
+func readReply(in *bufio.Reader, method string) (reply HTTPReply, again bool) {
+	response, err := http.ReadResponse(in, &http.Request{Method: method})
 	for err == nil && response.StatusCode/100 == 1 && response.StatusCode != http.StatusSwitchingProtocols {
-		response, err = http.ReadResponse(c.in, &http.Request{Method: r.Method})
+		response, err = http.ReadResponse(in, &http.Request{Method: method})
 	}
 	if err != nil {
 		reply.Err = cause(err)
-		if wrote != nil {
-			reply.Err = fmt.Errorf("%w (%w)", reply.Err, wrote)
-		}
 		return reply, false
 	}
 	reply.Status, reply.Headers = response.StatusCode, response.Header
-	if len(response.TransferEncoding) > 0 {
-		reply.Headers.Set("transfer-encoding", strings.Join(response.TransferEncoding, ", "))
-	}
 	if reply.Status == http.StatusSwitchingProtocols {
 		return reply, false
 	}
@@ -235,11 +246,11 @@ func (c *httpConn) do(r *HTTPRequest) (reply HTTPReply, again bool) {
 	if err != nil {
 		reply.Err = cause(err)
 	}
-	return reply, !response.Close && wrote == nil
+	return reply, !response.Close && err == nil
 }
 
-// text is a request of HTTP/1.1.
-func (r *HTTPRequest) text() []byte {
+// Text is the request as HTTP/1.1 has it.
+func (r *HTTPRequest) Text() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\n", r.Method, r.Target)
 	if r.Host != "" {
@@ -272,6 +283,11 @@ func (c *httpConn) do2(r *HTTPRequest) (reply HTTPReply, again bool) {
 		c.h2.Data(stream, rest == nil, part)
 	}
 	raw := c.h2.Wait(stream)
+	return raw.reply(), raw.Ended
+}
+
+// reply is what came back as of an HTTP request.
+func (raw *RawReply) reply() (reply HTTPReply) {
 	reply.Status, _ = strconv.Atoi(raw.Headers.Get(":status")) // None is 0.
 	reply.Headers, reply.Trailers, reply.Body = raw.Headers.header(), raw.Trailers.header(), raw.Data
 	switch {
@@ -282,7 +298,19 @@ func (c *httpConn) do2(r *HTTPRequest) (reply HTTPReply, again bool) {
 	case raw.Err != nil:
 		reply.Err = cause(raw.Err)
 	}
-	return reply, raw.Ended
+	return reply
+}
+
+// Request makes an HTTP request of the fields, with a body where there is one, and waits for the answer so long at most.
+func (c *RawClient) Request(fields Fields, body []byte, wait time.Duration) HTTPReply {
+	c.timeout = wait
+	stream := c.Open(fields, len(body) == 0)
+	if len(body) > 0 {
+		c.Data(stream, true, body)
+	}
+	reply := c.Wait(stream).reply()
+	reply.read()
+	return reply
 }
 
 // header are the fields of a block but for those of HTTP/2 itself.
