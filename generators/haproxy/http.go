@@ -17,7 +17,9 @@ type HTTP struct {
 	Blocks []Block
 	// Statuses are those of rules, and Codes those of redirects.
 	Statuses, Codes []int
-	// Loop, Unserved and Served are texts of answers, as quoted words.
+	// Early are the failures that are answered without rules where nothing is known of the request.
+	Early []Early
+	// Loop and Unserved are texts of answers, as quoted words.
 	Loop, Unserved string
 	// Trusted are networks whose X-Forwarded headers are kept.
 	Trusted []netip.Prefix
@@ -28,6 +30,30 @@ type HTTP struct {
 	Rewrites, Timeouts, CORS bool
 	Wildcards                []string
 }
+
+// Early is a failure with an HTTP status, and the gRPC status that it is for a call.
+type Early struct {
+	Status, Code int
+	// Message is a log-format word.
+	Message string
+}
+
+// early are those that HAProxy may answer before it knows what a client wants.
+func early() (list []Early, err error) {
+	for _, f := range failures {
+		if isEarly(f.status) {
+			message, err := LogFormat(answers.Encode(f.answer.Message))
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, Early{f.status, int(f.answer.Code), message})
+		}
+	}
+	return list, nil
+}
+
+// isEarly says whether an HTTP status may be one of what HAProxy couldn't read.
+func isEarly(status int) bool { return status == 400 || status == 408 }
 
 // unserved answers methods that reach no backend (R39).
 var unserved = answers.HTTP{Status: 405, Text: "the proxy doesn't serve this method"}
@@ -55,6 +81,9 @@ func (f *frontends) httpOf(p *matching.Port) (*HTTP, error) {
 	}
 	h.Wildcards = wildcardLines(depths, f.routes.sides.converter, f.folder)
 	var err error
+	if h.Early, err = early(); err != nil {
+		return nil, err
+	}
 	h.Blocks, err = f.blocks(p, model.HTTPRoute)
 	return h, err
 }

@@ -36,7 +36,8 @@ func failuresOf(statuses []int) []failure {
 }
 
 // errorFiles are the answers as files, with a gRPC status and no body. Those of HAProxy's own failures have an HTTP status
-// too where there are HTTPRoutes: the frontend leaves one of the two, by the kind of the request.
+// too where there are HTTPRoutes: the frontend leaves one of the two, by the kind of the request. What HAProxy couldn't read
+// has the HTTP status alone.
 func errorFiles(http bool) []generators.File {
 	files := []generators.File{
 		errorFile("norule", 200, answers.NoRule),
@@ -45,11 +46,16 @@ func errorFiles(http bool) []generators.File {
 		errorFile("status", 200, answers.Failed),
 	}
 	for _, f := range failures {
-		status := 200
-		if http {
-			status = f.status
+		path := fmt.Sprint(f.status)
+		switch {
+		case !http:
+			files = append(files, errorFile(path, 200, f.answer))
+		case isEarly(f.status):
+			files = append(files, generators.File{Path: "errors/" + path + ".http",
+				Data: fmt.Appendf(nil, "HTTP/1.1 %d Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", f.status)})
+		default:
+			files = append(files, errorFile(path, f.status, f.answer))
 		}
-		files = append(files, errorFile(fmt.Sprint(f.status), status, f.answer))
 	}
 	return files
 }
