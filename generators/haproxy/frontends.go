@@ -42,6 +42,12 @@ type Frontend struct {
 	Refused []string
 	// Instance tells this gateway from others.
 	Instance string
+	// HTTP is what requests of HTTPRoutes take, or nil where there are none. NoRule and Ambiguous then answer those of
+	// hosts that nobody has.
+	HTTP              *HTTP
+	NoRule, Ambiguous string
+	// AmbiguousPath is a regular expression for paths that are answered so.
+	AmbiguousPath string
 }
 
 // Block is the rules of one step of a scope.
@@ -61,6 +67,10 @@ type frontends struct {
 	weights  bool
 	version  model.Version
 	instance string
+	// http says that there are HTTPRoutes, or that some may come while HAProxy runs.
+	http    bool
+	used    used
+	trusted []netip.Prefix
 	messages
 }
 
@@ -115,7 +125,13 @@ func (f *frontends) of(p *matching.Port) (*Frontend, error) {
 		fe.Binds = binds(p)
 	}
 	var err error
-	fe.Blocks, err = f.blocks(p)
+	if fe.Blocks, err = f.blocks(p, model.GRPCRoute); err != nil {
+		return nil, err
+	}
+	fe.NoRule, fe.Ambiguous = bodyOf(answers.HTTPNoRule), bodyOf(answers.HTTPAmbiguous)
+	if fe.AmbiguousPath, err = Arg(model.AmbiguousPath); err == nil && f.http {
+		fe.HTTP, err = f.httpOf(p)
+	}
 	return fe, err
 }
 
@@ -153,21 +169,23 @@ func bindAddresses(p *matching.Port) []string {
 	return list
 }
 
-// blocks writes the steps of a port: those of the scopes that hosts find first, then of their parents, and so
-// on. A step that finds nothing leaves the call to the next one.
-func (f *frontends) blocks(p *matching.Port) ([]Block, error) {
+// blocks writes the steps of a port for one kind of routes: those of the scopes that hosts find first, then of their
+// parents, and so on. A step that finds nothing leaves the call to the next one.
+func (f *frontends) blocks(p *matching.Port, kind model.RouteKind) ([]Block, error) {
 	scopes := map[int]bool{}
 	for _, c := range p.Classes {
-		if c.GRPC >= 0 {
-			scopes[c.GRPC] = true
+		for _, s := range c.Scopes() {
+			if f.tables.Scopes[s].Kind == kind {
+				scopes[s] = true
+			}
 		}
 	}
-	b := &blockWriter{frontends: f, variables: newVariables(), set: map[string]bool{}}
+	b := &blockWriter{frontends: f, kind: kind, variables: newVariables(), set: map[string]bool{}}
 	for ; len(scopes) > 0 || f.routes.live() && b.position < liveScopes; b.position++ {
 		if b.position > 0 {
 			b.parent()
 		}
-		for _, n := range f.union(scopes) {
+		for _, n := range f.union(scopes, kind) {
 			if err := b.step(n); err != nil {
 				return nil, err
 			}
@@ -185,17 +203,21 @@ func (f *frontends) blocks(p *matching.Port) ([]Block, error) {
 
 // always are the steps that a configuration has which is changed while it runs: those without conditions or
 // regular expressions.
-var always = []step{
-	{order: matching.OrderPath, key: matching.KeyPath}, {order: matching.OrderService, key: matching.KeyService},
-	{order: matching.OrderMethod, key: matching.KeyMethod}, {order: matching.OrderRest},
+var always = map[model.RouteKind][]step{
+	model.GRPCRoute: {{order: matching.OrderPath, key: matching.KeyPath}, {order: matching.OrderService, key: matching.KeyService},
+		{order: matching.OrderMethod, key: matching.KeyMethod}, {order: matching.OrderRest}},
+	model.HTTPRoute: {{order: matching.OrderPath, key: matching.KeyPath}, {order: matching.OrderRest, key: matching.KeyPrefix}},
 }
 
-// union merges what several scopes need at each step.
-func (f *frontends) union(scopes map[int]bool) []*needs {
+// union merges what several scopes of a kind need at each step.
+func (f *frontends) union(scopes map[int]bool, kind model.RouteKind) []*needs {
 	byOrder := map[int]*needs{}
 	if f.routes.live() {
-		for _, s := range always {
+		for _, s := range always[kind] {
 			n := newNeeds(s)
+			if n.http = kind == model.HTTPRoute; n.http {
+				n.sets[f.routes.methods] = methodColumns
+			}
 			byOrder[s.order] = &n
 		}
 	}
@@ -204,6 +226,7 @@ func (f *frontends) union(scopes map[int]bool) []*needs {
 			u := byOrder[n.order]
 			if u == nil {
 				fresh := newNeeds(n.step)
+				fresh.http = n.http
 				u = &fresh
 				byOrder[n.order] = u
 			}
@@ -217,6 +240,7 @@ func (f *frontends) union(scopes map[int]bool) []*needs {
 // blockWriter writes the steps of one port.
 type blockWriter struct {
 	*frontends
+	kind      model.RouteKind
 	variables *variables
 	// position counts the scopes before this one on a call's way.
 	position int
@@ -225,12 +249,19 @@ type blockWriter struct {
 	blocks []Block
 }
 
-func (b *blockWriter) scope() string { return "txn.scope" + strconv.Itoa(b.position) }
+func (b *blockWriter) scope() string { return b.scopeAt(b.position) }
+
+func (b *blockWriter) scopeAt(position int) string {
+	if b.kind == model.HTTPRoute {
+		return "txn.http" + strconv.Itoa(position)
+	}
+	return "txn.scope" + strconv.Itoa(position)
+}
 
 // parent goes on to the next scope.
 func (b *blockWriter) parent() {
 	b.blocks = append(b.blocks, Block{"The scope that goes on when that one has nothing for the call.", []string{
-		fmt.Sprintf("http-request set-var(%s) 'var(txn.scope%d)%s,map_str(%sparents.map)' if !decided", b.scope(), b.position-1,
+		fmt.Sprintf("http-request set-var(%s) 'var(%s)%s,map_str(%sparents.map)' if !decided", b.scope(), b.scopeAt(b.position-1),
 			b.routes.sides.converter, b.folder),
 	}})
 }
@@ -242,6 +273,8 @@ var stepNames = map[matching.Key]string{
 
 func (n *needs) title() string {
 	switch {
+	case n.merged():
+		return "Rules for the longest prefix."
 	case n.key != matching.KeyNone:
 		return "Rules for " + stepNames[n.key] + "."
 	case n.order == matching.OrderRegex:
@@ -259,9 +292,21 @@ func (b *blockWriter) step(n *needs) error {
 		return err
 	}
 	block.Lines = append(block.Lines, before...)
-	add("http-request set-var(txn.target) '%s%s,map_str(%sroutes.map)' if !decided", base, b.routes.sides.converter, b.folder)
+	if n.merged() {
+		add("http-request set-var(txn.target) 'var(%s)%s,concat(|,txn.folder),map_beg(%s%s)' if !decided", b.scope(), b.routes.sides.converter,
+			b.folder, PrefixesMap)
+	} else {
+		add("http-request set-var(txn.target) '%s%s,map_str(%sroutes.map)' if !decided", base, b.routes.sides.converter, b.folder)
+	}
+	if n.http {
+		// The entry says what the keys of its values begin with.
+		base = "var(txn.entry)"
+	}
 	lookups := b.lookups(n, base)
 	if len(lookups) > 0 {
+		if n.http {
+			add("http-request set-var(txn.entry) 'var(txn.target),field(1,|),field(2,#)' if undecided")
+		}
 		columns, err := b.columns(n)
 		if err != nil {
 			return err
@@ -295,6 +340,9 @@ func (b *blockWriter) base(n *needs) (expression string, before []string, err er
 	case matching.KeyPath:
 		return "path,concat(|," + b.scope() + ")", nil, nil
 	case matching.KeyPrefix:
+		if n.http {
+			return "", b.once("txn.folder", []string{"http-request set-var(txn.folder) path,concat(/)"}), nil
+		}
 		variable := "txn.prefix" + strconv.Itoa(n.depth)
 		before = b.once(variable, []string{fmt.Sprintf("http-request set-var(%s) 'path,field(1,/,%d)' if !decided { path,field(%d,/) -m found }",
 			variable, n.depth+1, n.depth+1)})
@@ -336,6 +384,9 @@ func (b *blockWriter) columns(n *needs) ([]string, error) {
 	for _, u := range slices.SortedFunc(maps.Keys(uses), func(a, b use) int {
 		return cmp.Or(compareColumns(a.column, b.column), cmp.Compare(a.suffix, b.suffix))
 	}) {
+		if u.subject == matching.SubjectQuery {
+			lines = append(lines, b.once("txn.query", queryLines)...)
+		}
 		set, err := b.variables.set(u.column, u.form, "if undecided")
 		if err != nil {
 			return nil, err

@@ -14,8 +14,8 @@ import (
 )
 
 // hosts are the lookups that find the class of a host: a name in one file, then wildcards by their number of
-// labels in another, the longest first, then the class of all others. Values are "LISTENER;SCOPE". A
-// configuration that is changed while it runs has all of these lookups, for names to come.
+// labels in another, the longest first, then the class of all others. Values are "LISTENER;SCOPE", with the scope of
+// GRPCRoutes, or "LISTENER;SCOPE;SCOPE" with that of HTTPRoutes behind it. A configuration that is changed while it runs has all of these lookups, for names to come.
 type hosts struct {
 	names, wildcards string
 	sides            sides
@@ -55,6 +55,9 @@ func (f *frontends) hosts(p *matching.Port, id string) *hosts {
 			scope = f.routes.scopes[c.GRPC]
 		}
 		value := p.Listeners[c.Listener].Name + ";" + scope
+		if c.HTTP >= 0 {
+			value += ";" + f.routes.scopes[c.HTTP]
+		}
 		suffix, wildcard := strings.CutPrefix(c.Hostname, "*.")
 		switch {
 		case c.Hostname == "":
