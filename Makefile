@@ -22,9 +22,9 @@ VERSION ?= $(shell git describe --tags --always)
 # What `make race` runs: packages that need no proxy.
 RACE ?= ./cmd/... ./controller/... ./generators ./generators/matching/... ./generators/model ./generators/pattern ./runtime/apply \
 	./runtime/folder ./runtime/marker ./runtime/process ./runtime/serve ./runtime/proxies ./runtime/watch ./test/cases
-# What `make test` takes of them: where goroutines share state, but for what brings the clients of Kubernetes with it. To compile
-# those for the race detector takes minutes where nothing is compiled yet.
-SHARED = ./runtime/apply ./runtime/folder ./runtime/marker ./runtime/process ./runtime/proxies ./runtime/serve ./runtime/watch
+# What `make test` takes of them: where goroutines share state, but for what brings libraries of Kubernetes with it. To compile those
+# for the race detector takes minutes where nothing is compiled yet.
+SHARED = ./runtime/apply ./runtime/folder ./runtime/marker ./runtime/process ./runtime/watch
 # How long the tests of one package may take.
 TIMEOUT ?= 30m
 # What `make check` tests.

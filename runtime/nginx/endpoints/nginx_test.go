@@ -307,6 +307,8 @@ func TestNewServices(t *testing.T) {
 			var callers sync.WaitGroup
 			for i := range 8 {
 				callers.Go(func() {
+					pause := time.NewTicker(callerPause / 2)
+					defer pause.Stop()
 					for {
 						client, end := s.clients[i], func() {}
 						if i%2 == 1 {
@@ -326,7 +328,7 @@ func TestNewServices(t *testing.T) {
 						select {
 						case <-done:
 							return
-						default:
+						case <-pause.C:
 						}
 					}
 				})
