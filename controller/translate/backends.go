@@ -36,7 +36,9 @@ func (g *graph) backends(r *route, rule *model.Rule, specs []backendSpec, scope 
 		b := model.Backend{Weight: weight, Handling: h.Handling}
 		if bad == nil {
 			b.Cluster = c.Name
-			bad = backendFilters(r, &b, specs[i].filters, scope, rule.Source.Rule, i)
+			if bad = backendFilters(r, &b, specs[i].filters, scope, rule.Source.Rule, i); bad == nil {
+				bad = g.rewritable(r, &b, c, rule.Source.Rule, i)
+			}
 		} else {
 			b = model.Backend{Weight: weight, Status: newStatus(codes.invalid, r.object()+": "+bad.message)}
 		}
@@ -85,6 +87,19 @@ func backendFilters(r *route, b *model.Backend, filters []filterSpec, scope *fil
 		b.Handling = b.Then(h.Handling)
 		return nil
 	}
+	*b = model.Backend{Weight: b.Weight, Status: newStatus(model.Internal, r.object()+": "+bad.message)}
+	return bad
+}
+
+// rewritable refuses a rewrite that the proxy can't make for the protocol of a backend: its share gets an error (R22).
+func (g *graph) rewritable(r *route, b *model.Backend, c *cluster, rule, i int) *problem {
+	why, missing := g.caps.Missing[model.FeatureRewriteH2C]
+	if !missing || c.Protocol != model.BackendH2C || b.Rewrite == nil || b.Rewrite.Path == nil || b.Cluster == "" {
+		return nil
+	}
+	bad := unsupported(fmt.Sprintf("%s.backendRefs[%d]", ruleField(rule), i), fmt.Errorf(": a URLRewrite of the path can't be done for %s port %d, "+
+		"which is spoken to by HTTP/2: %s; remove it, or the port's appProtocol", c.key.name, c.key.port, why))
+	r.drop(rule, bad)
 	*b = model.Backend{Weight: b.Weight, Status: newStatus(model.Internal, r.object()+": "+bad.message)}
 	return bad
 }

@@ -57,9 +57,13 @@ func (a asked) add(m *model.Match) {
 	count(m.Path.ServiceRegex)
 	count(m.Path.MethodRegex)
 	count(m.Path.Regex)
-	for _, list := range [][]model.ValueMatch{m.Headers, m.Query} {
-		for i := range list {
-			count(list[i].Regex)
+	for i := range m.Headers {
+		count(m.Headers[i].Regex)
+	}
+	for i := range m.Query {
+		if p := m.Query[i].Regex; p != nil {
+			// A proxy may see it encoded.
+			steps += p.EncodedSteps()
 		}
 	}
 	if steps > 0 {

@@ -6,7 +6,9 @@ import (
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/gatewright/gatewright/generators/limits"
 	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/generators/pattern"
 )
 
 // readHTTPRoute reads an HTTPRoute. One whose kind the proxy doesn't serve only competes with GRPCRoutes for hosts (R25).
@@ -164,5 +166,28 @@ func (g *graph) queryParameter(q *valueSpec) (m model.ValueMatch, fatal bool, er
 	if c, ok := nameWithin(strings.ToLower(q.name), queryNames); !ok {
 		return m, false, part("name", "%q has the character %q, which stands in a query as a code only; such a name isn't supported", q.name, c)
 	}
-	return g.value(m, q)
+	if m, fatal, err = g.value(m, q); err != nil || !g.caps.Limits.EncodedQuery {
+		return m, fatal, err
+	}
+	return m, false, g.encodable(&m)
+}
+
+// encodable says why a proxy can't match a query parameter that sees it encoded.
+func (g *graph) encodable(m *model.ValueMatch) error {
+	text := ""
+	if m.Regex == nil {
+		text = pattern.EncodedText(m.Value)
+	} else {
+		var err error
+		if text, _, err = m.Regex.Encoded(); err != nil {
+			return part("value", "%q: %w", clip(m.Regex.String()), err)
+		}
+	}
+	// A proxy quotes few of its characters.
+	n := len(text) + strings.Count(text, `\`) + limits.AroundPattern
+	if limit := g.caps.Limits.MatchValue; n > limit {
+		return part("value", "too long for %s, which sees it encoded: %d bytes once all ways to encode it are written out, and %d is the most",
+			g.caps.Proxy, n, limit)
+	}
+	return nil
 }

@@ -17,6 +17,11 @@ type Tables struct {
 	Rules []*model.Rule
 }
 
+// HasHTTP says whether there are scopes of HTTPRoutes.
+func (t *Tables) HasHTTP() bool {
+	return slices.ContainsFunc(t.Scopes, func(s Scope) bool { return s.Kind == model.HTTPRoute })
+}
+
 // Port is an address and port to bind, with the listeners that share it.
 type Port struct {
 	// Addresses are IP addresses; none means every address of the host.

@@ -38,6 +38,9 @@ const (
 	FeatureGRPC Feature = "GRPC"
 	// FeatureHTTP is HTTPRoutes.
 	FeatureHTTP Feature = "HTTP"
+	// FeatureRewriteH2C is that the path of a request can be rewritten that goes to a backend by HTTP/2 in cleartext, see
+	// BackendH2C.
+	FeatureRewriteH2C Feature = "RewriteH2C"
 	// FeatureHTTP1Shared is HTTP/1.1 on the port of an h2c listener.
 	FeatureHTTP1Shared Feature = "HTTP1Shared"
 	// FeatureResolve is endpoints that change without a reload: nginx resolves them again while it runs, HAProxy
@@ -50,7 +53,7 @@ const (
 
 // Features are all of them, in order.
 var Features = []Feature{
-	FeatureHTTP2, FeatureH2C, FeatureTLS, FeatureGRPC, FeatureHTTP, FeatureHTTP1Shared, FeatureResolve, FeatureCallOnce,
+	FeatureHTTP2, FeatureH2C, FeatureTLS, FeatureGRPC, FeatureHTTP, FeatureRewriteH2C, FeatureHTTP1Shared, FeatureResolve, FeatureCallOnce,
 }
 
 // Limits are what a proxy can take of a thing that it has. 0 is no limit.
@@ -58,6 +61,9 @@ type Limits struct {
 	// MatchValue is the most bytes that a value to match may have once it is escaped: see EscapedLen. The text of a
 	// regular expression may have limits.AroundPattern less.
 	MatchValue int `json:"matchValue,omitempty"`
+	// EncodedQuery says that values of query parameters are matched as they come, encoded: what they are matched with is
+	// written for all ways to encode it, and counts so. See pattern.EncodedText.
+	EncodedQuery bool `json:"encodedQuery,omitempty"`
 	// Match is the most bytes that the values and patterns of one match with a pattern may have together, escaped
 	// likewise, and spaces too.
 	Match int `json:"match,omitempty"`

@@ -18,7 +18,7 @@ func TestRefused(t *testing.T) {
 		match model.Match
 		want  string
 	}{
-		"query":       {model.Match{Query: []model.ValueMatch{{Name: "q", Value: "1"}}}, `conditions on query "q"`},
+		"long query":  {model.Match{Query: []model.ValueMatch{{Name: "q", Value: strings.Repeat("x", 500)}}}, `query parameter "q": it takes`},
 		"header name": {model.Match{Headers: []model.ValueMatch{{Name: "a.b", Value: "1"}}}, `header "a.b"`},
 		"long value":  {model.Match{Headers: []model.ValueMatch{{Name: "a", Value: strings.Repeat("x", 5000)}}}, "at most 4090"},
 	} {

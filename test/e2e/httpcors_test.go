@@ -66,7 +66,8 @@ var cors = []exchange{
 	ask("/list", "null", "GET", "", refused),
 	get("/list", "https://www.foo.com", "plain", shared("https://www.foo.com", "true", "x-header-3, x-header-4", "Accept, Origin")),
 	get("/list", "https://evil.example", "plain", refused),
-	{host: corsHost, target: "/list", headers: harness.Fields{harness.AskHeader, "access-control-allow-origin=*"}, backend: "plain", says: refused},
+	{host: corsHost, target: "/list", headers: harness.Fields{harness.AskHeader, "access-control-allow-origin=*"}, backend: "plain",
+		says: refused},
 	// An OPTIONS that isn't a preflight request is the backend's.
 	{host: corsHost, method: "OPTIONS", target: "/list", headers: harness.Fields{"origin", "https://www.foo.com"}, backend: "plain"},
 	{host: corsHost, method: "OPTIONS", target: "/list", backend: "plain"},
@@ -77,7 +78,8 @@ var cors = []exchange{
 	ask("/credentials", "https://a.example", "PUT", "", allowed("https://a.example", "PUT", "", "5", "true")),
 	get("/credentials", "https://a.example", "h2c", map[string]string{"access-control-allow-origin": "https://a.example",
 		"access-control-allow-credentials": "true"}),
-	{host: corsHost, target: "/broken", headers: harness.Fields{"origin", "https://www.foo.com"}, status: 500, text: "Service default/missing"},
+	{host: corsHost, target: "/broken", headers: harness.Fields{"origin", "https://www.foo.com"}, status: 500,
+		text: "Service default/missing"},
 	// A preflight request is an OPTIONS, which a rule for another method doesn't see.
 	{host: corsHost, method: "OPTIONS", target: "/get", headers: preflight("https://www.foo.com", "GET", ""), backend: "plain", says: refused},
 	// Without the filter it is the backend's.

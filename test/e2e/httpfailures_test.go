@@ -20,7 +20,8 @@ var plainText = map[string]string{"content-type": "text/plain or text/plain; cha
 // ownAnswers are what a proxy answers by itself, and that what a backend answers passes as it is (R38).
 var ownAnswers = []exchange{
 	{host: errorsHost, target: "/nowhere", status: 404, text: answers.HTTPNoRule.Text, says: plainText},
-	{host: errorsHost, method: "DELETE", listener: "gw/https", target: "/nowhere?q", status: 404, text: answers.HTTPNoRule.Text, says: plainText},
+	{host: errorsHost, method: "DELETE", listener: "gw/https", target: "/nowhere?q", status: 404, text: answers.HTTPNoRule.Text,
+		says: plainText},
 	{host: "unknown.example.com", target: "/plain", status: 404, text: answers.HTTPNoRule.Text, says: plainText},
 	{host: errorsHost, target: "/plain/../h2c", status: 400},
 	{host: errorsHost, target: "/plain/%2e%2e/h2c", status: 400},
@@ -34,9 +35,9 @@ var ownAnswers = []exchange{
 	{host: errorsHost, target: "/refusing", status: 503, or: 502},
 	{host: errorsHost, method: "POST", body: []byte("body"), target: "/refusing", status: 503, or: 502},
 	{host: errorsHost, target: "/extension", status: 500, text: "HTTPRoute default/errors rule 6", says: plainText},
-	{host: errorsHost, target: "/plain", headers: harness.Fields{harness.AskMode, harness.ModeClose}, status: 502},
+	{host: errorsHost, target: "/plain", headers: harness.Fields{harness.AskMode, harness.ModeClose}, status: 502, resets: true},
 	{host: errorsHost, target: "/plain", headers: harness.Fields{harness.AskMode, harness.ModeJunk}, status: 502},
-	{host: errorsHost, target: "/h2c", headers: harness.Fields{harness.AskMode, harness.ModeClose}, status: 502},
+	{host: errorsHost, target: "/h2c", headers: harness.Fields{harness.AskMode, harness.ModeClose}, status: 502, resets: true},
 	{host: errorsHost, method: "HEAD", target: "/plain", backend: "plain"},
 	{host: errorsHost, method: "HEAD", target: "/nowhere", status: 404},
 	{host: errorsHost, method: "PATCH", body: []byte("body"), target: "/h2c", backend: "h2c", sees: map[string]string{"proto": "HTTP/2.0"}},

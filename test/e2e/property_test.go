@@ -110,6 +110,9 @@ func (p *property) check(t *testing.T, c configuration) {
 		return
 	}
 	t.Errorf("-seed %d -config %d: %d of %d calls went wrong", c.seed, c.number, len(wrong), len(c.calls))
+	for _, m := range wrong[:min(len(wrong), 10)] {
+		t.Logf("call: %+v\n got: %s\nwant: %s", m.call, m.got, m.want)
+	}
 	smaller, m := p.shrink(t, c.objects, wrong[0])
 	t.Errorf("the smallest that fails:\n%s\ncall: %+v\n got: %s\nwant: %s", smaller.manifests(), m.call, m.got, m.want)
 }

@@ -84,10 +84,11 @@ func (b *Backends) serveConn(conn net.Conn) {
 // quietServer says nothing of connections that clients break.
 var quietServer = &http.Server{ErrorLog: log.New(io.Discard, "", 0)}
 
-// serveHTTP2 gives calls to the gRPC server.
+// serveHTTP2 gives calls to the gRPC server, which takes no other content types of those that begin like its own.
 func (b *Backends) serveHTTP2(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get(AskMode) == "" && r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("content-type"), "application/grpc") &&
-		r.Header.Get("te") == "trailers" {
+	kind := r.Header.Get("content-type")
+	if r.Header.Get(AskMode) == "" && r.Method == http.MethodPost && r.Header.Get("te") == "trailers" &&
+		(kind == "application/grpc" || strings.HasPrefix(kind, "application/grpc+")) {
 		b.server.ServeHTTP(w, r)
 		return
 	}

@@ -33,8 +33,8 @@ func TestHTTPEcho(t *testing.T) {
 		for range 2 {
 			reply := client.Do(r)
 			e := reply.Echo
-			if reply.Err != nil || reply.Status != 404 || reply.Backend() != "one" || e.Target != r.Target || e.Host != r.Host || e.Method != "PUT" ||
-				e.Bytes != 5 || e.Header("x-a") != "1, 2" || reply.Headers.Get("h") != "1" || (e.Proto == "HTTP/2.0") != r.HTTP2 {
+			if reply.Err != nil || reply.Status != 404 || reply.Backend() != "one" || e.Target != r.Target || e.Host != r.Host ||
+				e.Method != "PUT" || e.Bytes != 5 || e.Header("x-a") != "1, 2" || reply.Headers.Get("h") != "1" || (e.Proto == "HTTP/2.0") != r.HTTP2 {
 				t.Errorf("got %v, %+v", &reply, e)
 			}
 		}
@@ -48,7 +48,8 @@ func TestHTTPEcho(t *testing.T) {
 func TestChunks(t *testing.T) {
 	_, _, requests := directHTTP(t)
 	const text = "POST /%d HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx-trailer: 1\r\n\r\n"
-	replies := Exchange(requests[0].Dial(t), fmt.Sprintf(text+text, 1, 2), DefaultTimeout, func(r *HTTPReply) bool { return r.Echo.Target == "/2" })
+	replies := Exchange(requests[0].Dial(t), fmt.Sprintf(text+text, 1, 2), DefaultTimeout,
+		func(r *HTTPReply) bool { return r.Echo.Target == "/2" })
 	if len(replies) != 2 || replies[0].Echo.Target != "/1" || replies[0].Echo.Bytes != 5 || replies[1].Echo.Bytes != 5 {
 		t.Errorf("got %+v", replies)
 	}

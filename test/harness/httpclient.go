@@ -3,6 +3,7 @@ package harness
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -252,7 +253,7 @@ func readReply(in *bufio.Reader, method string) (reply HTTPReply, again bool) {
 // Text is the request as HTTP/1.1 has it.
 func (r *HTTPRequest) Text() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\n", r.Method, r.Target)
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\n", cmp.Or(r.Method, http.MethodGet), r.Target)
 	if r.Host != "" {
 		fmt.Fprintf(&b, "Host: %s\r\n", r.Host)
 	}
@@ -283,7 +284,12 @@ func (c *httpConn) do2(r *HTTPRequest) (reply HTTPReply, again bool) {
 		c.h2.Data(stream, rest == nil, part)
 	}
 	raw := c.h2.Wait(stream)
-	return raw.reply(), raw.Ended
+	reply = raw.reply()
+	n, err := strconv.Atoi(reply.Headers.Get("content-length"))
+	if err == nil && n != len(reply.Body) && r.Method != http.MethodHead && reply.Err == nil {
+		reply.Err = fmt.Errorf("%d bytes of %d: %w", len(reply.Body), n, io.ErrUnexpectedEOF)
+	}
+	return reply, raw.Ended
 }
 
 // reply is what came back as of an HTTP request.

@@ -108,12 +108,11 @@ func (w *witness) see(e *harness.HTTPEcho) {
 // illegal says what of a request isn't for the rule that the backend is for, or makes it more than one request.
 func illegal(e *harness.HTTPEcho) string {
 	target := e.Target
-	for _, scheme := range []string{"http://", "https://"} {
-		if rest, absolute := strings.CutPrefix(target, scheme); absolute {
-			host, path, _ := strings.Cut(rest, "/")
-			if target = "/" + path; model.Hostname(host) != model.Hostname(e.Host) {
-				return "the target has another host than the Host"
-			}
+	if _, rest, absolute := strings.Cut(target, "://"); absolute && target[0] != '/' {
+		host, path, _ := strings.Cut(rest, "/")
+		host = model.Hostname(host[strings.IndexByte(host, '@')+1:])
+		if target = "/" + path; host != "" && host != model.Hostname(e.Host) {
+			return "the target has another host than the Host"
 		}
 	}
 	path, _, _ := strings.Cut(target, "?")

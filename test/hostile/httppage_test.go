@@ -17,35 +17,37 @@ var update = flag.Bool("update", false, "rewrite docs/http-paths.md")
 // page is what one proxy answers, row by row.
 type page struct{ paths, http1, http2 []string }
 
+// pageHead begins the page; ´ stands for the quotes of code.
 const pageHead = `# What hostile HTTP requests get
 
 No request comes to a rule of an HTTPRoute that its own bytes don't match. Paths are matched and passed on as they came, and one that another
-reader could take for another path is answered 400: with segments ` + "`.` and `..`" + ` in any spelling, ` + "`//`, `\\`, `#`" + `, a ` + "`%`" + ` that begins no
-code, codes of control characters, of letters and digits, and of ` + "`-`, `.`, `_` and `\\`" + `. ` + "`%2F`" + ` and all other codes are data: a backend that
-decodes ` + "`%2F`" + ` before it looks at a path sees two segments where the rule saw one.
+reader could take for another path is answered 400: with segments ´.´ and ´..´ in any spelling, ´//´, ´\´, ´#´, a ´%´ that begins no code, codes
+of control characters, of letters and digits, and of ´-´, ´.´, ´_´ and ´\´. ´%2F´ and all other codes are data: a backend that decodes ´%2F´
+before it looks at a path sees two segments where the rule saw one.
 
-Written by ` + "`go test ./test/hostile -run TestHTTPPaths -update`" + `, which asks every proxy of the tests. There are rules for ` + "`/public`" + `, for ` + "`/public`" + `
-with ` + "`x-role: admin`" + `, and for ` + "`/admin`" + `, of one host, and one for another host. An answer is the name of the rule's Service (public, role, admin, b), a
-status of the proxy, *ends* where the connection or the stream ends without one, or *waits* where the proxy waits for more of the request.
+Written by ´go test ./test/hostile -run TestHTTPPaths -update´, which asks every proxy of the tests. There are rules for ´/public´, for
+´/public´ with ´x-role: admin´, and for ´/admin´, of one host, and one for another host. An answer is the name of the rule's Service (public,
+role, admin, b), a status of the proxy, *ends* where the connection or the stream ends without one, or *waits* where the proxy waits for more of
+the request.
 `
 
 // checkPage holds docs/http-paths.md against what the proxies answer.
 func checkPage(t *testing.T, proxies []harness.Proxy, pages []page) {
 	t.Helper()
 	const file = "../../docs/http-paths.md"
-	text := pageHead
+	text := strings.ReplaceAll(pageHead, "´", "`")
 	var quoted []string
 	for _, p := range adversary.Paths {
 		quoted = append(quoted, code(p))
 	}
-	text += table("Paths", "HTTP/1.1 in cleartext and HTTP/2 by TLS, with \" / \" between where they differ. A path with a blank or a NUL is asked "+
-		"for in HTTP/2 only.", quoted, proxies, pages, func(p page) []string { return p.paths })
+	text += table("Paths", "HTTP/1.1 in cleartext and HTTP/2 by TLS, with \" / \" between where they differ. A path with a blank or a NUL is "+
+		"asked for in HTTP/2 only.", quoted, proxies, pages, func(p page) []string { return p.paths })
 	var names []string
 	for _, row := range adversary.HTTP1 {
 		names = append(names, row.Name)
 	}
-	text += table("Requests of HTTP/1.1", "A good request stands behind each, whose answer is left out. *public* means that the odd part changes "+
-		"nothing.", names, proxies, pages, func(p page) []string { return p.http1 })
+	text += table("Requests of HTTP/1.1", "A good request stands behind each, whose answer is left out. *public* means that the odd part "+
+		"changes nothing.", names, proxies, pages, func(p page) []string { return p.http1 })
 	names = nil
 	for _, row := range adversary.HTTP2 {
 		names = append(names, row.Name)
