@@ -17,6 +17,10 @@ const errorsHost = "errors.example.com"
 
 var plainText = map[string]string{"content-type": "text/plain or text/plain; charset=utf-8"}
 
+// resets: HAProxy may reset a stream of which the endpoint has broken off its own. oldest: nginx takes what isn't HTTP for an
+// answer of HTTP/0.9, passes it on, and closes the connection.
+var resets, oldest = map[string]string{"haproxy": "HTTP/2"}, map[string]string{"nginx": "HTTP/1.1"}
+
 // ownAnswers are what a proxy answers by itself, and that what a backend answers passes as it is (R38).
 var ownAnswers = []exchange{
 	{host: errorsHost, target: "/nowhere", status: 404, text: answers.HTTPNoRule.Text, says: plainText},
@@ -35,9 +39,9 @@ var ownAnswers = []exchange{
 	{host: errorsHost, target: "/refusing", status: 503, or: 502},
 	{host: errorsHost, method: "POST", body: []byte("body"), target: "/refusing", status: 503, or: 502},
 	{host: errorsHost, target: "/extension", status: 500, text: "HTTPRoute default/errors rule 6", says: plainText},
-	{host: errorsHost, target: "/plain", headers: harness.Fields{harness.AskMode, harness.ModeClose}, status: 502, resets: true},
-	{host: errorsHost, target: "/plain", headers: harness.Fields{harness.AskMode, harness.ModeJunk}, status: 502},
-	{host: errorsHost, target: "/h2c", headers: harness.Fields{harness.AskMode, harness.ModeClose}, status: 502, resets: true},
+	{host: errorsHost, target: "/plain", headers: harness.Fields{harness.AskMode, harness.ModeClose}, status: 502, breaks: resets},
+	{host: errorsHost, target: "/plain", headers: harness.Fields{harness.AskMode, harness.ModeJunk}, status: 502, breaks: oldest},
+	{host: errorsHost, target: "/h2c", headers: harness.Fields{harness.AskMode, harness.ModeClose}, status: 502, breaks: resets},
 	{host: errorsHost, method: "HEAD", target: "/plain", backend: "plain"},
 	{host: errorsHost, method: "HEAD", target: "/nowhere", status: 404},
 	{host: errorsHost, method: "PATCH", body: []byte("body"), target: "/h2c", backend: "h2c", sees: map[string]string{"proto": "HTTP/2.0"}},

@@ -29,6 +29,9 @@ Written by ´go test ./test/hostile -run TestHTTPPaths -update´, which asks eve
 ´/public´ with ´x-role: admin´, and for ´/admin´, of one host, and one for another host. An answer is the name of the rule's Service (public,
 role, admin, b), a status of the proxy, *ends* where the connection or the stream ends without one, or *waits* where the proxy waits for more of
 the request.
+
+nginx doesn't tell ´_´ in the name of a header from ´-´, and takes a tab around a value, in HTTP/2 a space too, for a part of it: a backend may
+read such a header as one that another rule matches. Let no rule stand for a right that a header alone gives.
 `
 
 // checkPage holds docs/http-paths.md against what the proxies answer.
