@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"strconv"
@@ -101,16 +102,21 @@ func askHTTP(served *harness.Served, call model.Call) []string {
 	return answers
 }
 
+// reset is the answer of a stream of HTTP/2 that ends without one.
+const reset = "reset"
+
 // answerHTTP makes a request and says who answered: a Service with what it was asked for, where it says so.
 func answerHTTP(served *harness.Served, r harness.HTTPRequest) string {
 	reply := served.HTTP.Do(r)
 	var handshake harness.Handshake
 	switch {
-	case errors.As(reply.Err, &handshake), r.TLS && reply.Err != nil && reply.Status == 0:
+	case errors.As(reply.Err, &handshake), r.TLS && errors.Is(reply.Err, io.EOF) && reply.Status == 0:
 		// HAProxy ends the connection for such a name right behind the handshake: see answerGRPC.
 		return noHandshake
 	case errors.Is(reply.Err, syscall.ECONNREFUSED):
 		return noListener
+	case reply.Err != nil && reply.Status == 0 && strings.HasPrefix(reply.Err.Error(), reset):
+		return reset
 	case reply.Err != nil:
 		return reply.String()
 	case reply.Status/100 == 3:
@@ -148,12 +154,17 @@ func expectedHTTP(m model.Gateways, call model.Call) []string {
 	case !v.HTTP:
 		answers := expectedGRPC(m, v, call)
 		if model.Ambiguous(call.PathOnly()) {
-			answers = append(answers, codes.Internal.String()) // A path that no gRPC client sends.
+			answers = append(answers, codes.Internal.String(), "400", reset) // A path that no gRPC client sends.
+		}
+		if call.Method != "POST" {
+			answers = append(answers, "405", noRule) // A method that no gRPC client uses.
 		}
 		if !strings.Contains(strings.TrimPrefix(call.PathOnly(), "/"), "/") {
 			answers = append(answers, noRule) // The servers of the tests have no such method.
 		}
 		return answers
+	case v.Ambiguous && !strings.HasPrefix(call.Path, "/"):
+		return []string{"400", reset} // HTTP/2 has no such path.
 	case v.Ambiguous:
 		return []string{"400"}
 	case v.Rule == nil:

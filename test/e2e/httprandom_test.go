@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -83,7 +84,7 @@ func (r random) httpRule(o *objects) gatewayv1.HTTPRouteRule {
 		rule.Filters = append(rule.Filters, gatewayv1.HTTPRouteFilter{
 			Type: gatewayv1.HTTPRouteFilterRequestHeaderModifier,
 			RequestHeaderModifier: &gatewayv1.HTTPHeaderFilter{Set: []gatewayv1.HTTPHeader{{
-				Name: gatewayv1.HTTPHeaderName(pick(r, someHeaderNames[:6])), Value: r.value(),
+				Name: gatewayv1.HTTPHeaderName(pick(r, someHeaderNames[:6])), Value: headerValue(r.value()),
 			}}},
 		})
 	case 7:
@@ -119,6 +120,7 @@ func (r random) httpMatch() gatewayv1.HTTPRouteMatch {
 		if r.chance(30) {
 			h.Type, h.Value = new(gatewayv1.HeaderMatchRegularExpression), r.pattern()
 		}
+		h.Value = headerValue(h.Value)
 		m.Headers = append(m.Headers, h)
 	}
 	for range max(0, r.IntN(6)-3) {
@@ -133,6 +135,16 @@ func (r random) httpMatch() gatewayv1.HTTPRouteMatch {
 		m.QueryParams = append(m.QueryParams, q)
 	}
 	return m
+}
+
+// headerValues are those that the API lets the headers of HTTPRoutes have.
+var headerValues = regexp.MustCompile("^[!-~]+([\t ]?[!-~]+)*$")
+
+func headerValue(value string) string {
+	if headerValues.MatchString(value) {
+		return value
+	}
+	return "v"
 }
 
 func (r random) httpPath() *gatewayv1.HTTPPathMatch {
