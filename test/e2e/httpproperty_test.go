@@ -145,9 +145,17 @@ func sameLocation(text string) string {
 	return u.Scheme + "://" + strings.TrimSuffix(host, ".") + rest
 }
 
-// expectedHTTP are the answers that the reference evaluator allows.
+// expectedHTTP are the answers that the reference evaluator allows. A "#" is for browsers: HAProxy takes none in a request.
 func expectedHTTP(m model.Gateways, call model.Call) []string {
 	v := reference.Evaluate(m, call)
+	answers := expectedOf(m, v, call)
+	if strings.Contains(call.Path, "#") && !v.NoPort && !v.Handshake {
+		answers = append(answers, "400", reset)
+	}
+	return answers
+}
+
+func expectedOf(m model.Gateways, v reference.Verdict, call model.Call) []string {
 	switch {
 	case v.NoPort, v.Handshake, v.Misdirected:
 		return expected(m, call)
