@@ -4,7 +4,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net/url"
 	"slices"
 	"strconv"
@@ -110,13 +109,13 @@ func answerHTTP(served *harness.Served, r harness.HTTPRequest) string {
 	reply := served.HTTP.Do(r)
 	var handshake harness.Handshake
 	switch {
-	case errors.As(reply.Err, &handshake), r.TLS && errors.Is(reply.Err, io.EOF) && reply.Status == 0:
+	case reply.Err != nil && reply.Status == 0 && strings.HasPrefix(reply.Err.Error(), reset):
+		return reset
+	case errors.As(reply.Err, &handshake), r.TLS && reply.Err != nil && reply.Status == 0 && !reply.Waits():
 		// HAProxy ends the connection for such a name right behind the handshake: see answerGRPC.
 		return noHandshake
 	case errors.Is(reply.Err, syscall.ECONNREFUSED):
 		return noListener
-	case reply.Err != nil && reply.Status == 0 && strings.HasPrefix(reply.Err.Error(), reset):
-		return reset
 	case reply.Err != nil:
 		return reply.String()
 	case reply.Status/100 == 3:
