@@ -97,8 +97,8 @@ func (g *graph) rewritable(r *route, b *model.Backend, c *cluster, rule, i int) 
 	if !missing || c.Protocol != model.BackendH2C || b.Rewrite == nil || b.Rewrite.Path == nil || b.Cluster == "" {
 		return nil
 	}
-	bad := unsupported(fmt.Sprintf("%s.backendRefs[%d]", ruleField(rule), i), fmt.Errorf(": a URLRewrite of the path can't be done for %s port %d, "+
-		"which is spoken to by HTTP/2: %s; remove it, or the port's appProtocol", c.key.name, c.key.port, why))
+	bad := unsupported(fmt.Sprintf("%s.backendRefs[%d]", ruleField(rule), i), fmt.Errorf(": a URLRewrite of the path can't be done for "+
+		"Service %s port %d, which is spoken to by HTTP/2: %s; remove it, or the port's appProtocol", c.key.name, c.key.port, why))
 	r.drop(rule, bad)
 	*b = model.Backend{Weight: b.Weight, Status: newStatus(model.Internal, r.object()+": "+bad.message)}
 	return bad

@@ -16,8 +16,8 @@ var corsHeaders = []string{"Access-Control-Allow-Origin", "Access-Control-Allow-
 
 // corsID names what a CORS filter says.
 func (bs *blocks) corsID(c *model.CORS) string {
-	return bs.ids.Of("cors " + strings.Join([]string{strings.Join(c.AllowOrigins, " "), strconv.FormatBool(c.AllowCredentials),
-		strings.Join(c.AllowMethods, " "), strings.Join(c.AllowHeaders, " "), strings.Join(c.ExposeHeaders, " "), strconv.Itoa(int(c.MaxAge))}, "\n"))
+	return bs.ids.Of(fmt.Sprintf("cors %q %t %q %q %q %d", c.AllowOrigins, c.AllowCredentials, c.AllowMethods, c.AllowHeaders, c.ExposeHeaders,
+		c.MaxAge))
 }
 
 // corsAnswer are the directives for the answers of backends.

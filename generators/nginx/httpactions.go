@@ -38,8 +38,8 @@ type Preflight struct {
 func (a *actions) startHTTP(v model.Version) {
 	a.http = httpActions{version: v, names: map[string]string{}, statuses: map[int]bool{}, codes: map[int]bool{}, known: map[string]bool{},
 		retried: map[string]*Upstream{}}
-	a.http.uri = a.blocks.add(Map{Comment: "What an endpoint is asked for: \"\" is what the client asked for, byte for byte,", Source: "$gw_action",
-		Name: "gw_uri"})
+	a.http.uri = a.blocks.add(Map{Comment: "What an endpoint is asked for: nothing here is what the client asked for, byte for byte,",
+		Source: "$gw_action", Name: "gw_uri"})
 	a.http.host = a.blocks.add(Map{Comment: "and the host,", Source: "$gw_action", Name: "gw_host_sent", Default: "$gw_authority"})
 	a.http.location = a.blocks.add(Map{Comment: "or where a client is sent to.", Source: "$gw_action", Name: "gw_location"})
 	for _, b := range []*block{a.http.uri, a.http.host, a.http.location} {
@@ -178,7 +178,8 @@ func (a *actions) redirectPort(r *model.Redirect) string {
 	name := fmt.Sprintf("gw_port_%d", r.Port)
 	if !a.http.known[name] {
 		a.http.known[name] = true
-		b := a.blocks.add(Map{Comment: "A port that one scheme leaves out.", Source: "$scheme", Name: name, Default: fmt.Sprintf(`":%d"`, r.Port)})
+		b := a.blocks.add(Map{Comment: "A port that one scheme leaves out.", Source: "$scheme", Name: name,
+			Default: fmt.Sprintf(`":%d"`, r.Port)})
 		for scheme, port := range own {
 			if port == r.Port {
 				b.entry(scheme, `""`, "")

@@ -28,8 +28,8 @@ func (r *router) jump(levels [][]*step) []string {
 			}
 		}
 	}
-	begin := r.blocks.add(Map{Comment: "The rule of a request: where its scope begins to look.", Source: "$" + scopeVariable(0), Name: "gw_rule",
-		Default: j.entry(1)})
+	begin := r.blocks.add(Map{Comment: "The rule of a request: where its scope begins to look.", Source: "$" + scopeVariable(0),
+		Name: "gw_rule", Default: j.entry(1)})
 	for i := range r.tables.Scopes {
 		s := &r.tables.Scopes[i]
 		if r.scopes[i] == "" {
@@ -81,8 +81,8 @@ func (j *jumper) level(level int) {
 				continue
 			}
 			if after == nil {
-				after = j.blocks.add(Map{Comment: "Where a miss goes on.", Source: "$" + scopeVariable(level), Name: "gw_after_" + s.name[len("gw_rule_"):],
-					Default: behind})
+				after = j.blocks.add(Map{Comment: "Where a miss goes on.", Source: "$" + scopeVariable(level),
+					Name: "gw_after_" + s.name[len("gw_rule_"):], Default: behind})
 				s.next = "$" + after.Name
 			}
 			after.entry(j.scopes[st.scope], "$"+next.name, "")
@@ -156,7 +156,8 @@ func (j *jumper) warm() []string {
 
 // deep is a variable with the step of each scope that so many others stand behind.
 func (j *jumper) deep(level, behind int) string {
-	b := j.blocks.add(Map{Comment: "Scopes with many steps.", Source: "$" + scopeVariable(level), Name: fmt.Sprintf("gw_deep_%d_%d", level, behind)})
+	b := j.blocks.add(Map{Comment: "Scopes with many steps.", Source: "$" + scopeVariable(level),
+		Name: fmt.Sprintf("gw_deep_%d_%d", level, behind)})
 	for i := range j.tables.Scopes {
 		if own := j.own[i]; j.tables.Scopes[i].Level == level && len(own) > behind {
 			b.entry(j.scopes[i], "$"+own[len(own)-behind].name, "")

@@ -109,8 +109,8 @@ func (s *servers) hostless(only model.RouteKind) string {
 	if only == model.HTTPRoute {
 		kind = "http"
 	}
-	b := s.blocks.add(Map{Comment: "No host at all: what the port is for. Another host: the content type.", Source: "$host",
-		Name: "gw_kind_only_" + kind, Default: "$gw_content"})
-	b.entry(`""`, kind, "")
+	b := s.blocks.add(Map{Comment: "No host at all: what the port is for, if that is spoken. Another host: the content type.",
+		Source: `"$server_protocol $host"`, Name: "gw_kind_only_" + kind, Default: "$gw_content"})
+	b.entry(`"HTTP/2.0 "`, kind, "")
 	return "$" + b.Name
 }

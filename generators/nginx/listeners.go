@@ -28,7 +28,8 @@ type Server struct {
 	// HTTP2On says that the version has the directive http2.
 	HTTP2On bool
 	TLS     bool
-	// Reject says that handshakes are refused: no listener has the server name.
+	// Reject says that handshakes are refused: no listener has the server name. Requests still come that ask for a host of
+	// no listener, on connections for another name.
 	Reject bool
 	// Names are tokens for server_name.
 	Names []string
@@ -179,7 +180,7 @@ func (s *servers) tls(p *matching.Port, suffix string) error {
 	catchAll := slices.ContainsFunc(p.Listeners, func(l matching.Listener) bool { return l.Hostname == "" })
 	if !catchAll {
 		s.list = append(s.list, Server{Comment: "No listener has the server name.", Listen: s.listen(p, true), HTTP2On: s.http2On, TLS: true,
-			Reject: true})
+			Reject: true, Scope: "gw_host_" + suffix})
 	}
 	for i := range p.Listeners {
 		l := &p.Listeners[i]

@@ -26,8 +26,8 @@ func (p *Pattern) Encoded() (text string, size int, err error) {
 		guard += longGuard
 	}
 	if e.size > maxSize {
-		return "", 0, fmt.Errorf("too large for a query parameter: about %d bytes once all ways to encode it are written out, and the proxies take %d",
-			e.size, maxSize)
+		return "", 0, fmt.Errorf("too large for a query parameter: about %d bytes once all ways to encode it are written out, and the "+
+			"proxies take %d", e.size, maxSize)
 	}
 	return `(?>` + guard + `(?:` + e.out.String() + `)(?![^\n]))`, e.size, nil
 }
