@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/test/harness"
 )
@@ -47,6 +49,29 @@ func TestHTTP(t *testing.T) {
 		for _, g := range httpGroups {
 			t.Run(g.name, func(t *testing.T) { g.test(t, s) })
 		}
+	})
+}
+
+// TestTrustedProxies: what proxies in front say of where a request came from is kept, and what others say isn't.
+func TestTrustedProxies(t *testing.T) {
+	const route = `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: any}
+spec:
+  parentRefs: [{name: gw}]
+  rules: [{backendRefs: [{name: any, port: 50051}]}]
+`
+	list := []exchange{
+		{host: "a.example.com", target: "/", backend: "any", headers: harness.Fields{"x-forwarded-for", "1.2.3.4", "x-forwarded-proto", "https",
+			"x-forwarded-host", "b.example.com"}, sees: map[string]string{"x-forwarded-for": "1.2.3.4, 127.0.0.1", "x-forwarded-proto": "https",
+			"x-forwarded-host": "b.example.com"}},
+		{host: "a.example.com", target: "/", backend: "any", sees: map[string]string{"x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http",
+			"x-forwarded-host": "a.example.com"}},
+	}
+	eachProxy(t, func(t *testing.T, p harness.Proxy) {
+		s := harness.Serve(t, p, harness.Load(t, "", read(t, "gateway.yaml"), services("any"), route), harness.Options{
+			Generator: generators.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}})
+		exchangeAll(t, s, list)
 	})
 }
 

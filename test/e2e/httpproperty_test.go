@@ -4,7 +4,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net/url"
 	"slices"
 	"strconv"
@@ -110,13 +109,13 @@ func answerHTTP(served *harness.Served, r harness.HTTPRequest) string {
 	reply := served.HTTP.Do(r)
 	var handshake harness.Handshake
 	switch {
-	case errors.As(reply.Err, &handshake), r.TLS && errors.Is(reply.Err, io.EOF) && reply.Status == 0:
+	case reply.Err != nil && reply.Status == 0 && strings.HasPrefix(reply.Err.Error(), reset):
+		return reset
+	case errors.As(reply.Err, &handshake), r.TLS && reply.Err != nil && reply.Status == 0 && !reply.Waits():
 		// HAProxy ends the connection for such a name right behind the handshake: see answerGRPC.
 		return noHandshake
 	case errors.Is(reply.Err, syscall.ECONNREFUSED):
 		return noListener
-	case reply.Err != nil && reply.Status == 0 && strings.HasPrefix(reply.Err.Error(), reset):
-		return reset
 	case reply.Err != nil:
 		return reply.String()
 	case reply.Status/100 == 3:
@@ -145,9 +144,17 @@ func sameLocation(text string) string {
 	return u.Scheme + "://" + strings.TrimSuffix(host, ".") + rest
 }
 
-// expectedHTTP are the answers that the reference evaluator allows.
+// expectedHTTP are the answers that the reference evaluator allows. A "#" is for browsers: HAProxy takes none in a request.
 func expectedHTTP(m model.Gateways, call model.Call) []string {
 	v := reference.Evaluate(m, call)
+	answers := expectedOf(m, v, call)
+	if strings.Contains(call.Path, "#") && !v.NoPort && !v.Handshake {
+		answers = append(answers, "400", reset)
+	}
+	return answers
+}
+
+func expectedOf(m model.Gateways, v reference.Verdict, call model.Call) []string {
 	switch {
 	case v.NoPort, v.Handshake, v.Misdirected:
 		return expected(m, call)
@@ -164,7 +171,7 @@ func expectedHTTP(m model.Gateways, call model.Call) []string {
 		}
 		return answers
 	case v.Ambiguous && !strings.HasPrefix(call.Path, "/"):
-		return []string{"400", reset} // HTTP/2 has no such path.
+		return []string{"400", "404", reset} // It is no path at all.
 	case v.Ambiguous:
 		return []string{"400"}
 	case v.Rule == nil:
