@@ -171,7 +171,7 @@ func expectedOf(m model.Gateways, v reference.Verdict, call model.Call) []string
 		}
 		return answers
 	case v.Ambiguous && !strings.HasPrefix(call.Path, "/"):
-		return []string{"400", reset} // HTTP/2 has no such path.
+		return []string{"400", "404", reset} // It is no path at all.
 	case v.Ambiguous:
 		return []string{"400"}
 	case v.Rule == nil:
