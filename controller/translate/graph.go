@@ -165,7 +165,7 @@ type routeRules struct {
 	dropped []dropped // rules that can't be served
 	// unresolved are rules with a filter that can't be found: valid, and answered with an error (R22).
 	unresolved []dropped
-	notes      []string // about Services, for the message of Accepted
+	notes      []string // about Services and what is served a little otherwise, for the message of Accepted
 	fatal      *problem // refuses the whole route
 	load       load     // of the regular expressions
 	valid      int      // rules without a problem
