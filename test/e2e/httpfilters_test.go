@@ -72,8 +72,8 @@ var (
 		harness.AskHeader, "y-set=old", harness.AskHeader, "y-add=here", harness.AskHeader, "y-remove=gone", harness.AskHeader, "etag=\"1\"",
 		harness.AskHeader, "y-keep=kept", harness.AskHeader, "content-type=application/json", harness.AskHeader, "set-cookie=a=1",
 		harness.AskHeader, "set-cookie=b=2"}
-	got = map[string]string{"x-set": `new $host %[src] "quoted"`, "x-add": "here, more", "x-remove": "", "x-keep": "kept", "user-agent": "none",
-		"accept": ""}
+	got = map[string]string{"x-set": `new $host %[src] "quoted"`, "x-add": "here, more", "x-remove": "", "x-keep": "kept",
+		"user-agent": "none", "accept": ""}
 	answered = map[string]string{"y-set": "new ${host} %[src] 'quoted'", "y-add": "here, more", "y-remove": "", "etag": "", "y-keep": "kept",
 		"content-type": "text/x-new", "cache-control": "no-store", "set-cookie": "a=1, b=2"}
 )

@@ -147,6 +147,9 @@ func sameLocation(text string) string {
 // expectedHTTP are the answers that the reference evaluator allows. A "#" is for browsers: HAProxy takes none in a request.
 func expectedHTTP(m model.Gateways, call model.Call) []string {
 	v := reference.Evaluate(m, call)
+	if served := !v.NoPort && !v.Handshake; served && (call.Method == "CONNECT" || call.Method == "TRACE") {
+		return []string{"405", "400", reset, noRule, misdirected} // Whatever it says, no rule.
+	}
 	answers := expectedOf(m, v, call)
 	if strings.Contains(call.Path, "#") && !v.NoPort && !v.Handshake {
 		answers = append(answers, "400", reset)

@@ -165,7 +165,8 @@ func (r random) mutateQuery(query []string) []string {
 		name, value, _ := strings.Cut(query[i], "=")
 		query = slices.Clone(query)
 		query[i] = name + pick(r, []string{"", "=", "==" + value, "=" + value + "%0a" + value, "=" + value + "%00", "=x" + value,
-			"=" + value + ";", "=" + value + "%zz", "[]=" + value, "%20=" + value, "=" + value + "&" + name + "=other", "=other&" + name + "=" + value,
+			"=" + value + ";", "=" + value + "%zz", "[]=" + value, "%20=" + value, "=" + value + "&" + name + "=other",
+			"=other&" + name + "=" + value,
 			"=1%0aadmin", "=" + strings.ToUpper(value), "=%0A"})
 		return query
 	case 9:

@@ -72,8 +72,9 @@ func (b *Backends) serveConn(conn net.Conn) {
 			break
 		}
 		if n == len(preface) {
-			server := http2.Server{MaxConcurrentStreams: 10000}
-			server.ServeConn(readFirst{conn, r}, &http2.ServeConnOpts{Handler: http.HandlerFunc(b.serveHTTP2), BaseConfig: quietServer})
+			//lint:ignore SA1019 net/http serves listeners, and this is one connection
+			new(http2.Server).ServeConn(readFirst{conn, r}, &http2.ServeConnOpts{Handler: http.HandlerFunc(b.serveHTTP2),
+				BaseConfig: quietServer})
 			return
 		}
 	}

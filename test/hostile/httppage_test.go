@@ -20,18 +20,18 @@ type page struct{ paths, http1, http2 []string }
 // pageHead begins the page; ´ stands for the quotes of code.
 const pageHead = `# What hostile HTTP requests get
 
-No request comes to a rule of an HTTPRoute that its own bytes don't match. Paths are matched and passed on as they came, and one that another
-reader could take for another path is answered 400: with segments ´.´ and ´..´ in any spelling, ´//´, ´\´, ´#´, a ´%´ that begins no code, codes
-of control characters, of letters and digits, and of ´-´, ´.´, ´_´ and ´\´. ´%2F´ and all other codes are data: a backend that decodes ´%2F´
-before it looks at a path sees two segments where the rule saw one.
+No request comes to a rule of an HTTPRoute that its own bytes don't match. Paths are matched and passed on as they came, and one
+that another reader could take for another path is answered 400: with segments ´.´ and ´..´ in any spelling, ´//´, ´\´, ´#´, a ´%´
+that begins no code, codes of control characters, of letters and digits, and of ´-´, ´.´, ´_´ and ´\´. ´%2F´ and all other codes
+are data: a backend that decodes ´%2F´ before it looks at a path sees two segments where the rule saw one.
 
-Written by ´go test ./test/hostile -run TestHTTPPaths -update´, which asks every proxy of the tests. There are rules for ´/public´, for
-´/public´ with ´x-role: admin´, and for ´/admin´, of one host, and one for another host. An answer is the name of the rule's Service (public,
-role, admin, b), a status of the proxy, *ends* where the connection or the stream ends without one, or *waits* where the proxy waits for more of
-the request.
+Written by ´go test ./test/hostile -run TestHTTPPaths -update´, which asks every proxy of the tests. There are rules for
+´/public´, for ´/public´ with ´x-role: admin´, and for ´/admin´, of one host, and one for another host. An answer is the name of
+the rule's Service (public, role, admin, b), a status of the proxy, *ends* where the connection or the stream ends without one, or
+*waits* where the proxy waits for more of the request.
 
-nginx doesn't tell ´_´ in the name of a header from ´-´, and takes a tab around a value, in HTTP/2 a space too, for a part of it: a backend may
-read such a header as one that another rule matches. Let no rule stand for a right that a header alone gives.
+nginx doesn't tell ´_´ in the name of a header from ´-´, and takes a tab around a value, in HTTP/2 a space too, for a part of it:
+a backend may read such a header as one that another rule matches. Let no rule stand for a right that a header alone gives.
 `
 
 // checkPage holds docs/http-paths.md against what the proxies answer.

@@ -179,7 +179,6 @@ var HTTP2 = []struct {
 	{"TRACE", replaced(":method", "TRACE"), ""},
 	{"CONNECT", []string{":method", "CONNECT", ":authority", "a.example.com:443"}, hidden},
 	{"CONNECT with a path", replaced(":method", "CONNECT"), hidden},
-	{"a WebSocket by CONNECT", append([]string{":protocol", "websocket"}, replaced(":method", "CONNECT")...), hidden},
 	{"connect-udp", append([]string{":protocol", "connect-udp"}, replaced(":method", "CONNECT")...), hidden},
 	{"a URL in :scheme", replaced(":scheme", "https://b.example.com/admin?"), ""},
 	{"CR and LF in :scheme", replaced(":scheme", "https\r\nx-role: admin"), ""},
