@@ -66,7 +66,9 @@ func TestHTTPRules(t *testing.T) {
 				return w.Hostname == "b.test" && w.Path.Of("/a/c") == "/c" && w.Path.Of("/a") == "/"
 			}},
 		{"redirect", `{filters: [{type: RequestRedirect, requestRedirect: {scheme: https, port: 8443, statusCode: 308}}]}`, "",
-			func(r *model.Rule) bool { return *r.Backends[0].Redirect == model.Redirect{Code: 308, Scheme: "https", Port: 8443} }},
+			func(r *model.Rule) bool {
+				return *r.Backends[0].Redirect == model.Redirect{Code: 308, Scheme: "https", Port: 8443}
+			}},
 		{"a path with a space", `{filters: [{type: RequestRedirect, requestRedirect: {path: {type: ReplaceFullPath, replaceFullPath: "/a b"}}}]}`,
 			"isn't the path of a URL", nil},
 		{"framing", `{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [content-length]}}]` + to,
