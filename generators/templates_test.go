@@ -109,12 +109,14 @@ func TestExampleMeetsEveryBranch(t *testing.T) {
 					CallLog: "/c"}, {Marker: "/m", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
 					{Layout: generators.LayoutInclude, Folder: "f"}, {Layout: generators.LayoutInclude, Marker: "/m"}} {
 					o.Templates = overrides
-					files, err := p.make(o).Render(model.Example(), p.caps(v))
-					if err != nil {
-						t.Fatal(err)
-					}
-					for _, f := range files {
-						all.Write(f.Data)
+					for _, m := range model.Examples() {
+						files, err := p.make(o).Render(m, p.caps(v))
+						if err != nil {
+							t.Fatal(err)
+						}
+						for _, f := range files {
+							all.Write(f.Data)
+						}
 					}
 				}
 			}

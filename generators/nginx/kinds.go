@@ -88,7 +88,15 @@ func (s *servers) kinds() {
 		if only != model.GRPCRoute {
 			b.entry(ofHTTP, "http", "")
 		}
-		unset.entry(suffix, "$"+b.Name, "")
+		name := b.Name
+		if only == "" {
+			// What a client of gRPC makes of this is INTERNAL, so it is right for both.
+			known := s.blocks.add(Map{Comment: "A request whose host nginx couldn't read is answered by an HTTP status.", Source: "$host",
+				Name: "gw_kind_read_" + suffix, Default: "$" + b.Name})
+			known.entry(`""`, "http", "")
+			name = known.Name
+		}
+		unset.entry(suffix, "$"+name, "")
 	}
 }
 

@@ -36,7 +36,7 @@ func TestKinds(t *testing.T) {
 		if !caps.Has(model.FeatureHTTP2) || !caps.Has(model.FeatureGRPC) {
 			t.Errorf("%s %s serves no gRPC: %v", k.Name, k.Usual, caps.Missing)
 		}
-		if _, err := k.Generator(generators.Options{}).Render(model.Example(), caps); err != nil {
+		if _, err := k.Generator(generators.Options{}).Render(model.Examples()[0], caps); err != nil {
 			t.Errorf("%s: %v", k.Name, err)
 		}
 	}
