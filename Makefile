@@ -9,18 +9,22 @@ GOFMT = $$($(GO) env GOROOT)/bin/gofmt
 # The same for everything that is built, so that nothing is compiled twice; and binaries that need no libraries.
 export CGO_ENABLED = 0
 export GOFLAGS ?= -trimpath
-# The nginx of the demo; test/proxies.sh installs Debian's own where it is missing.
+# The proxies of the demo; test/proxies.sh installs Debian's own where they are missing.
 NGINX ?= $(shell sh test/proxies.sh --host | grep '/nginx$$')
-# The proxy that the conformance suite runs on, by its name in test/proxies.sh or as a file, one test of the suite
-# unless empty, more flags of the suite, and what its report says was tested.
+HAPROXY ?= $(shell sh test/proxies.sh --host | grep '/haproxy$$')
+# The proxy that the demo and the conformance suite run on: for the suite by its name in test/proxies.sh or as a file, one
+# test of the suite unless empty, more flags of the suite, and what its report says was tested.
 PROXY ?= nginx
 PROXY_BINARY ?=
 RUN ?=
 ARGS ?=
 VERSION ?= $(shell git describe --tags --always)
-# What `make race` runs: packages that need no proxy; `.ci/run` takes those where goroutines share state.
+# What `make race` runs: packages that need no proxy.
 RACE ?= ./cmd/... ./controller/... ./generators ./generators/matching/... ./generators/model ./generators/pattern ./runtime/apply \
-	./runtime/folder ./runtime/process ./runtime/serve ./runtime/proxies ./runtime/watch ./test/cases
+	./runtime/folder ./runtime/marker ./runtime/process ./runtime/serve ./runtime/proxies ./runtime/watch ./test/cases
+# What `make test` takes of them: where goroutines share state, but for what brings libraries of Kubernetes with it. To compile those
+# for the race detector takes minutes where nothing is compiled yet.
+SHARED = ./runtime/apply ./runtime/folder ./runtime/marker ./runtime/process ./runtime/watch
 # How long the tests of one package may take.
 TIMEOUT ?= 30m
 # What `make check` tests.
@@ -40,12 +44,13 @@ build: ## Build bin/gatewright
 	$(GO) build -ldflags '-s -w' -o bin/gatewright ./cmd/gatewright
 
 .PHONY: demo
-demo: build ## Show gatewright at work with nginx and real gRPC servers, then stop everything
+demo: build ## Show gatewright at work with nginx, or PROXY=haproxy, and real servers, then stop everything
 	$(GO) build -o bin/demo ./test/demo
-	bin/demo -gatewright bin/gatewright -nginx $(NGINX)
+	bin/demo -gatewright bin/gatewright -proxy $(PROXY) -proxy-binary $(if $(filter haproxy,$(PROXY)),$(HAPROXY),$(NGINX))
 
 .PHONY: test
 test: proxies cluster lint build ## Install the proxies and build the control plane that are missing, then run every check and test
+	@$(MAKE) --no-print-directory race RACE='$(SHARED)'
 	@sh test/suite.sh ./... -timeout $(TIMEOUT)
 	@echo
 	@echo 'All passed: gofmt, go vet, staticcheck, every package with'
@@ -59,14 +64,15 @@ check: lint build ## For every day, under three minutes: what is pure, the golde
 
 .PHONY: soak
 soak: proxies build ## Endurance, an hour or more: random inputs and calls, changes and kills under load; SEEDS, CONFIGS, ROUNDS
-	@sh test/suite.sh ./test/hostile -timeout 2h -run TestHostile -args -hostile.seeds $(SEEDS)
-	@sh test/suite.sh ./test/e2e -timeout 2h -run TestProperty -args -configs $(CONFIGS)
-	@sh test/suite.sh ./test/run -timeout 2h -count $(ROUNDS) -run 'TestChanges|TestKills|TestEndInReload' -args -callers 25
+	@sh test/suite.sh ./test/hostile -timeout 2h -run TestHostile -args -hostile.seeds $(SEEDS) -hostile.every-version
+	@sh test/suite.sh ./test/e2e -timeout 2h -run TestProperty -args -configs $(CONFIGS) -every-version
+	@sh test/suite.sh ./test/run -timeout 2h -count $(ROUNDS) -run 'TestChanges|TestKills|TestEndInReload' \
+		-args -callers 25 -changes 50 -kills 20 -ends 8
 
 .PHONY: race
 race: export CGO_ENABLED = 1
-race: ## Run the race detector over all packages that need no proxy (needs a C compiler)
-	@command -v $${CC:-cc} >/dev/null || { echo 'The race detector needs a C compiler: apt-get install -y gcc libc6-dev' >&2; exit 1; }
+race: ## Run the race detector over all packages that need no proxy; installs a C compiler (as root; once)
+	@sh test/compiler.sh
 	@sh test/suite.sh '$(RACE)' -race -short -timeout $(TIMEOUT)
 
 .PHONY: proxies

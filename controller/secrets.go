@@ -62,12 +62,12 @@ type readings struct {
 // read returns the Secrets as their metadata says that they are. One that can't be read now counts as it was, if it ever was
 // read; it costs nobody else anything, and is tried again by itself. In another world all are read anew.
 func (s *secrets) read(ctx context.Context, from client.Reader, w *world, list []*metav1.PartialObjectMetadata) readings {
-	s.ask(ctx, from, w, list)
+	s.refresh(ctx, from, w, list)
 	return s.result(list)
 }
 
-// ask reads what isn't known as it is now.
-func (s *secrets) ask(ctx context.Context, from client.Reader, w *world, list []*metav1.PartialObjectMetadata) {
+// refresh reads the Secrets whose newest version isn't known.
+func (s *secrets) refresh(ctx context.Context, from client.Reader, w *world, list []*metav1.PartialObjectMetadata) {
 	same := s.world == w
 	known, failed := make(map[name]*corev1.Secret, len(list)), map[name]*failedSecret{}
 	var asked []*metav1.PartialObjectMetadata
@@ -112,7 +112,7 @@ func (s *secrets) fail(key name, m *metav1.PartialObjectMetadata, err error) *fa
 		f = &failedSecret{since: time.Now(), pauses: pauses{first: firstPause, last: longPause}}
 	}
 	if f.err == nil || f.err.Error() != err.Error() {
-		s.log.Warn("a Secret can't be read; what needs it goes without, or with what it was, and it is tried again", "object",
+		s.log.Warn("a Secret can't be read; what was last read of it, if anything, is used until it can", "object",
 			"Secret "+key.String(), "error", err)
 	}
 	f.version, f.err = m.ResourceVersion, err

@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 )
 
-// watches read everything from the beginning and follow it until the next outage: what a cache knows from before one
+// watches read everything from the beginning and follow it until the next outage: what a cache has learnt before one
 // can't be told from what is there now. They start the watching of every kind as soon as the cluster has it.
 type watches struct {
 	controller *Controller
@@ -49,7 +49,7 @@ type watchState struct {
 var (
 	errNotAsked    = errors.New("the API server hasn't answered yet")
 	errNotAskedNow = errors.New("the API server couldn't be asked, and everything is read anew when it answers")
-	errNotProven   = errors.New("everything has been read, but not yet from whom")
+	errNotProven   = errors.New("everything has been read, but it isn't proven yet that it is of one cluster")
 )
 
 func newWatches(c *Controller, problem error) (*watches, error) {
@@ -172,7 +172,7 @@ func (w *watches) prove(ctx context.Context) bool {
 	if err != nil || identity != w.identity {
 		return false
 	}
-	w.controller.writer.look(w.world)
+	w.controller.writer.compareWith(w.world)
 	w.obstruct(nil)
 	return true
 }

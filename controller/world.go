@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/gatewright/gatewright/controller/referent"
 	"github.com/gatewright/gatewright/controller/resources"
 )
 
@@ -75,16 +76,12 @@ func (w *world) putSlice(key name, o metav1.Object) {
 	if !ok {
 		return
 	}
-	service := serviceOf(slice)
+	service := referent.SliceService(slice)
 	if w.slices[service] == nil {
 		w.slices[service] = map[string]*discoveryv1.EndpointSlice{}
 	}
 	w.slices[service][key.Name] = slice
 	w.sliceOwner[key] = service
-}
-
-func serviceOf(s *discoveryv1.EndpointSlice) name {
-	return name{Namespace: s.Namespace, Name: s.Labels[discoveryv1.LabelServiceName]}
 }
 
 func (w *world) ourClass(c *gatewayv1.GatewayClass) bool {
@@ -110,44 +107,31 @@ func (o *Options) serves(gateway name) bool {
 	return false
 }
 
-// parent is what a parentRef names, with what may be left out filled in.
-func parent(ref gatewayv1.ParentReference, namespace string) (kind string, key name) {
-	if ref.Group != nil && *ref.Group != gatewayGroup {
-		return "", name{}
+// gatewayOf is the Gateway that a parent is, or that it is a ListenerSet of. False: it is neither. The Gateway need not exist.
+func (w *world) gatewayOf(parent referent.Object) (name, bool) {
+	if s := w.sets[parent.NamespacedName]; parent.IsListenerSet() && s != nil {
+		parent = referent.SetParent(s)
 	}
-	kind = "Gateway"
-	if ref.Kind != nil {
-		kind = string(*ref.Kind)
-	}
-	if ref.Namespace != nil {
-		namespace = string(*ref.Namespace)
-	}
-	return kind, name{Namespace: namespace, Name: string(ref.Name)}
+	return parent.NamespacedName, parent.IsGateway()
 }
 
-// ourParent says whether a reference names a Gateway of ours, or a ListenerSet of one.
-func (w *world) ourParent(ref gatewayv1.ParentReference, namespace string) bool {
-	switch kind, key := parent(ref, namespace); kind {
-	case "Gateway":
-		g := w.gateways[key]
-		return g != nil && w.ourGateway(g)
-	case "ListenerSet":
-		s := w.sets[key]
-		return s != nil && w.ourSet(s)
-	}
-	return false
+// ourParent says whether a parent is a Gateway of ours, or a ListenerSet of one.
+func (w *world) ourParent(parent referent.Object) bool {
+	key, ok := w.gatewayOf(parent)
+	g := w.gateways[key]
+	return ok && g != nil && w.ourGateway(g)
 }
 
 func (w *world) ourSet(s *gatewayv1.ListenerSet) bool {
-	ref := s.Spec.ParentRef
-	return w.ourParent(gatewayv1.ParentReference{Group: ref.Group, Kind: ref.Kind, Namespace: ref.Namespace, Name: ref.Name}, s.Namespace)
+	parent := referent.SetParent(s)
+	return parent.IsGateway() && w.ourParent(parent)
 }
 
 // ourRoute says whether a route names a Gateway of ours, or has in its status that it did.
 func (w *world) ourRoute(o metav1.Object) bool {
 	refs, status := routeParts(o)
-	for _, ref := range refs {
-		if w.ourParent(ref, o.GetNamespace()) {
+	for i := range refs {
+		if w.ourParent(referent.Parent(&refs[i], o.GetNamespace())) {
 			return true
 		}
 	}
@@ -173,15 +157,11 @@ func routeParts(o metav1.Object) ([]gatewayv1.ParentReference, []gatewayv1.Route
 // only some Gateways are served, another program may serve the others by the same name.
 func (w *world) owned(namespace string) func(gatewayv1.ParentReference) bool {
 	return func(ref gatewayv1.ParentReference) bool {
-		kind, key := parent(ref, namespace)
+		key, ok := w.gatewayOf(referent.Parent(&ref, namespace))
 		if len(w.options.Gateways) > 0 {
-			if set := w.sets[key]; kind == "ListenerSet" && set != nil {
-				ref := set.Spec.ParentRef
-				kind, key = parent(gatewayv1.ParentReference{Group: ref.Group, Kind: ref.Kind, Namespace: ref.Namespace, Name: ref.Name}, set.Namespace)
-			}
-			return kind == "Gateway" && w.options.serves(key)
+			return ok && w.options.serves(key)
 		}
-		if w.options.GatewayClass == "" {
+		if !ok || w.options.GatewayClass == "" {
 			return true
 		}
 		g := w.gateways[key]
@@ -190,8 +170,9 @@ func (w *world) owned(namespace string) func(gatewayv1.ParentReference) bool {
 }
 
 func (w *world) ourPolicy(p *gatewayv1.BackendTLSPolicy) bool {
-	for _, t := range p.Spec.TargetRefs {
-		if w.refs.services[name{Namespace: p.Namespace, Name: string(t.Name)}] {
+	for i := range p.Spec.TargetRefs {
+		to := referent.Target(&p.Spec.TargetRefs[i].LocalPolicyTargetReference, p.Namespace)
+		if to.IsService() && w.refs.services[to.NamespacedName] {
 			return true
 		}
 	}
@@ -207,7 +188,9 @@ func (w *world) ourService(s *corev1.Service) bool {
 	return w.refs.services[nameOf(s)] || w.options.PublishService != nil && *w.options.PublishService == nameOf(s)
 }
 
-func (w *world) ourSlice(s *discoveryv1.EndpointSlice) bool { return w.refs.services[serviceOf(s)] }
+func (w *world) ourSlice(s *discoveryv1.EndpointSlice) bool {
+	return w.refs.services[referent.SliceService(s)]
+}
 
 func (w *world) ourSecret(s *metav1.PartialObjectMetadata) bool { return w.refs.secrets[nameOf(s)] }
 
@@ -226,6 +209,10 @@ func respecified(old, new metav1.Object) bool {
 	return old == nil || new == nil || old.GetUID() != new.GetUID() || old.GetGeneration() != new.GetGeneration()
 }
 
+func reannotated(old, new metav1.Object) bool {
+	return !maps.Equal(old.GetAnnotations(), new.GetAnnotations())
+}
+
 func relabeled(old, new metav1.Object) bool {
 	return old == nil || new == nil || !labels.Equals(old.GetLabels(), new.GetLabels())
 }
@@ -240,7 +227,8 @@ func changed(old, new metav1.Object) bool {
 		}
 	case *discoveryv1.EndpointSlice:
 		if b, ok := new.(*discoveryv1.EndpointSlice); ok {
-			return serviceOf(a) != serviceOf(b) || !reflect.DeepEqual(a.Ports, b.Ports) || !reflect.DeepEqual(a.Endpoints, b.Endpoints)
+			return referent.SliceService(a) != referent.SliceService(b) || !reflect.DeepEqual(a.Ports, b.Ports) ||
+				!reflect.DeepEqual(a.Endpoints, b.Endpoints)
 		}
 	}
 	return true
@@ -322,15 +310,10 @@ func (r *references) addGateway(g *gatewayv1.Gateway) {
 		if l.TLS == nil {
 			continue
 		}
-		for _, ref := range l.TLS.CertificateRefs {
-			if ref.Kind != nil && *ref.Kind != "Secret" || ref.Group != nil && *ref.Group != "" {
-				continue
+		for i := range l.TLS.CertificateRefs {
+			if to := referent.Certificate(&l.TLS.CertificateRefs[i], g.Namespace); to.IsSecret() {
+				r.secrets[to.NamespacedName] = true
 			}
-			namespace := g.Namespace
-			if ref.Namespace != nil {
-				namespace = string(*ref.Namespace)
-			}
-			r.secrets[name{Namespace: namespace, Name: string(ref.Name)}] = true
 		}
 	}
 }

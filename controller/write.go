@@ -62,16 +62,16 @@ func (w *writer) write(ctx context.Context, queue workqueue.TypedRateLimitingInt
 		log.Info("the status would change", "patch", string(data))
 	} else {
 		log.Debug("wrote the status", "operations", len(d.Operations))
-		w.tell(o, after, d.Turned)
+		w.announce(o, after, d.Turned)
 	}
 	w.mu.Lock()
 	w.written[o] = written{d.have.GetResourceVersion(), after}
 	w.mu.Unlock()
 }
 
-// tell makes a line in the log of everything that is refused now and wasn't before, and an Event of everything with the
+// announce makes a line in the log of everything that is refused now and wasn't before, and an Event of everything with the
 // same reason: of two Events of one object that differ in the note alone, only the first would be kept.
-func (w *writer) tell(o object, about client.Object, refusals []status.Refusal) {
+func (w *writer) announce(o object, about client.Object, refusals []status.Refusal) {
 	log := w.controller.logger(o.kind, o.name)
 	notes := map[string][]string{}
 	for _, r := range refusals {

@@ -85,11 +85,11 @@ func newWriter(c *Controller, registry prometheus.Registerer) *writer {
 	return w
 }
 
-// look compares with another world from now on. What was reported of the one before says nothing about it.
-func (w *writer) look(at *world) {
+// compareWith sets the world that statuses are compared with. Reports about the last one are dropped: they say nothing about this one.
+func (w *writer) compareWith(next *world) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.world, w.reports = at, nil
+	w.world, w.reports = next, nil
 	w.written, w.paces = map[object]written{}, map[object]*pace{}
 }
 

@@ -42,12 +42,15 @@ var layers = []layer{
 		"generators", "generators/answers", "generators/limits", "generators/model", "generators/pattern", "generators/matching", "templates",
 	}, pure: true},
 	{packages: "templates", pure: true},
-	{packages: "controller/status", pure: true},
-	{packages: "controller/resources", internal: []string{"runtime/beneath"}},
+	{packages: "controller/referent", pure: true},
+	{packages: "controller/status", internal: []string{"controller/referent"}, pure: true},
+	{packages: "controller/resources", internal: []string{"controller/referent", "runtime/beneath"}},
 	{packages: "controller/translate", internal: []string{
-		"generators/limits", "generators/model", "generators/pattern", "controller/resources", "controller/status",
+		"generators/limits", "generators/model", "generators/pattern", "controller/referent", "controller/resources", "controller/status",
 	}, pure: true},
-	{packages: "controller", internal: []string{"generators/model", "controller/resources", "controller/status", "controller/translate"}},
+	{packages: "controller", internal: []string{
+		"generators/model", "controller/referent", "controller/resources", "controller/status", "controller/translate",
+	}},
 	{packages: "controller/explain", internal: []string{
 		"generators/model", "generators/matching", "generators/matching/reference", "controller/status",
 	}, pure: true},
@@ -77,8 +80,9 @@ var layers = []layer{
 		"generators", "generators/limits", "generators/model",
 		"runtime/apply", "runtime/folder", "runtime/process", "runtime/proxies", "runtime/watch",
 	}},
+	{packages: "runtime/child", internal: []string{"runtime/marker", "runtime/process"}},
 	{packages: "runtime/*", internal: []string{
-		"generators", "generators/*", "runtime/folder", "runtime/apply", "runtime/marker", "runtime/process",
+		"generators", "generators/*", "runtime/folder", "runtime/apply", "runtime/child", "runtime/marker", "runtime/process",
 	}},
 	{packages: "runtime/nginx/endpoints", internal: []string{
 		"generators/model", "generators/nginx", "runtime/apply", "runtime/folder", "runtime/nginx",

@@ -19,9 +19,11 @@ flaky=$GATEWRIGHT_FAILED/flaky.txt
 rm -f "$flaky"
 
 # One package at a time: proxies, servers and callers of two would take each other's processors. Nothing from the
-# cache: it does not know of the programs that tests build and run. Binaries without debug information link sooner.
-${GO:-go} tool gotestsum --format pkgname-and-test-fails --format-icons text --hide-summary skipped --jsonfile "$GATEWRIGHT_FAILED/tests.json" \
-	--rerun-fails=2 --rerun-fails-max-failures=5 --rerun-fails-report "$flaky" --packages "$packages" -- -p 1 -count 1 -ldflags=-w "$@"
+# cache: it does not know of the programs that tests build and run. Binaries without debug information link sooner, and
+# go vet has a target of its own: make lint.
+${GO:-go} tool gotestsum --format pkgname-and-test-fails --format-icons text --hide-summary skipped \
+	--jsonfile "$GATEWRIGHT_FAILED/tests.json" --rerun-fails=2 --rerun-fails-max-failures=5 --rerun-fails-report "$flaky" \
+	--packages "$packages" -- -p 1 -count 1 -vet=off -ldflags=-w "$@"
 code=$?
 
 if [ -s "$flaky" ]; then

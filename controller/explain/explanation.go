@@ -33,10 +33,12 @@ type Explanation struct {
 
 // Call is what was asked about.
 type Call struct {
-	Authority string   `json:"authority"`
-	Path      string   `json:"path"`
-	Headers   []string `json:"headers,omitempty"`
-	SNI       string   `json:"sni,omitempty"`
+	Authority string `json:"authority"`
+	Path      string `json:"path"`
+	// Method is the HTTP method of what isn't a gRPC call.
+	Method  string   `json:"method,omitempty"`
+	Headers []string `json:"headers,omitempty"`
+	SNI     string   `json:"sni,omitempty"`
 }
 
 // Listener is the one that the call arrives at.
@@ -102,6 +104,9 @@ var codeNames = map[model.Code]string{
 func New(served model.Gateways, refused []status.Refusal, call model.Call) *Explanation {
 	trace := matching.Compile(served).Walk(call)
 	e := &Explanation{served: served, call: call, trace: trace, Call: Call{Authority: call.Authority, Path: call.Path}}
+	if call.Method != "POST" || !call.GRPC() {
+		e.Call.Method = call.Method
+	}
 	for _, h := range call.Headers {
 		e.Call.Headers = append(e.Call.Headers, h.Name+": "+h.Value)
 	}
@@ -155,7 +160,7 @@ func (e *Explanation) addOthers(m model.Gateways, trace matching.Trace, call mod
 			for i, match := range rule.Matches {
 				if p := (place{scope.Hostname, rule, i}); !seen[p] {
 					var r reason
-					r, why[p] = whyNot(scope.Hostname, match, call)
+					r, why[p] = whyNot(&scope, match, call, trace.Kind)
 					places[r] = append(places[r], p)
 				}
 			}
@@ -183,9 +188,12 @@ const (
 )
 
 // whyNot says why a match was not looked at: by itself it would match the call or not.
-func whyNot(hostname string, match model.Match, call model.Call) (reason, string) {
-	if !model.HostnameCovers(hostname, call.Host()) {
+func whyNot(scope *model.Scope, match model.Match, call model.Call, kind model.RouteKind) (reason, string) {
+	switch {
+	case !model.HostnameCovers(scope.Hostname, call.Host()):
 		return otherHostname, "its hostname doesn't match"
+	case scope.Kind() != kind:
+		return otherCall, fmt.Sprintf("the request is one for %ss", kind)
 	}
 	if why := matching.Miss(&match, call); why != "" {
 		return otherCall, why
@@ -262,7 +270,9 @@ func newShare(m model.Gateways, b model.Backend, total int64, kind model.RouteKi
 	return s
 }
 
-func statusText(s *model.Status, kind model.RouteKind) string { return codeText(s.Code, kind) + ": " + s.Message }
+func statusText(s *model.Status, kind model.RouteKind) string {
+	return codeText(s.Code, kind) + ": " + s.Message
+}
 
 // codeText is a status as clients of routes of a kind get it.
 func codeText(code model.Code, kind model.RouteKind) string {

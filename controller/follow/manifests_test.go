@@ -38,7 +38,28 @@ type agreeing struct{ proxies.Runner }
 
 func (agreeing) Generation(files []generators.File) (string, error) { return "one", nil }
 func (agreeing) Validate(context.Context, string) error             { return nil }
+func (agreeing) Shutdown(context.Context) error                     { return nil }
 func (agreeing) Close() error                                       { return nil }
+
+// newEngine is an engine for dry runs in a folder, which answers at service.sock there.
+func newEngine(t *testing.T, dir string, log *slog.Logger) *serve.Engine {
+	t.Helper()
+	caps := nginx.CapabilitiesOf(model.Version{Major: 1, Minor: 26, Patch: 3})
+	e, err := serve.New(t.Context(), serve.Options{
+		Kind: &proxies.Kind{
+			Name: "agreeing", Marker: "marker.sock",
+			Generator: func(o generators.Options) generators.Generator { return nginx.New(o) },
+			Asked:     func(context.Context, string) (model.Capabilities, error) { return caps, nil },
+			Run:       func(proxies.Options) (*proxies.Runtime, error) { return &proxies.Runtime{Runner: agreeing{}}, nil },
+		},
+		Binary: "agreeing", DryRun: true, Drain: time.Second, State: serve.State{Dir: filepath.Join(dir, "state"), Keep: 3},
+		Serving: proxies.Serving{MaxStreams: limits.Default.Streams}, Listen: "unix:" + filepath.Join(dir, "service.sock"), Log: log,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
 
 // TestManifests: statuses of good manifests are in the state folder, and so is what is wrong with them now.
 func TestManifests(t *testing.T) {
@@ -51,20 +72,7 @@ func TestManifests(t *testing.T) {
 		}
 	}
 	write(gateway)
-	caps := nginx.CapabilitiesOf(model.Version{Major: 1, Minor: 26, Patch: 3})
-	e, err := serve.New(t.Context(), serve.Options{
-		Kind: &proxies.Kind{
-			Name: "agreeing", Marker: "marker.sock",
-			Generator: func(o generators.Options) generators.Generator { return nginx.New(o) },
-			Asked:     func(context.Context, string) (model.Capabilities, error) { return caps, nil },
-			Run:       func(proxies.Options) (*proxies.Runtime, error) { return &proxies.Runtime{Runner: agreeing{}}, nil },
-		},
-		Binary: "agreeing", DryRun: true, Drain: time.Second, State: serve.State{Dir: filepath.Join(dir, "state"), Keep: 3},
-		Serving: proxies.Serving{MaxStreams: limits.Default.Streams}, Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := newEngine(t, dir, slog.New(slog.DiscardHandler))
 	signals, ended := make(chan os.Signal, 1), make(chan error, 1)
 	go func() {
 		ended <- Manifests(context.Background(), e, pipeline.Source{Filenames: []string{file}, Backends: translate.BackendsEndpoints},

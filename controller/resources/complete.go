@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/controller/referent"
 )
 
 // BackendsDNS is the value of Completion.Backends with which a proxy looks Services up by name.
@@ -133,15 +135,12 @@ func completeServices(s *Snapshot) []Note {
 func NamedServices(s *Snapshot) map[types.NamespacedName][]int32 {
 	named := map[types.NamespacedName][]int32{}
 	add := func(namespace string, ref gatewayv1.BackendObjectReference) {
-		if ref.Group != nil && *ref.Group != "" || ref.Kind != nil && *ref.Kind != "Service" || ref.Port == nil {
+		to := referent.Backend(&ref, namespace)
+		if !to.IsService() || ref.Port == nil {
 			return
 		}
-		if ref.Namespace != nil {
-			namespace = string(*ref.Namespace)
-		}
-		key := types.NamespacedName{Namespace: namespace, Name: string(ref.Name)}
-		if !slices.Contains(named[key], int32(*ref.Port)) {
-			named[key] = append(named[key], int32(*ref.Port))
+		if key := to.NamespacedName; !slices.Contains(named[key], *ref.Port) {
+			named[key] = append(named[key], *ref.Port)
 		}
 	}
 	mirror := func(namespace string, m *gatewayv1.HTTPRequestMirrorFilter) {

@@ -98,19 +98,19 @@ func (r *Reader) reread(filenames []string, changed map[string]bool) *files {
 	}
 	for _, s := range r.input.sources {
 		for len(fresh) > 0 && walksBefore(fresh[0].name, s.name) {
-			if !input.look(fresh[0]) {
+			if !input.reread(fresh[0]) {
 				return nil
 			}
 			fresh = fresh[1:]
 		}
 		if s.real != "" && !names[s.name] {
 			input.sources = append(input.sources, s)
-		} else if !input.look(s) {
+		} else if !input.reread(s) {
 			return nil
 		}
 	}
 	for _, s := range fresh {
-		if !input.look(s) {
+		if !input.reread(s) {
 			return nil
 		}
 	}
@@ -120,14 +120,14 @@ func (r *Reader) reread(filenames []string, changed map[string]bool) *files {
 	return input
 }
 
-// look reads a file that may have changed, come or gone. It returns false when only another walk can tell what that
+// reread reads a file that may have changed, come or gone. It returns false when only another walk can tell what that
 // means.
-func (f *files) look(s *source) bool {
-	look := os.Stat
+func (f *files) reread(s *source) bool {
+	stat := os.Stat
 	if s.folder != "" {
-		look = os.Lstat
+		stat = os.Lstat
 	}
-	info, err := look(s.name)
+	info, err := stat(s.name)
 	if errors.Is(err, fs.ErrNotExist) && f.newName(s.real) != "" {
 		return true
 	}

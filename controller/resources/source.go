@@ -26,8 +26,8 @@ type source struct {
 	results []result
 	// excess says that there are too many documents to look at.
 	excess bool
-	// good is what counts for a program that goes on when something is wrong: the results, or those of before where
-	// the file has problems now. known says that they were without problems, now or then.
+	// good is what counts for a program that goes on when something is wrong: the results, or the last good ones where
+	// the file has problems now. known says that good is all of a file without problems.
 	good  []result
 	known bool
 

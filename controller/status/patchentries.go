@@ -6,6 +6,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/controller/referent"
 )
 
 // entry is what one controller says of an object for one parent or ancestor.
@@ -87,10 +89,8 @@ func (p *Patch) freshEntry(where string, e entry) any {
 
 // sameRef says whether two references of an object name the same parent, with what may be left out filled in.
 func sameRef(a, b *gatewayv1.ParentReference, namespace string) bool {
-	return value(a.Group, gatewayv1.GroupName) == value(b.Group, gatewayv1.GroupName) &&
-		value(a.Kind, "Gateway") == value(b.Kind, "Gateway") &&
-		value(a.Namespace, gatewayv1.Namespace(namespace)) == value(b.Namespace, gatewayv1.Namespace(namespace)) &&
-		a.Name == b.Name && value(a.SectionName, "") == value(b.SectionName, "") && value(a.Port, 0) == value(b.Port, 0)
+	return referent.Parent(a, namespace) == referent.Parent(b, namespace) &&
+		value(a.SectionName, "") == value(b.SectionName, "") && value(a.Port, 0) == value(b.Port, 0)
 }
 
 func value[T any](p *T, otherwise T) T {
@@ -116,7 +116,7 @@ func (p *Patch) conditions(where, path string, types []string, have, want []meta
 			continue
 		}
 		h := have[i]
-		if same(h, w) || h.ObservedGeneration > w.ObservedGeneration {
+		if sameCondition(h, w) || h.ObservedGeneration > w.ObservedGeneration {
 			continue
 		}
 		if !tells(h) || h.Reason != w.Reason || h.Message != w.Message {
@@ -162,8 +162,8 @@ func says(c metav1.Condition, statuses map[string]metav1.ConditionStatus) bool {
 	return ok && s == c.Status
 }
 
-// same says whether two conditions differ in nothing but the time.
-func same(a, b metav1.Condition) bool {
+// sameCondition says whether two conditions differ in nothing but the time.
+func sameCondition(a, b metav1.Condition) bool {
 	a.LastTransitionTime, b.LastTransitionTime = metav1.Time{}, metav1.Time{}
 	return a == b
 }

@@ -7,6 +7,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/controller/referent"
 )
 
 // Refusal is one condition that says no, or warns.
@@ -87,14 +89,8 @@ func (r *Report) Object() string {
 }
 
 func parentName(ref gatewayv1.ParentReference, namespace string) string {
-	kind := "Gateway"
-	if ref.Kind != nil {
-		kind = string(*ref.Kind)
-	}
-	if ref.Namespace != nil {
-		namespace = string(*ref.Namespace)
-	}
-	name := kind + " " + namespace + "/" + string(ref.Name)
+	to := referent.Parent(&ref, namespace)
+	name := to.Kind + " " + to.String()
 	if ref.SectionName != nil {
 		name += fmt.Sprintf(" listener %q", *ref.SectionName)
 	}

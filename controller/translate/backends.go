@@ -6,6 +6,7 @@ import (
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/gatewright/gatewright/controller/referent"
 	"github.com/gatewright/gatewright/generators/model"
 )
 
@@ -107,11 +108,12 @@ func (g *graph) rewritable(r *route, b *model.Backend, c *cluster, rule, i int) 
 // resolveBackend finds the cluster of a backendRef. The order of the checks is such that nothing is said about
 // an object of another namespace unless a ReferenceGrant allows to look.
 func (g *graph) resolveBackend(r *route, ref *gatewayv1.BackendRef) (*cluster, *problem) {
-	if group, kind := deref(ref.Group, ""), deref(ref.Kind, kindService); group != "" || kind != kindService {
+	to := referent.Backend(&ref.BackendObjectReference, r.name.namespace)
+	if !to.IsService() {
 		return nil, &problem{string(gatewayv1.RouteReasonInvalidKind), fmt.Sprintf(
-			"%s %q: kind isn't supported; use a Service", groupKind(string(group), string(kind)), ref.Name)}
+			"%s %q: kind isn't supported; use a Service", groupKind(to.Group, to.Kind), to.Name)}
 	}
-	n := name{string(deref(ref.Namespace, gatewayv1.Namespace(r.name.namespace))), string(ref.Name)}
+	n := namedBy(to)
 	by := reference{string(r.kind), r.name.namespace, kindService, n.namespace, n.name}
 	if !g.index.grants.allow(by) {
 		r.looks = append(r.looks, look{by: by})
@@ -133,9 +135,9 @@ func (g *graph) resolveBackend(r *route, ref *gatewayv1.BackendRef) (*cluster, *
 
 // addTarget notes a backendRef for the graph.
 func (r *route) addTarget(rule int, ref *gatewayv1.BackendRef, weight int32, bad *problem) {
+	to := referent.Backend(&ref.BackendObjectReference, r.name.namespace)
 	t := target{rule: int32(rule), weight: weight, port: deref(ref.Port, 0), to: Node{
-		Kind: string(deref(ref.Kind, kindService)), Name: string(ref.Name),
-		Namespace: string(deref(ref.Namespace, gatewayv1.Namespace(r.name.namespace))),
+		Kind: to.Kind, Namespace: to.Namespace, Name: to.Name,
 	}}
 	if bad != nil {
 		t.problem = *bad

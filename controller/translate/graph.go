@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/gatewright/gatewright/controller/referent"
 	"github.com/gatewright/gatewright/controller/resources"
 	"github.com/gatewright/gatewright/controller/status"
 	"github.com/gatewright/gatewright/generators/model"
@@ -56,6 +57,8 @@ func compareNames(a, b name) int {
 }
 
 func nameOf(o metav1.Object) name { return name{o.GetNamespace(), o.GetName()} }
+
+func namedBy(o referent.Object) name { return name{o.Namespace, o.Name} }
 
 // older orders objects as the API does on conflicts.
 func older(a, b *metav1.ObjectMeta) int { return ageOf(a).Compare(ageOf(b)) }
@@ -162,7 +165,7 @@ type routeRules struct {
 	dropped []dropped // rules that can't be served
 	// unresolved are rules with a filter that can't be found: valid, and answered with an error (R22).
 	unresolved []dropped
-	notes      []string // about Services, for the message of Accepted
+	notes      []string // about Services and what is served a little otherwise, for the message of Accepted
 	fatal      *problem // refuses the whole route
 	load       load     // of the regular expressions
 	valid      int      // rules without a problem

@@ -5,6 +5,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/gatewright/gatewright/controller/referent"
 	"github.com/gatewright/gatewright/controller/resources"
 )
 
@@ -34,8 +35,8 @@ func newIndex(s *resources.Snapshot) index {
 		x.services[nameOf(o)] = o
 	}
 	for _, o := range s.EndpointSlices {
-		if service := o.Labels[discoveryv1.LabelServiceName]; service != "" {
-			n := name{o.Namespace, service}
+		if service := referent.SliceService(o); service.Name != "" {
+			n := name{service.Namespace, service.Name}
 			x.slices[n] = append(x.slices[n], o)
 		}
 	}

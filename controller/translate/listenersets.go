@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	"github.com/gatewright/gatewright/controller/referent"
 )
 
 // noListenerSets is why a ListenerSet, and a route that names one, isn't served.
@@ -13,12 +13,9 @@ const noListenerSets = "ListenerSets aren't supported yet; put the listeners int
 // addListenerSets takes the ListenerSets of our Gateways, to refuse them by name.
 func (g *graph) addListenerSets() {
 	for _, o := range g.in.ListenerSets {
-		ref := &o.Spec.ParentRef
-		if deref(ref.Group, groupGateway) != groupGateway || deref(ref.Kind, kindGateway) != kindGateway {
-			continue
-		}
-		gw := g.byName[name{string(deref(ref.Namespace, gatewayv1.Namespace(o.Namespace))), string(ref.Name)}]
-		if gw == nil {
+		to := referent.SetParent(o)
+		gw := g.byName[namedBy(to)]
+		if gw == nil || !to.IsGateway() {
 			continue
 		}
 		s := &listenerSet{object: o, name: nameOf(o), gateway: gw}

@@ -12,7 +12,7 @@ import (
 
 // Translator translates one snapshot after the other. What the rules of a route came to is good for as long as the
 // object and what they refer to stay as they are, so of thousands of routes only those are translated again that a
-// change is about. The results are those of Translate, and share what is the same with those of before. One goroutine
+// change is about. The results are those of Translate, and share what is the same with those of the snapshot before. One goroutine
 // at a time may use it; the zero value is ready.
 type Translator struct {
 	caps model.Capabilities
@@ -93,7 +93,7 @@ func (l *look) same(g *graph) bool {
 
 func sameProblem(a, b *problem) bool { return a == b || a != nil && b != nil && *a == *b }
 
-// reuse takes the rules of before for a route, if they are still good.
+// reuse takes the rules that the route came to in the last snapshot, if they are still good.
 func (g *graph) reuse(r *route) bool {
 	i := g.before.place(r.meta)
 	if i < 0 {

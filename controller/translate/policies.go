@@ -6,6 +6,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/gatewright/gatewright/controller/referent"
 	"github.com/gatewright/gatewright/controller/status"
 )
 
@@ -24,10 +25,9 @@ func (x *index) addPolicies(objects []*gatewayv1.BackendTLSPolicy) {
 	for _, o := range sorted {
 		p := &policy{object: o, ancestors: map[name]*gateway{}}
 		x.policyList = append(x.policyList, p)
-		for _, t := range o.Spec.TargetRefs {
-			if t.Group == "" && t.Kind == kindService {
-				n := name{o.Namespace, string(t.Name)}
-				x.policies[n] = append(x.policies[n], p)
+		for i := range o.Spec.TargetRefs {
+			if to := referent.Target(&o.Spec.TargetRefs[i].LocalPolicyTargetReference, o.Namespace); to.IsService() {
+				x.policies[namedBy(to)] = append(x.policies[namedBy(to)], p)
 			}
 		}
 	}
@@ -36,8 +36,9 @@ func (x *index) addPolicies(objects []*gatewayv1.BackendTLSPolicy) {
 // policyFor returns the oldest policy that asks for TLS to a port of a Service.
 func (x *index) policyFor(service name, portName string) *policy {
 	for _, p := range x.policies[service] {
-		for _, t := range p.object.Spec.TargetRefs {
-			if t.Group == "" && t.Kind == kindService && string(t.Name) == service.name &&
+		for i := range p.object.Spec.TargetRefs {
+			t := &p.object.Spec.TargetRefs[i]
+			if to := referent.Target(&t.LocalPolicyTargetReference, p.object.Namespace); to.IsService() && namedBy(to) == service &&
 				(t.SectionName == nil || string(*t.SectionName) == portName) {
 				return p
 			}

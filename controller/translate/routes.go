@@ -8,14 +8,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/gatewright/gatewright/controller/referent"
 	"github.com/gatewright/gatewright/generators/model"
 )
 
 // maxParents is how many parents the status of a route has room for (R26).
 const maxParents = 32
 
-// addRoutes takes the routes that name a Gateway or ListenerSet of ours, oldest first. Those of before come in the order
-// that they had.
+// addRoutes takes the routes that name a Gateway or ListenerSet of ours, oldest first. Those that the last snapshot had come in the
+// order that they had there.
 func (g *graph) addRoutes() {
 	var known, fresh []*route
 	if g.before != nil {
@@ -104,15 +105,11 @@ var anyHost = []string{""}
 
 // findParent finds what a parentRef names, and says whether that is ours.
 func (g *graph) findParent(p *parent, namespace string) bool {
-	if deref(p.ref.Group, groupGateway) != groupGateway {
-		return false
-	}
-	n := name{string(deref(p.ref.Namespace, gatewayv1.Namespace(namespace))), string(p.ref.Name)}
-	switch deref(p.ref.Kind, kindGateway) {
-	case kindGateway:
-		p.gateway = g.byName[n]
-	case kindListenerSet:
-		p.set = g.bySet[n]
+	switch to := referent.Parent(p.ref, namespace); {
+	case to.IsGateway():
+		p.gateway = g.byName[namedBy(to)]
+	case to.IsListenerSet():
+		p.set = g.bySet[namedBy(to)]
 	}
 	return p.gateway != nil || p.set != nil
 }

@@ -90,7 +90,7 @@ func (g *graph) translateRule(r *route, i int) {
 	scope := filterScope{g, r.kind, onlyPrefix(matches)}
 	h, bad, unresolved := scope.filters(spec.filters, func() string { return ruleField(i) + ".filters" })
 	if bad == nil {
-		bad, fatal = g.limits(&h.Handling, spec, i)
+		bad, fatal = g.limits(r.routeRules, &h.Handling, spec, i)
 	}
 	if fatal && r.fatal == nil {
 		r.fatal = bad

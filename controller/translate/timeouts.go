@@ -11,7 +11,7 @@ import (
 )
 
 // limits translates the timeouts and the retries of a rule. Fatal says that the API wants the whole route refused.
-func (g *graph) limits(h *model.Handling, spec *ruleSpec, rule int) (bad *problem, fatal bool) {
+func (g *graph) limits(r *routeRules, h *model.Handling, spec *ruleSpec, rule int) (bad *problem, fatal bool) {
 	if t := spec.timeouts; t != nil {
 		for _, x := range []struct {
 			field string
@@ -30,6 +30,20 @@ func (g *graph) limits(h *model.Handling, spec *ruleSpec, rule int) (bad *proble
 	var err error
 	if h.Retry, err = g.retry(spec.retry); err != nil {
 		return unsupported(ruleField(rule), err), spec.retry.Backoff != nil
+	}
+	note := func(format string, args ...any) {
+		r.notes = append(r.notes, ruleField(rule)+fmt.Sprintf(format, args...))
+	}
+	if most := g.caps.Limits.RetryAttempts; h.Retry.Attempts > most {
+		note(".retry.attempts: %s tries again %d times at most, and not %d times", g.caps.Proxy, most, h.Retry.Attempts)
+		h.Retry.Attempts = most
+	}
+	// No proxy has one clock for all attempts: each gets its part of the time, so that all of them are over in time.
+	if t := &h.Timeouts; t.Request > 0 && h.Retry.Attempts > 0 {
+		if part := t.Request / time.Duration(h.Retry.Attempts+1); t.Backend == 0 || part < t.Backend {
+			note(".timeouts: each of %d attempts may take %s, so that all of them end within %s", h.Retry.Attempts+1, part, t.Request)
+			t.Backend = part
+		}
 	}
 	return nil, false
 }
@@ -51,9 +65,6 @@ func (g *graph) retry(spec *gatewayv1.HTTPRouteRetry) (*model.Retry, error) {
 		return nil, part("retry.backoff", "%s tries again at once and can't wait; remove it", g.caps.Proxy)
 	}
 	r := &model.Retry{Attempts: deref(spec.Attempts, 1)}
-	if most := g.caps.Limits.RetryAttempts; r.Attempts > most {
-		return nil, part("retry.attempts", "%d are too many for %s; %d is the most", r.Attempts, g.caps.Proxy, most)
-	}
 	for _, c := range spec.Codes {
 		if !slices.Contains(g.caps.Limits.RetryCodes, int(c)) {
 			return nil, part("retry.codes", "%s can't try again on %d; it can on %s", g.caps.Proxy, c, list(g.caps.Limits.RetryCodes))

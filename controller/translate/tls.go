@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/controller/referent"
 )
 
 // resolveCertificates finds the key pairs of the HTTPS listeners. A bad one costs only itself: the listener
@@ -32,12 +34,13 @@ func (g *graph) resolveCertificates() {
 func (g *graph) resolveCertificate(l *listener, i int) {
 	ref := &l.spec.TLS.CertificateRefs[i]
 	field := fmt.Sprintf("%s.tls.certificateRefs[%d]", l.field, i)
-	if group, kind := deref(ref.Group, ""), deref(ref.Kind, kindSecret); group != "" || kind != kindSecret {
+	to := referent.Certificate(ref, l.gateway.name.namespace)
+	if !to.IsSecret() {
 		l.badCertificate(gatewayv1.ListenerReasonInvalidCertificateRef,
-			fmt.Sprintf("%s: kind %s isn't supported; use a Secret of the core group", field, groupKind(string(group), string(kind))))
+			fmt.Sprintf("%s: kind %s isn't supported; use a Secret of the core group", field, groupKind(to.Group, to.Kind)))
 		return
 	}
-	n := name{string(deref(ref.Namespace, gatewayv1.Namespace(l.gateway.name.namespace))), string(ref.Name)}
+	n := namedBy(to)
 	r := reference{kindGateway, l.gateway.name.namespace, kindSecret, n.namespace, n.name}
 	if !g.index.grants.allow(r) {
 		l.badCertificate(gatewayv1.ListenerReasonRefNotPermitted, fmt.Sprintf("%s: Secret %s: %s", field, n, grantHint(r)))

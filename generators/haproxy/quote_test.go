@@ -1,9 +1,10 @@
 package haproxy_test
 
 import (
-	"context"
+	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,7 +14,6 @@ import (
 	"github.com/gatewright/gatewright/generators/haproxy"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/generators/pattern"
-	run "github.com/gatewright/gatewright/runtime/haproxy"
 	"github.com/gatewright/gatewright/test/generators/world"
 	"github.com/gatewright/gatewright/test/harness"
 )
@@ -47,47 +47,63 @@ func TestHeaderNames(t *testing.T) {
 	})
 }
 
-// loads fails when a HAProxy refuses the lines in a frontend.
-func loads(t *testing.T, lines string, files map[string]string) {
+// loaded are lines of a frontend, and expressions of the map that they use, that a HAProxy has to take.
+type loaded struct{ lines, expressions string }
+
+// add keeps what is made of a seed, for one start of HAProxy takes all of them. What fuzzing finds is tried by itself.
+func (l *loaded) add(t *testing.T, lines, expression string) {
+	t.Helper()
+	if flag.Lookup("test.fuzz").Value.String() != "" {
+		(&loaded{lines, expression}).check(t)
+		return
+	}
+	l.lines, l.expressions = l.lines+lines, l.expressions+expression
+}
+
+// check fails when a HAProxy refuses what was kept.
+func (l *loaded) check(t harness.T) {
 	t.Helper()
 	dir := harness.TempDir(t)
-	files["haproxy.cfg"] = "global\n    default-path config\ndefaults\n    mode http\n    timeout client 1s\nfrontend f\n    bind " +
-		"127.0.0.1:1\n" + lines
-	for name, text := range files {
+	config := "global\n    default-path config\ndefaults\n    mode http\n    timeout client 1s\nfrontend f\n    bind 127.0.0.1:1\n" + l.lines
+	for name, text := range map[string]string{"haproxy.cfg": config, "m": l.expressions} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
+			t.Fatalf("%v", err)
 		}
 	}
 	// All versions read words alike: the oldest stands for them, TestHostileValues runs on all.
-	if err := run.Validate(context.Background(), "/usr/sbin/haproxy", dir); err != nil {
-		t.Fatalf("%q: %v", lines, err)
+	if out, err := exec.Command("/usr/sbin/haproxy", "-c", "-f", filepath.Join(dir, "haproxy.cfg")).CombinedOutput(); err != nil {
+		t.Fatalf("%s\n%s: %v\n%s", l.lines, l.expressions, err, out)
 	}
 }
 
 func FuzzArg(f *testing.F) {
 	world.Seed(f)
+	var all loaded
 	f.Fuzz(func(t *testing.T, text string) {
 		word, err := haproxy.Arg(text)
 		if bad := strings.ContainsAny(text, "\x00\r\n"); bad != (err != nil) {
 			t.Fatalf("%q: %v", text, err)
 		}
 		if err == nil {
-			loads(t, fmt.Sprintf("    acl a path -m str -- %s\n    http-request deny if a\n", word), map[string]string{})
+			all.add(t, fmt.Sprintf("    acl a path -m str -- %s\n    http-request deny if a\n", word), "")
 		}
 	})
+	all.check(f)
 }
 
 func FuzzLogFormat(f *testing.F) {
 	world.Seed(f)
+	var all loaded
 	f.Fuzz(func(t *testing.T, text string) {
 		word, err := haproxy.LogFormat(text)
 		if bad := strings.ContainsAny(text, "\x00\r\n"); bad != (err != nil) {
 			t.Fatalf("%q: %v", text, err)
 		}
 		if err == nil {
-			loads(t, fmt.Sprintf("    http-request set-header x %s if { path / }\n", word), map[string]string{})
+			all.add(t, fmt.Sprintf("    http-request set-header x %s if { path / }\n", word), "")
 		}
 	})
+	all.check(f)
 }
 
 func FuzzMapKey(f *testing.F) {
@@ -110,19 +126,22 @@ func FuzzComment(f *testing.F) {
 
 func FuzzLiteral(f *testing.F) {
 	world.Seed(f)
+	var all loaded
 	f.Fuzz(func(t *testing.T, text string) {
 		expression := haproxy.Literal(text)
 		if strings.ContainsAny(expression, " \t\r\n\x00") {
 			t.Fatalf("%q has a blank", expression)
 		}
 		if len(expression) < 8000 {
-			loads(t, "    http-request set-var(txn.x) path,map_reg(m)\n", map[string]string{"m": "^" + expression + `\z` + " 1\n"})
+			all.add(t, "    http-request set-var(txn.x) path,map_reg(m)\n", "^"+expression+`\z`+" 1\n")
 		}
 	})
+	all.check(f)
 }
 
 func FuzzRegex(f *testing.F) {
 	world.Seed(f)
+	var all loaded
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := pattern.Parse(text)
 		if err != nil {
@@ -133,7 +152,8 @@ func FuzzRegex(f *testing.F) {
 			t.Fatalf("%q has a blank", expression)
 		}
 		if len(expression) < 8000 {
-			loads(t, "    http-request set-var(txn.x) path,map_reg(m)\n", map[string]string{"m": "^" + expression + `\z` + " 1\n"})
+			all.add(t, "    http-request set-var(txn.x) path,map_reg(m)\n", "^"+expression+`\z`+" 1\n")
 		}
 	})
+	all.check(f)
 }

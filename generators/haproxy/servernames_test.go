@@ -125,10 +125,13 @@ func TestServerNamesReload(t *testing.T) {
 		defer cancel()
 		var group sync.WaitGroup
 		var calls, failed atomic.Int64
-		for i := range 16 {
+		for i := range 8 {
 			group.Go(func() {
 				client := harness.NewClient(t)
+				pause := time.NewTicker(20 * time.Millisecond)
+				defer pause.Stop()
 				for n := 0; ctx.Err() == nil; n++ {
+					<-pause.C
 					// Half of them connect for every few calls.
 					if i%2 == 0 && n%5 == 0 {
 						client.Close()

@@ -20,7 +20,12 @@ type Call struct {
 	Method string
 	// Headers are those of the request, without pseudo-headers.
 	Headers []Header
+	// ContentType is the content type where Headers have none.
+	ContentType string
 }
+
+// GRPCContentType is what the content type of a gRPC call begins with.
+const GRPCContentType = "application/grpc"
 
 // Header is one header line.
 type Header struct{ Name, Value string }
@@ -76,8 +81,11 @@ func (c Call) Header(name string) (string, bool) {
 // GRPC says whether the request calls itself gRPC: where both kinds of routes have a host, GRPCRoutes get those, and
 // HTTPRoutes all others (R25).
 func (c Call) GRPC() bool {
-	value, _ := c.Header("content-type")
-	return strings.HasPrefix(strings.ToLower(value), "application/grpc")
+	value, ok := c.Header("content-type")
+	if !ok {
+		value = c.ContentType
+	}
+	return strings.HasPrefix(strings.ToLower(value), GRPCContentType)
 }
 
 // QueryParameter returns the first value of a query parameter, decoded (R35). Its name is compared as it stands there. An

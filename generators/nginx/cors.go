@@ -30,16 +30,7 @@ func (a *actions) corsAnswer(c *model.CORS, module string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines = append(lines, origin...)
-	expose := strings.Join(c.ExposeHeaders, ", ")
-	if expose == "" || c.AllowCredentials && expose == "*" {
-		return lines, nil
-	}
-	value, err := a.blocks.pieces(expose)
-	if err != nil {
-		return nil, fmt.Errorf("the names of headers to expose: %w", err)
-	}
-	return append(lines, a.corsHeader(c, "Access-Control-Expose-Headers", value)), nil
+	return append(lines, origin...), nil
 }
 
 // corsOrigin are the directives that every answer has to an origin that may ask.
@@ -52,7 +43,15 @@ func (a *actions) corsOrigin(c *model.CORS) ([]string, error) {
 	if c.AllowCredentials {
 		lines = append(lines, a.corsHeader(c, "Access-Control-Allow-Credentials", "true"))
 	}
-	return lines, nil
+	expose := strings.Join(c.ExposeHeaders, ", ")
+	if expose == "" || c.AllowCredentials && expose == "*" {
+		return lines, nil
+	}
+	value, err := a.blocks.pieces(expose)
+	if err != nil {
+		return nil, fmt.Errorf("the names of headers to expose: %w", err)
+	}
+	return append(lines, a.corsHeader(c, "Access-Control-Expose-Headers", value)), nil
 }
 
 // originVariable has the origin of a request that may ask, and is "" for others.

@@ -267,7 +267,7 @@ func (g *Generator) http(as *actions, t *matching.Tables, v model.Version) *HTTP
 
 // connectionTime is a day, for nothing is won by a new connection, but in versions before 1.27.1. There a connection
 // that is accepted before a reload and begins to speak HTTP/2 after it isn't told to go away: for as long as it lives,
-// its calls are answered by the configuration of before.
+// its calls are answered by the old configuration.
 func connectionTime(v model.Version) string {
 	if v.AtLeast(1, 27, 1) {
 		return "24h"

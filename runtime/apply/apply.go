@@ -99,8 +99,8 @@ type Applier struct {
 	settling *settling
 	// unfinished says that another reload is due, for the proxy has learnt what it had to.
 	unfinished bool
-	// told are the messages about parts that are left out which the log has already.
-	told map[Part]string
+	// logged are the messages about left out parts that the log has already.
+	logged map[Part]string
 }
 
 // New returns an Applier that does nothing until Run.
@@ -157,7 +157,7 @@ func (a *Applier) apply(ctx context.Context, job Job) Outcome {
 	if err != nil {
 		return Outcome{Err: err}
 	}
-	if a.same(next) || a.adopt(ctx, next) {
+	if a.serves(next) || a.adopt(ctx, next) {
 		return Outcome{Way: Unchanged, Served: next.Model}
 	}
 	out := Outcome{Way: Reloaded, Served: next.Model}
@@ -216,9 +216,9 @@ func (a *Applier) render(job Job, m model.Gateways) (Configuration, error) {
 	return Configuration{Model: m, Files: files, Generation: generation}, nil
 }
 
-// same says whether the proxy is known to serve a configuration. For a proxy that takes changes without a
+// serves says whether the proxy is known to serve a configuration. For a proxy that takes changes without a
 // reload the model counts too: not all of it need be in the files.
-func (a *Applier) same(next Configuration) bool {
+func (a *Applier) serves(next Configuration) bool {
 	if a.live == nil || a.force || a.live.Generation != next.Generation {
 		return false
 	}
@@ -239,7 +239,7 @@ func (a *Applier) adopt(ctx context.Context, next Configuration) bool {
 	}
 	a.confirmed(next)
 	if a.Hooks.Update != nil {
-		// What isn't in the files is told to it once more.
+		// It gets once more what isn't in the files.
 		before := Configuration{Files: next.Files, Generation: next.Generation}
 		u, err := a.Hooks.Update(ctx, before, next)
 		return err == nil && u.Applied
@@ -286,24 +286,24 @@ func (a *Applier) log(out Outcome) {
 	case out.Way != Unchanged:
 		a.Log.Info("applied", "way", string(out.Way), "reason", out.Reason, "generation", short(out.Generation), "took", took)
 	}
-	a.tell(out.LeftOut)
+	a.logLeftOut(out.LeftOut)
 }
 
-// tell logs once what is left out, and once that it no longer is.
-func (a *Applier) tell(leftOut []Culprit) {
-	told := make(map[Part]string, len(leftOut))
+// logLeftOut logs once what is left out, and once that it no longer is.
+func (a *Applier) logLeftOut(leftOut []Culprit) {
+	now := make(map[Part]string, len(leftOut))
 	for _, c := range leftOut {
-		told[c.Part] = c.Message
-		if before, ok := a.told[c.Part]; !ok || before != c.Message {
+		now[c.Part] = c.Message
+		if before, ok := a.logged[c.Part]; !ok || before != c.Message {
 			a.Log.Warn("left out, for it can't be served", "part", c.Part.String(), "message", c.Message)
 		}
 	}
-	for p := range a.told {
-		if _, ok := told[p]; !ok {
+	for p := range a.logged {
+		if _, ok := now[p]; !ok {
 			a.Log.Info("no longer left out", "part", p.String())
 		}
 	}
-	a.told = told
+	a.logged = now
 }
 
 // short is enough of a generation for a person to tell it from others.

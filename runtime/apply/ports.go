@@ -35,7 +35,7 @@ func (a *Applier) sockets() (s Sockets, known bool) {
 		if s, err = a.Hooks.Sockets(); err == nil {
 			return s, true
 		}
-		a.Log.Debug("where the proxy listens isn't to be seen", "error", err)
+		a.Log.Debug("can't find out where the proxy listens", "error", err)
 	}
 	s.Bound, s.Listening = a.places, nil
 	return s, a.places != nil

@@ -22,7 +22,7 @@ type Proxy interface {
 	// other error, that it couldn't be asked.
 	Validate(ctx context.Context, dir string) error
 	// Reload makes the proxy serve the folder, starting it when it should run and doesn't. nil means that this
-	// generation is answering; an error, that it isn't, and that the one before may still be.
+	// generation is answering; an error, that it isn't, and that the old one may still be.
 	Reload(ctx context.Context, dir, generation string) error
 }
 

@@ -98,7 +98,7 @@ type search struct {
 }
 
 func (s *search) run(ctx context.Context) error {
-	if message, err := s.ask(ctx, func(Part) bool { return false }); err != nil || message != "" {
+	if message, err := s.try(ctx, func(Part) bool { return false }); err != nil || message != "" {
 		if err == nil {
 			err = fmt.Errorf("%w: %s", errNotOurs, message)
 		}
@@ -111,8 +111,8 @@ func (s *search) run(ctx context.Context) error {
 	return s.phase(ctx, rules(s.model), func(Part) bool { return true }, s.blameRule)
 }
 
-// ask checks the model with the parts that keep allows and that aren't in quarantine.
-func (s *search) ask(ctx context.Context, keep func(Part) bool) (string, error) {
+// try checks the model with the parts that keep allows and that aren't in quarantine.
+func (s *search) try(ctx context.Context, keep func(Part) bool) (string, error) {
 	s.checks++
 	return s.check(ctx, reduce(s.model, func(p Part) bool { return s.keeps(p) && keep(p) }))
 }
@@ -134,14 +134,14 @@ func (s *search) phase(ctx context.Context, parts []Part, base func(Part) bool,
 	}
 	good := 0 // this many parts from the first are known to be fine together
 	for {
-		message, err := s.ask(ctx, first(len(parts)))
+		message, err := s.try(ctx, first(len(parts)))
 		if err != nil || message == "" {
 			return err
 		}
 		bad := len(parts)
 		for bad-good > 1 {
 			middle := good + (bad-good)/2
-			m, err := s.ask(ctx, first(middle))
+			m, err := s.try(ctx, first(middle))
 			if err != nil {
 				return err
 			}
@@ -177,7 +177,7 @@ func (s *search) blameListener(ctx context.Context, suspect Part, with func(Part
 		}
 	}
 	for _, name := range names {
-		m, err := s.ask(ctx, func(p Part) bool {
+		m, err := s.try(ctx, func(p Part) bool {
 			return with(p) && (p.Kind != KeyPairPart || p.Name == name || !slices.Contains(names, p.Name))
 		})
 		if err != nil {

@@ -26,7 +26,7 @@ func (a *Applier) replace(ctx context.Context, job Job, next Configuration) (mod
 		if next, err = a.isolate(ctx, job, refusal); err != nil {
 			return model.Gateways{}, err
 		}
-		if a.same(next) {
+		if a.serves(next) {
 			return next.Model, nil
 		}
 		if first, err = a.first(job, next); err == nil {

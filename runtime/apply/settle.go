@@ -18,7 +18,7 @@ type settling struct {
 	result     chan error
 }
 
-// done tells how it ended; nobody is told of none.
+// done gives how it ended. That of a nil settling never gives anything.
 func (s *settling) done() <-chan error {
 	if s == nil {
 		return nil

@@ -41,8 +41,8 @@ func askWorker(ctx context.Context, socket, text string) (string, error) {
 // severity is the number that the library asks HAProxy to put before what isn't a table.
 var severity = regexp.MustCompile(`(?m)^\[\d\]:\s?`)
 
-// tell sends what HAProxy has nothing to say about when it does it.
-func tell(ctx context.Context, socket, text string) error {
+// sendSilent sends a command that HAProxy answers with nothing when it has done it.
+func sendSilent(ctx context.Context, socket, text string) error {
 	out, err := askWorker(ctx, socket, text)
 	if err == nil && strings.TrimSpace(out) != "" {
 		err = fmt.Errorf("HAProxy's socket: %.60q: %.200s", text, strings.TrimSpace(out))

@@ -74,22 +74,22 @@ func (c *change) fillMaps(held map[string]entries) (*worker, int, error) {
 			}
 			continue
 		}
-		if err := c.tell(commands); err != nil {
+		if err := c.runSilent(commands); err != nil {
 			return nil, changed, err
 		}
 		commands = nil
 		for _, part := range chunks(lines) {
-			if err := tell(c.ctx, c.socket, "add map "+name+" <<\n"+strings.Join(part, "\n")+"\n"); err != nil {
+			if err := sendSilent(c.ctx, c.socket, "add map "+name+" <<\n"+strings.Join(part, "\n")+"\n"); err != nil {
 				return nil, changed, err
 			}
 		}
 	}
-	w, err := look(c.ctx, c.socket, commands, nil)
+	w, err := inspect(c.ctx, c.socket, commands, nil)
 	return w, changed, err
 }
 
-// tell sends what HAProxy has nothing to say about when it does it.
-func (c *change) tell(commands batch) error {
+// runSilent sends commands that HAProxy answers with nothing when it has done them.
+func (c *change) runSilent(commands batch) error {
 	lines, err := commands.run(c.ctx, c.socket)
 	if err != nil {
 		return err

@@ -32,14 +32,14 @@ func isMaster(pid int) bool {
 }
 
 // errNotSeen is why a master that is known by its socket alone gets no signal.
-var errNotSeen = errors.New("HAProxy's master isn't among the processes that are to be seen and told here, so it gets no signal: " +
+var errNotSeen = errors.New("HAProxy's master isn't among the processes that this one can see and signal, so it gets no signal: " +
 	"let gatewright share its process namespace and run as its user")
 
 // master is the running one; none when only its socket is known, for it is in another process namespace.
 func (p *Proxy) master() (process.ID, error) {
 	switch {
-	case p.child != nil:
-		return p.child.Process()
+	case p.Child != nil:
+		return p.Child.Process()
 	case p.Join == "":
 		return Kind(p.Binary).Find()
 	}

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/runtime/apply"
+	"github.com/gatewright/gatewright/runtime/child"
 	"github.com/gatewright/gatewright/runtime/marker"
 	"github.com/gatewright/gatewright/runtime/process"
 )
@@ -50,10 +50,7 @@ type Options struct {
 // Proxy runs HAProxy as a child, or joins one that runs. It is an apply.Proxy.
 type Proxy struct {
 	Options
-	// child is nil for an HAProxy that was joined.
-	child *process.Supervisor
-	// reloads keeps the reloads of a joined HAProxy apart.
-	reloads sync.Mutex
+	*child.Runner
 	// worker is the one that began with the last reload of a joined HAProxy, when only the system tells of it.
 	worker int
 	// socket is the master's; "" when a joined HAProxy is known by its process id only, or not yet.
@@ -79,7 +76,7 @@ func New(o Options) (*Proxy, error) {
 	if o.Timeout == 0 {
 		o.Timeout = 15 * time.Second
 	}
-	p := &Proxy{Options: o}
+	p := &Proxy{Options: o, Runner: child.New("HAProxy", o.Marker, o.Timeout)}
 	if o.Join != "" || o.Find {
 		return p, nil
 	}
@@ -89,7 +86,7 @@ func New(o Options) (*Proxy, error) {
 	}
 	pidFile := filepath.Join(o.State, pidName)
 	var err error
-	p.child, err = process.Supervise(process.Program{
+	p.Child, err = process.Supervise(process.Program{
 		Name: "HAProxy", Kind: Kind(o.Binary), Drain: unix.SIGUSR1, Stop: unix.SIGTERM, Timeout: o.Timeout,
 		LogFile: filepath.Join(o.State, logName), Errors: p.Errors, Log: o.Log, Lost: o.Lost,
 		Command: func() *exec.Cmd {
@@ -103,7 +100,7 @@ func New(o Options) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.child.TakeOver(pidFile, func(pid int) bool { return slices.Contains(process.Arguments(pid), o.Config) })
+	p.Child.TakeOver(pidFile, func(pid int) bool { return slices.Contains(process.Arguments(pid), o.Config) })
 	return p, nil
 }
 
@@ -148,62 +145,17 @@ func refusalText(out string) string {
 	return strings.Join(lines, "\n")
 }
 
-// Start starts HAProxy with the configuration that is there, unless it runs: the last good one serves until a new
-// one is ready.
-func (p *Proxy) Start(ctx context.Context, generation string) error {
-	if p.child == nil {
-		return nil
-	}
-	p.child.Lock()
-	defer p.child.Unlock()
-	if _, err := p.master(); err == nil {
-		return nil
-	}
-	return p.start(ctx, generation)
-}
-
-// start returns when the generation is served.
-func (p *Proxy) start(ctx context.Context, generation string) error {
-	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
-	defer cancel()
-	if err := p.child.Start(ctx); err != nil || generation == "" || p.Marker == "" {
-		return err
-	}
-	running, err := p.Running(ctx)
-	if err == nil && running != generation {
-		err = fmt.Errorf("HAProxy serves generation %s, not %s", running, generation)
-	}
-	return err
-}
-
 // clear takes away what a killed HAProxy has left: workers that go on serving and hold the ports, and sockets.
 func (p *Proxy) clear(ctx context.Context) error {
 	for _, socket := range []string{p.Marker, p.socket} {
 		if socket == "" {
 			continue
 		}
-		if err := p.child.Kind.FreeSocket(ctx, socket, unix.SIGUSR1); err != nil {
+		if err := p.Child.Kind.FreeSocket(ctx, socket, unix.SIGUSR1); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// Shutdown lets a child finish its calls and streams and end, and ends them with ctx. A joined HAProxy isn't
-// touched.
-func (p *Proxy) Shutdown(ctx context.Context) error {
-	if p.child == nil {
-		return nil
-	}
-	return p.child.Shutdown(ctx)
-}
-
-// Close lets go of an HAProxy that goes on running.
-func (p *Proxy) Close() error {
-	if p.child == nil {
-		return nil
-	}
-	return p.child.Close()
 }
 
 // Signal passes a signal on. HAProxy has no logs to open again, so SIGUSR1, which ends it, isn't one to pass on.
@@ -212,8 +164,7 @@ func (p *Proxy) Signal(s os.Signal) error {
 	if !ok || n == unix.SIGUSR1 {
 		return fmt.Errorf("signal %v isn't passed on to HAProxy", s)
 	}
-	p.reloads.Lock()
-	defer p.reloads.Unlock()
+	defer p.Hold()()
 	master, err := p.master()
 	if err == nil && master == (process.ID{}) {
 		err = errNotSeen

@@ -9,19 +9,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/gatewright/gatewright/runtime/marker"
 	"github.com/gatewright/gatewright/runtime/process"
 )
-
-// Running asks the marker's socket which generation is served.
-func (p *Proxy) Running(ctx context.Context) (string, error) {
-	return marker.Ask(ctx, "HAProxy", p.Marker)
-}
 
 // processes are the master's and its workers' ids.
 type processes struct {
@@ -43,7 +36,7 @@ func (p *Proxy) command(ctx context.Context, text string) (string, error) {
 		_, err = io.WriteString(conn, text+"\n")
 	}
 	if err == nil {
-		// The end of what is asked makes the master close its side after the answer.
+		// That nothing more is asked makes the master close its side after the answer.
 		err = conn.CloseWrite()
 	}
 	var out []byte
@@ -113,96 +106,121 @@ const again = 2 * time.Second
 // worker that wasn't there before. generation is "" for a configuration without a marker. The error has the end
 // of what HAProxy said.
 func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
-	var lock sync.Locker = &p.reloads
-	if p.child != nil {
-		lock = p.child
-	}
-	lock.Lock()
-	defer lock.Unlock()
+	defer p.Hold()()
 	master, err := p.master()
 	if err != nil {
-		if p.child == nil {
+		if p.Child == nil {
 			return fmt.Errorf("HAProxy isn't running: %w", err)
 		}
-		return p.start(ctx, generation)
+		return p.Begin(ctx, generation)
 	}
-	if p.child == nil && master != (process.ID{}) {
+	if p.Child == nil && master != (process.ID{}) {
 		if err := p.startedFrom(master.PID); err != nil {
 			return err
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
-	before := p.procs(ctx, master.PID)
-	var said int64
-	if p.child != nil {
-		said = p.child.Said().Size()
-	}
-	var quiet process.Quiet
-	works := func() bool {
-		return master.PID != 0 && (before.joinedBy(process.Children(master.PID)) || quiet.For(master.PID) < again)
-	}
-	err = p.ask(ctx, master)
-	asked := time.Now()
-	if err == nil {
-		begun := starting{before: before.serving, serving: p.worker}
-		err = process.Poll(ctx, func() (bool, error) {
-			err := p.serves(ctx, master.PID, before.serving, generation)
-			if err == nil && p.socket == "" && generation == "" {
-				err = begun.look(process.Children(master.PID))
-			}
-			switch {
-			case err == nil:
-				return true, nil
-			case master != (process.ID{}) && !master.Alive():
-				return true, errors.New("HAProxy has ended")
-			case p.refused(said, before), begun.ended(process.Children(master.PID)):
-				// Its answer says more than any line of a log.
-				if p.serves(ctx, master.PID, before.serving, generation) == nil {
-					return true, nil
-				}
-				return true, errors.New("HAProxy did not take the new configuration")
-			case !works() && time.Since(asked) > again:
-				asked = time.Now()
-				if err := p.ask(ctx, master); err != nil {
-					return true, err
-				}
-			}
-			return false, fmt.Errorf("HAProxy does not come to serve the new configuration: %w", err)
-		})
-		if err == nil {
-			p.worker = begun.seen
+	if p.bySignal() {
+		// The workers that it starts before it is ready are old ones to this reload.
+		if err := master.Ready(ctx, unix.SIGUSR2); err != nil {
+			return err
 		}
 	}
-	if err != nil && p.child != nil {
-		err = p.child.Explain(err, said)
+	r := &reloading{master: master, before: p.procs(ctx, master.PID), generation: generation, said: p.Said()}
+	r.begun = starting{before: r.before.serving, serving: p.worker}
+	err = p.ask(ctx, master)
+	r.asked = time.Now()
+	if err == nil {
+		err = process.Poll(ctx, func() (bool, error) { return p.comes(ctx, r) })
+	}
+	if err == nil {
+		p.worker = r.begun.seen
+	}
+	return p.Explain(err, r.said)
+}
+
+// reloading is a reload that was asked for.
+type reloading struct {
+	master     process.ID
+	before     processes
+	generation string
+	// said is the size of a child's log before it.
+	said  int64
+	begun starting
+	quiet process.Quiet
+	asked time.Time
+}
+
+// works says whether the master is at it: it has begun a worker, or is about to, when it doesn't take another signal.
+func (r *reloading) works() bool {
+	return r.master.PID != 0 && (r.before.joinedBy(process.Children(r.master.PID)) || r.quiet.For(r.master.PID) < again ||
+		!r.master.Takes(unix.SIGUSR2))
+}
+
+// comes says whether a reload is done, and what is still missing or has failed.
+func (p *Proxy) comes(ctx context.Context, r *reloading) (done bool, err error) {
+	err = p.serves(ctx, r.master.PID, r.before.serving, r.generation)
+	if err == nil && p.socket == "" && r.generation == "" {
+		err = r.begun.check(process.Children(r.master.PID))
+	}
+	switch {
+	case err == nil:
+		return true, nil
+	case r.master != (process.ID{}) && !r.master.Alive():
+		return true, errors.New("HAProxy has ended")
+	case p.refused(r.said, r.before), r.begun.ended(process.Children(r.master.PID)):
+		// Its answer says more than any line of a log.
+		if p.serves(ctx, r.master.PID, r.before.serving, r.generation) == nil {
+			return true, nil
+		}
+		return true, errors.New("HAProxy did not take the new configuration")
+	case !r.works() && time.Since(r.asked) > again:
+		r.asked = time.Now()
+		if err := p.ask(ctx, r.master); err != nil {
+			return true, err
+		}
+	}
+	return false, fmt.Errorf("HAProxy does not come to serve the new configuration: %w", err)
+}
+
+// bySignal says that a master is asked by signal. A child is: the socket of 2.6 closes without an answer, and both do the same.
+func (p *Proxy) bySignal() bool { return p.socket == "" || p.Child != nil }
+
+// ask asks for a reload: by the master socket, which tells whether it worked from 3.0 on, or by signal.
+func (p *Proxy) ask(ctx context.Context, master process.ID) error {
+	if p.bySignal() {
+		return master.Ask(ctx, unix.SIGUSR2)
+	}
+	answer, err := p.askSocket(ctx)
+	if err != nil && answer == "" {
+		var noSocket *net.OpError
+		switch {
+		case !errors.As(err, &noSocket) || noSocket.Op != "dial":
+			// Before 3.0 it drops the connection when it starts again. Whether it does is seen later; a signal too would make it two reloads.
+			return nil
+		case master == (process.ID{}):
+			return errors.Join(err, errNotSeen)
+		}
+		// Its socket is gone after a reload that failed. The signal does the same.
+		return master.Ask(ctx, unix.SIGUSR2)
+	}
+	if text, failed := strings.CutPrefix(answer, "Success=0"); failed && err == nil {
+		err = fmt.Errorf("HAProxy did not take the new configuration: %s", strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(text), "--")))
 	}
 	return err
 }
 
-// ask asks for a reload: by the master socket, which tells whether it worked from 3.0 on, or by signal.
-func (p *Proxy) ask(ctx context.Context, master process.ID) error {
-	if p.socket == "" || p.child != nil {
-		// A child gets the signal: the socket of 2.6 closes without an answer, and both do the same.
-		return master.Ask(ctx, unix.SIGUSR2)
-	}
-	answer, err := p.command(ctx, "reload")
-	if err != nil && answer == "" {
-		// Its socket is gone after a reload that failed, and before 3.0 it drops the connection when it starts
-		// again. The signal does the same; whether it did is seen later.
-		var noSocket *net.OpError
-		switch {
-		case master != (process.ID{}):
-			return master.Ask(ctx, unix.SIGUSR2)
-		case errors.As(err, &noSocket) && noSocket.Op == "dial":
-			return errors.Join(err, errNotSeen)
+// askSocket asks until no other reload is under way: from 3.1 on a start is one until the worker serves.
+func (p *Proxy) askSocket(ctx context.Context) (answer string, err error) {
+	err = process.Poll(ctx, func() (bool, error) {
+		answer, err = p.command(ctx, "reload")
+		if strings.Contains(answer, "Another reload is still in progress") {
+			return false, errors.New("HAProxy does not come to the end of another reload")
 		}
-		return nil
-	}
-	if text, failed := strings.CutPrefix(answer, "Success=0"); failed {
-		return fmt.Errorf("HAProxy did not take the new configuration: %s", strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(text), "--")))
-	}
-	return err
+		return true, err
+	})
+	return answer, err
 }
 
 // joinedBy says whether a master's children have a worker that wasn't there before.
@@ -212,7 +230,7 @@ func (p processes) joinedBy(children []int) bool {
 
 // serves says what is still missing.
 func (p *Proxy) serves(ctx context.Context, master int, before []int, generation string) error {
-	if p.Marker != "" && (generation != "" || p.child != nil) {
+	if p.Marker != "" && (generation != "" || p.Child != nil) {
 		running, err := p.Running(ctx)
 		if err != nil {
 			return err
@@ -230,7 +248,7 @@ func (p *Proxy) serves(ctx context.Context, master int, before []int, generation
 // starting tells by a master's children alone whether a reload works. From HAProxy 3.1 on a new worker is there
 // before it has its ports, and ends when it doesn't get them within 2 s.
 type starting struct {
-	// before are the workers of before; serving is the one of them that took connections, 0 when that isn't known.
+	// before are the workers that there were before the reload; serving is the one of them that took connections, 0 when that isn't known.
 	before  []int
 	serving int
 	// seen is the new worker, and since when.
@@ -241,8 +259,8 @@ type starting struct {
 // stays is how long a worker has to be there until it must have its ports.
 const stays = 3 * time.Second
 
-// look returns nil when the new worker serves.
-func (s *starting) look(children []int) error {
+// check returns nil when the new worker serves.
+func (s *starting) check(children []int) error {
 	isNew := func(pid int) bool { return !slices.Contains(s.before, pid) }
 	if i := slices.IndexFunc(children, isNew); i >= 0 && s.seen == 0 {
 		s.seen, s.since = children[i], time.Now()
@@ -266,7 +284,7 @@ func (s *starting) ended(children []int) bool {
 
 // refused says whether HAProxy has given a reload up. What an old worker says may be text of clients, and is no answer to that.
 func (p *Proxy) refused(said int64, before processes) bool {
-	return p.child != nil && slices.ContainsFunc(p.child.Complaints(said), func(line string) bool {
+	return p.Child != nil && slices.ContainsFunc(p.Child.Complaints(said), func(line string) bool {
 		pid, err := strconv.Atoi(alert.FindStringSubmatch(line)[1])
 		return err == nil && !slices.Contains(before.serving, pid) && !slices.Contains(before.old, pid)
 	})

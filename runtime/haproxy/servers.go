@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// affected are the sections whose servers change, those that go, and those that have some left from before.
+// affected are the sections whose servers change, those that go, and those that still have servers to remove from earlier updates.
 func (c *change) affected() []string {
 	names := map[string]bool{}
 	for name := range c.updater.leftovers {
@@ -64,7 +64,7 @@ func (c *change) addServers(sections []string) error {
 			}
 			added++
 			line := c.wanted(name)[server]
-			// One that is still there from before has the same settings: its name tells them.
+			// One that is still there, because an earlier update couldn't remove it yet, has the same settings: its name tells them.
 			commands.add("add server %s/%s %s", section, server, attributes(c.next.defaults, line))
 			commands.add("set server %s/%s state ready", section, server)
 			if checked(line) {
@@ -75,7 +75,7 @@ func (c *change) addServers(sections []string) error {
 	if added == 0 {
 		return nil
 	}
-	w, err := look(c.ctx, c.socket, commands, c.states(sections), "New server registered.", "Already exists a server with the same name")
+	w, err := inspect(c.ctx, c.socket, commands, c.states(sections), "New server registered.", "Already exists a server with the same name")
 	if err != nil {
 		return err
 	}

@@ -8,16 +8,16 @@ import (
 )
 
 // Sockets asks the system where HAProxy listens: the workers that serve have its sockets. A new worker shares a port with
-// the one before, whatever their addresses.
+// the old one, whatever their addresses.
 func (p *Proxy) Sockets() (apply.Sockets, error) {
-	s := apply.Sockets{Rebinds: true, Privileged: p.child == nil || process.HasRights(p.Binary)}
+	s := apply.Sockets{Rebinds: true, Privileged: p.Child == nil || process.HasRights(p.Binary)}
 	master, err := p.master()
 	switch {
 	case err == nil && master == (process.ID{}):
 		err = errNotSeen
 	case err == nil:
 		s.Bound, err = process.Bound(append(p.procs(context.Background(), master.PID).serving, master.PID)...)
-	case p.child != nil:
+	case p.Child != nil:
 		err = nil // It doesn't run.
 	}
 	if err == nil {

@@ -53,7 +53,7 @@ type change struct {
 	socket     string
 	generation string
 	old, next  *rendered
-	// worker is what was there before; its spares grow by new ones.
+	// worker is the worker as it was before the change; its spares grow by new ones.
 	worker *worker
 	// spares are the sections that get a spare one.
 	spares       []string
@@ -95,7 +95,7 @@ func (c *change) prepare(old, next apply.Configuration) (apply.Update, error) {
 		questions.add("show backend")
 	}
 	var err error
-	if c.worker, err = look(c.ctx, c.socket, nil, questions); err != nil {
+	if c.worker, err = inspect(c.ctx, c.socket, nil, questions); err != nil {
 		return apply.Update{Reason: err.Error(), Cause: "no-socket"}, nil
 	}
 	if c.updater.pid != c.worker.pid {
@@ -128,7 +128,7 @@ func (c *change) newSections() []string {
 	return names
 }
 
-// planSpares finds a place for every new section: one of before, which is still in the running configuration, or a
+// planSpares finds a place for every new section: the one that it had earlier and that is still in the running configuration, or a
 // spare one.
 func (c *change) planSpares() apply.Update {
 	free := c.worker.freeSpares(c.next.spares)
@@ -170,7 +170,7 @@ func (c *change) run() (apply.Update, error) {
 	}
 	unused, err := c.removed(sections, w)
 	if err == nil {
-		err = c.tell(unused)
+		err = c.runSilent(unused)
 	}
 	if err == nil {
 		err = c.removeCertificates(c.certificates)
@@ -217,7 +217,7 @@ func (c *change) switchOver(flip bool, sections []string) (*worker, error) {
 	}
 	commands.add("set map %s %s %s", liveMap, haproxy.LiveGeneration, c.generation)
 	removals := c.removals(sections)
-	w, err := look(c.ctx, c.socket, append(commands, removals...), c.states(sections), "Server deleted.", "No such server.",
+	w, err := inspect(c.ctx, c.socket, append(commands, removals...), c.states(sections), "Server deleted.", "No such server.",
 		"Server still has")
 	if err != nil {
 		return nil, err

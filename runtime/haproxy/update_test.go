@@ -38,7 +38,8 @@ type changing struct {
 
 const (
 	plainPort, tlsPort = 8080, 8443
-	updates            = 50
+	// updates is how often each thing changes: often enough for four rounds of the endpoints, which have the longest.
+	updates = 24
 )
 
 func newChanging(s *stand) *changing {
@@ -206,7 +207,7 @@ func (c *changing) load(callers, streams int) (end func()) {
 			call, allowed = c.call("third.Service"), []string{"third"}
 		}
 		group.Go(func() {
-			pause := time.NewTicker(5 * time.Millisecond)
+			pause := time.NewTicker(20 * time.Millisecond)
 			defer pause.Stop()
 			for {
 				select {
@@ -267,7 +268,7 @@ func TestUpdate(t *testing.T) {
 	each(t, func(s *stand) {
 		c := newChanging(s)
 		c.apply()
-		end := c.load(50, 20)
+		end := c.load(20, 20)
 		c.changes("endpoints", func(i int) {
 			// Between one, two and three endpoints; each time there is a new one.
 			all := [][]int{{0, 1}, {2}, {0, 3}, {1}, {2, 3, 0}, {3}}
@@ -330,11 +331,12 @@ func TestUpdate(t *testing.T) {
 // restart kills HAProxy once the files on disk are what it serves, and waits until it serves them again.
 func (c *changing) restart(generation string) {
 	c.Helper()
-	for deadline := time.Now().Add(10 * time.Second); c.store.Generation() != generation; {
-		if time.Now().After(deadline) {
-			c.Fatalf("the files on disk are those of %s, HAProxy serves %s", c.store.Generation(), generation)
+	harness.Until(c, "have the files on disk that HAProxy serves", 10*time.Second, func() error {
+		if got := c.store.Generation(); got != generation {
+			return fmt.Errorf("they are those of %s, not %s", got, generation)
 		}
-	}
+		return nil
+	}, func() string { return "" })
 	c.answers(generation)
 	c.kill(c.master())
 	select {

@@ -34,8 +34,9 @@ type server struct{ ready bool }
 // questions are about what every change has to know.
 var questions = batch{"show info", "show map " + haproxy.LiveMap, "show map"}
 
-// look asks a worker, and some more questions, after commands which it may answer with some lines only.
-func look(ctx context.Context, socket string, commands, more batch, wanted ...string) (*worker, error) {
+// inspect sends a worker commands, then asks what every change has to know and the questions in more. The commands' answers may
+// have no lines but the wanted ones.
+func inspect(ctx context.Context, socket string, commands, more batch, wanted ...string) (*worker, error) {
 	lines, err := slices.Concat(commands, questions, more).run(ctx, socket)
 	if err != nil {
 		return nil, err

@@ -27,8 +27,8 @@ const masterTitle = "nginx: master process"
 // master is the running one.
 func (p *Proxy) master() (process.ID, error) {
 	switch {
-	case p.child != nil:
-		return p.child.Process()
+	case p.Child != nil:
+		return p.Child.Process()
 	case p.Join != "":
 		return Kind(p.Binary).FromFile(p.Join)
 	}
@@ -42,34 +42,6 @@ func (p *Proxy) Master() (string, error) {
 		return "", err
 	}
 	return id.String(), nil
-}
-
-// Start starts nginx with the configuration that is there, unless it runs: the last good one serves until a new
-// one is ready.
-func (p *Proxy) Start(ctx context.Context, generation string) error {
-	if p.child == nil {
-		return nil
-	}
-	p.child.Lock()
-	defer p.child.Unlock()
-	if _, err := p.master(); err == nil {
-		return nil
-	}
-	return p.start(ctx, generation)
-}
-
-// start returns when the generation is served.
-func (p *Proxy) start(ctx context.Context, generation string) error {
-	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
-	defer cancel()
-	if err := p.child.Start(ctx); err != nil || generation == "" || p.Marker == "" {
-		return err
-	}
-	running, err := p.Running(ctx)
-	if err == nil && running != generation {
-		err = fmt.Errorf("nginx serves generation %s, not %s", running, generation)
-	}
-	return err
 }
 
 // clear takes away what a killed nginx has left: workers that go on serving and hold the ports, and the marker's
@@ -86,21 +58,9 @@ func (p *Proxy) arguments() []string {
 	return []string{"-e", "stderr", "-p", p.Prefix, "-c", p.Config, "-g", "daemon off;"}
 }
 
-// Shutdown lets a child finish its calls and streams and end, and ends them with ctx. A joined nginx isn't
-// touched.
-func (p *Proxy) Shutdown(ctx context.Context) error {
-	if p.child == nil {
-		return nil
-	}
-	return p.child.Shutdown(ctx)
-}
-
 // Close lets go of an nginx that goes on running.
 func (p *Proxy) Close() error {
-	if p.child == nil {
-		return nil
-	}
-	err := p.child.Close()
+	err := p.Runner.Close()
 	if p.calls != nil {
 		p.stop()
 		p.following.Wait()
@@ -118,6 +78,9 @@ func (p *Proxy) Signal(s os.Signal) error {
 	n, ok := s.(syscall.Signal)
 	if !ok {
 		return fmt.Errorf("signal %v is unknown here", s)
+	}
+	if !id.Takes(n) {
+		return fmt.Errorf("%s isn't passed on to nginx, which is still starting and would end by it", unix.SignalName(n))
 	}
 	return id.Signal(n)
 }

@@ -54,22 +54,3 @@ func TestCapabilities(t *testing.T) {
 		t.Errorf("a cancelled context: %v", err)
 	}
 }
-
-func TestValidate(t *testing.T) {
-	const temp = "client_body_temp_path a; proxy_temp_path b; fastcgi_temp_path c; scgi_temp_path d; uwsgi_temp_path e;"
-	for text, want := range map[string]string{
-		"pid p; events {} http { " + temp + " }":              "",
-		"pid p; events {} http { " + temp + " nonsense on; }": `unknown directive "nonsense"`,
-	} {
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		for _, b := range binaries(t) {
-			err := nginx.Validate(t.Context(), b, dir)
-			if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
-				t.Errorf("%s: got %v, want %q", b, err, want)
-			}
-		}
-	}
-}

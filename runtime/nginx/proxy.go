@@ -16,6 +16,7 @@ import (
 
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/runtime/apply"
+	"github.com/gatewright/gatewright/runtime/child"
 	"github.com/gatewright/gatewright/runtime/marker"
 	"github.com/gatewright/gatewright/runtime/process"
 )
@@ -52,15 +53,12 @@ type Options struct {
 // Proxy runs nginx as a child, or joins one that runs. It is an apply.Proxy.
 type Proxy struct {
 	Options
-	// child is nil for an nginx that was joined.
-	child *process.Supervisor
+	*child.Runner
 	// calls is the log of CallLog, or nil.
 	calls *process.Log
 	// following is what passes it on, until stop.
 	following sync.WaitGroup
 	stop      context.CancelFunc
-	// reloads keeps the reloads of a joined nginx apart.
-	reloads sync.Mutex
 	// reloaded is when the last reload was asked for, in nanoseconds since 1970.
 	reloaded atomic.Int64
 }
@@ -79,12 +77,12 @@ func New(o Options) (*Proxy, error) {
 	if o.Timeout == 0 {
 		o.Timeout = 15 * time.Second
 	}
-	p := &Proxy{Options: o}
+	p := &Proxy{Options: o, Runner: child.New("nginx", o.Marker, o.Timeout)}
 	if o.Join != "" || o.Find {
 		return p, nil
 	}
 	var err error
-	p.child, err = process.Supervise(process.Program{
+	p.Child, err = process.Supervise(process.Program{
 		Name: "nginx", Kind: Kind(o.Binary), Drain: unix.SIGQUIT, Stop: unix.SIGTERM, Timeout: o.Timeout,
 		LogFile: filepath.Join(o.Prefix, logName), Errors: o.Errors, Log: o.Log, Lost: o.Lost,
 		Command: func() *exec.Cmd {
@@ -102,7 +100,7 @@ func New(o Options) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.child.TakeOver(filepath.Join(o.Prefix, pidName), func(pid int) bool {
+	p.Child.TakeOver(filepath.Join(o.Prefix, pidName), func(pid int) bool {
 		return strings.HasPrefix(process.Title(pid), masterTitle) && strings.Contains(process.Title(pid), " -c "+o.Config)
 	})
 	return p, nil

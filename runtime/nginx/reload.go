@@ -11,33 +11,22 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/gatewright/gatewright/runtime/marker"
 	"github.com/gatewright/gatewright/runtime/process"
 )
 
-// Running asks the marker's socket which generation is served.
-func (p *Proxy) Running(ctx context.Context) (string, error) {
-	return marker.Ask(ctx, "nginx", p.Marker)
-}
-
-// Reload makes nginx read its configuration again, or starts it, and returns when the generation answers and no
-// worker of before takes connections. generation is "" for a configuration without a marker. The error has the
+// Reload makes nginx read its configuration again, or starts it, and returns when the generation answers and only
+// new workers take connections. generation is "" for a configuration without a marker. The error has the
 // end of what nginx said.
 func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
-	var lock sync.Locker = &p.reloads
-	if p.child != nil {
-		lock = p.child
-	}
-	lock.Lock()
-	defer lock.Unlock()
+	defer p.Hold()()
 	master, err := p.master()
 	if err != nil {
-		if p.child == nil {
+		if p.Child == nil {
 			return fmt.Errorf("nginx isn't running: %w", err)
 		}
-		return p.start(ctx, generation)
+		return p.Begin(ctx, generation)
 	}
-	if p.child == nil {
+	if p.Child == nil {
 		if err := p.startedFrom(master.PID); err != nil {
 			return err
 		}
@@ -46,12 +35,12 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	defer hurrying.Wait()
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
+	if err := begun(ctx, master); err != nil {
+		return err
+	}
 	quiet := settled(master.PID)
 	_, before := workers(master.PID)
-	var said int64
-	if p.child != nil {
-		said = p.child.Said().Size()
-	}
+	said := p.Said()
 	p.reloaded.Store(time.Now().UnixNano())
 	if err := master.Ask(ctx, unix.SIGHUP); err != nil {
 		return err
@@ -75,13 +64,25 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 		}
 		return false, fmt.Errorf("nginx does not come to serve the new configuration: %w", err)
 	})
-	if err != nil && p.child != nil {
-		err = p.child.Explain(err, said)
-	}
-	return err
+	return p.Explain(err, said)
 }
 
-// settled says that no worker is being replaced, which would come with the configuration of before and look like a new one.
+// begun waits for a master that is about to start its first workers: they come with the configuration that it has, and would look
+// like new ones. One that is at rest without any has given up to start them, and a reload may help.
+func begun(ctx context.Context, master process.ID) error {
+	var quiet process.Quiet
+	return process.Poll(ctx, func() (bool, error) {
+		if _, serving := workers(master.PID); len(serving) > 0 || !master.Alive() || quiet.For(master.PID) > rest {
+			return true, nil
+		}
+		return false, fmt.Errorf("nginx (process %d) is still starting its workers", master.PID)
+	})
+}
+
+// rest is how long a master that has something to do is never without doing it.
+const rest = time.Second
+
+// settled says that no worker is being replaced, which would come with the old configuration and look like a new worker.
 func settled(master int) bool {
 	for _, pid := range process.Children(master) {
 		// One that has ended has no title, and one that has just been started its parent's.
@@ -92,8 +93,8 @@ func settled(master int) bool {
 	return true
 }
 
-// hurry lets the workers of before drain as soon as as many new ones take connections. nginx waits another tenth of a
-// second, in which most new connections still go to the old ones. None is lost: the listening sockets are the master's too,
+// hurry lets the workers from before the reload drain as soon as as many new ones take connections. nginx waits another tenth of a
+// second, in which most new connections still go to those. None is lost: the listening sockets are the master's too,
 // and keep what nobody has accepted yet.
 func hurry(ctx context.Context, master process.ID, before []int) {
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -134,11 +135,11 @@ func (p *Proxy) serves(ctx context.Context, master int, before []int, generation
 			return fmt.Errorf("it serves generation %s, not %s", running, generation)
 		}
 	}
-	// After the new workers have begun, those of before go on accepting for a moment.
+	// After the new workers have begun, the earlier ones go on accepting for a moment.
 	_, serving := workers(master)
 	for _, pid := range serving {
 		if slices.Contains(before, pid) {
-			return fmt.Errorf("worker %d of before is still serving", pid)
+			return fmt.Errorf("worker %d, from before the reload, still takes connections", pid)
 		}
 	}
 	if len(serving) == 0 {
@@ -149,5 +150,5 @@ func (p *Proxy) serves(ctx context.Context, master int, before []int, generation
 
 // refused says whether nginx has given a reload up.
 func (p *Proxy) refused(said int64) bool {
-	return p.child != nil && slices.ContainsFunc(p.child.Complaints(said), refusal)
+	return p.Child != nil && slices.ContainsFunc(p.Child.Complaints(said), refusal)
 }

@@ -67,34 +67,36 @@ func (id ID) Signal(s unix.Signal) error {
 	return nil
 }
 
-// Ask sends a signal that its program takes for a request, and waits until it does: one that is just starting would end by
-// it, for that is what the system does with a signal that nobody has asked for. The error says so when ctx ends first.
+// Ask sends a signal that its program takes for a request, once it does. The error says so when ctx ends first.
 func (id ID) Ask(ctx context.Context, s unix.Signal) error {
-	err := Poll(ctx, func() (bool, error) {
-		if id.Takes(s) || !id.Alive() {
-			return true, nil
-		}
-		return false, fmt.Errorf("%s to process %d: it is still starting, and would end by it", unix.SignalName(s), id.PID)
-	})
-	if err != nil {
+	if err := id.Ready(ctx, s); err != nil {
 		return err
 	}
 	return id.Signal(s)
 }
 
-// Takes says whether it doesn't end by a signal: it has a handler for it, ignores it, or lets it wait.
+// Ready waits until it Takes a signal or has ended: one that is just starting would end by it, for that is what the system does
+// with a signal that nobody has asked for.
+func (id ID) Ready(ctx context.Context, s unix.Signal) error {
+	return Poll(ctx, func() (bool, error) {
+		if id.Takes(s) || !id.Alive() {
+			return true, nil
+		}
+		return false, fmt.Errorf("%s to process %d: it is still starting, and would end by it or not see it", unix.SignalName(s), id.PID)
+	})
+}
+
+// Takes says whether it has a handler for a signal. One that lets the signal wait may have none yet when it comes, and end by it:
+// HAProxy's master does so for a moment. One that ignores it doesn't see it: HAProxy's master does so while a worker starts.
 func (id ID) Takes(s unix.Signal) bool {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", id.PID))
 	if err != nil {
 		return false
 	}
 	for line := range strings.Lines(string(text)) {
-		name, value, _ := strings.Cut(line, ":")
-		if name != "SigBlk" && name != "SigIgn" && name != "SigCgt" {
-			continue
-		}
-		if mask, err := strconv.ParseUint(strings.TrimSpace(value), 16, 64); err == nil && mask&(1<<(s-1)) != 0 {
-			return true
+		if value, ok := strings.CutPrefix(line, "SigCgt:"); ok {
+			mask, err := strconv.ParseUint(strings.TrimSpace(value), 16, 64)
+			return err == nil && mask&(1<<(s-1)) != 0
 		}
 	}
 	return false

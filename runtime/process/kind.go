@@ -136,7 +136,7 @@ func (k Kind) Find() (ID, error) {
 	case hidden != nil && len(found) == 0:
 		return ID{}, hidden
 	case len(found) == 0:
-		return ID{}, fmt.Errorf("there is no %s of %s among the processes that are to be seen here", k.Role, k.Program)
+		return ID{}, fmt.Errorf("there is no %s of %s among the processes that this one can see", k.Role, k.Program)
 	}
 	var names []string
 	for _, id := range found {
@@ -161,7 +161,7 @@ func (k Kind) FromFile(path string) (ID, error) {
 		return ID{}, fmt.Errorf("%s: %w", path, err)
 	}
 	if began.After(written.Add(startTolerance)) {
-		return ID{}, fmt.Errorf("%s is from before process %d was started, so it names another one and nothing is signalled; "+
+		return ID{}, fmt.Errorf("%s was written before process %d was started, so it names another one and nothing is signalled; "+
 			"touch the file if it is the right one and the clock was changed meanwhile", path, pid)
 	}
 	return id, nil

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -126,7 +128,7 @@ func TestFromFile(t *testing.T) {
 	if err := os.Chtimes(path, before, before); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := kind.FromFile(path); err == nil || !strings.Contains(err.Error(), "is from before process") {
+	if got, err := kind.FromFile(path); err == nil || !strings.Contains(err.Error(), "was written before process") {
 		t.Errorf("from a stale file: %v, %v", got, err)
 	}
 	fifo := filepath.Join(t.TempDir(), "fifo")
@@ -184,23 +186,27 @@ func TestStrays(t *testing.T) {
 	}
 }
 
-// TestAsk: a request isn't sent to a process that would end by it.
+// TestAsk: a request isn't sent to a process that would end by it, now or later, or not see it.
 func TestAsk(t *testing.T) {
 	starting := sleeper(t, "proxyd", "proxyd: --master")
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-	defer cancel()
-	if err := starting.Ask(ctx, unix.SIGUSR2); err == nil || !strings.Contains(err.Error(), "still starting") {
-		t.Errorf("asked one without a handler: %v", err)
-	}
-	if !starting.Alive() {
-		t.Error("it has ended by the signal")
+	for what, id := range map[string]ID{
+		"one without a handler": starting, "one that lets it wait": waiting(t), "one that ignores it": ignoring(t),
+	} {
+		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		if err := id.Ask(ctx, unix.SIGUSR2); err == nil || !strings.Contains(err.Error(), "still starting") {
+			t.Errorf("asked %s: %v", what, err)
+		}
+		cancel()
+		if !id.Alive() {
+			t.Errorf("%s has ended by the signal", what)
+		}
 	}
 	self, err := Identify(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !self.Takes(unix.SIGUSR2) || self.Takes(unix.SIGKILL) {
-		t.Error("this process has a handler for SIGUSR2, and can have none for SIGKILL")
+	if !self.Takes(unix.SIGUSR1) || self.Takes(unix.SIGKILL) {
+		t.Error("this process has a handler for SIGUSR1, and can have none for SIGKILL")
 	}
 	if err := starting.Signal(unix.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -208,4 +214,31 @@ func TestAsk(t *testing.T) {
 	if err := starting.Ask(context.Background(), unix.SIGUSR2); err != nil {
 		t.Errorf("asked one that has ended: %v", err)
 	}
+}
+
+// waiting is a process without a handler for SIGUSR2 that lets it wait.
+func waiting(t *testing.T) ID {
+	t.Helper()
+	// What a thread blocks, the processes that it starts block.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before unix.Sigset_t
+	blocked := unix.Sigset_t{Val: [16]uint64{1 << (unix.SIGUSR2 - 1)}}
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &blocked, &before); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil); err != nil {
+			t.Error(err)
+		}
+	}()
+	return sleeper(t, "proxyd", "proxyd: --master")
+}
+
+// ignoring is a process that ignores SIGUSR2.
+func ignoring(t *testing.T) ID {
+	t.Helper()
+	signal.Ignore(unix.SIGUSR2)
+	defer signal.Reset(unix.SIGUSR2)
+	return sleeper(t, "proxyd", "proxyd: --master")
 }

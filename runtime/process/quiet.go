@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Quiet tells for how long a process has done nothing: what it was asked by a signal that long ago never got to it. A
+// Quiet tells for how long a process has done nothing: a signal that was sent that long ago never got to it. A
 // busy machine may keep one that works from working, so time alone doesn't tell. The zero value is ready.
 type Quiet struct {
 	seen  []string

@@ -3,6 +3,7 @@ package proxies
 import (
 	"context"
 	"errors"
+	"reflect"
 
 	"log/slog"
 	"os"
@@ -116,7 +117,7 @@ func TestServing(t *testing.T) {
 			}
 			continue
 		}
-		if got := (Serving{g.User, g.Group, g.CallOnce, g.Instance, g.MaxStreams}); err != nil || got != c.serving {
+		if got := (Serving{g.User, g.Group, g.CallOnce, g.Instance, g.TrustedProxies, g.MaxStreams}); err != nil || !reflect.DeepEqual(got, c.serving) {
 			t.Errorf("%+v: %+v, error %v", c.serving, got, err)
 		}
 	}

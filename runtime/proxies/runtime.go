@@ -78,8 +78,8 @@ func runNginx(o Options) (*Runtime, error) {
 	if err != nil {
 		return nil, errors.Join(err, server.Close())
 	}
-	told := endpoints.New(nginx, server)
-	return &Runtime{Runner: told, Hooks: told.Hooks(), Resolver: told.Resolver()}, nil
+	asking := endpoints.New(nginx, server)
+	return &Runtime{Runner: asking, Hooks: asking.Hooks(), Resolver: asking.Resolver()}, nil
 }
 
 func runHAProxy(o Options) (*Runtime, error) {

@@ -117,7 +117,7 @@ func (s *Service) Start(ctx context.Context, tasks *sync.WaitGroup, o ServiceOpt
 func (s *Service) handler(o ServiceOptions) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { respond(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		generation := s.generation.Load()
 		why := ""
@@ -126,16 +126,16 @@ func (s *Service) handler(o ServiceOptions) http.Handler {
 		}
 		switch {
 		case s.draining.Load():
-			say(w, http.StatusServiceUnavailable, "draining")
+			respond(w, http.StatusServiceUnavailable, "draining")
 		case generation == nil && why == "":
-			say(w, http.StatusServiceUnavailable, "no configuration is confirmed yet")
+			respond(w, http.StatusServiceUnavailable, "no configuration is confirmed yet")
 		case generation == nil:
-			say(w, http.StatusServiceUnavailable, "no configuration is confirmed yet: "+why)
+			respond(w, http.StatusServiceUnavailable, "no configuration is confirmed yet: "+why)
 		case why != "":
 			// Calls are answered, so it is ready.
-			say(w, http.StatusOK, "generation "+*generation+", and nothing newer: "+why)
+			respond(w, http.StatusOK, "generation "+*generation+", and nothing newer: "+why)
 		default:
-			say(w, http.StatusOK, "generation "+*generation)
+			respond(w, http.StatusOK, "generation "+*generation)
 		}
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
@@ -145,7 +145,7 @@ func (s *Service) handler(o ServiceOptions) http.Handler {
 	return mux
 }
 
-func say(w http.ResponseWriter, code int, text string) {
+func respond(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(code)
 	_, _ = io.WriteString(w, text+"\n") // The client has gone when it fails.

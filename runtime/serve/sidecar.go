@@ -71,13 +71,17 @@ func NewSidecar(o SidecarOptions) (*Sidecar, error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
+	return newSidecar(o, store, joined, joined.Hooks), nil
+}
+
+func newSidecar(o SidecarOptions, store *apply.Store, proxy apply.Proxy, hooks apply.Hooks) *Sidecar {
 	registry := prometheus.NewRegistry()
 	s := &Sidecar{options: o, store: store, service: NewService(registry, o.Log)}
 	s.applier = apply.New(apply.Options{
-		Proxy: joined, Hooks: joined.Hooks, Store: store, Log: o.Log, Metrics: apply.NewMetrics(registry), Whole: true,
+		Proxy: proxy, Hooks: hooks, Store: store, Log: o.Log, Metrics: apply.NewMetrics(registry), Whole: true,
 		Render: func(model.Gateways, model.Capabilities) ([]generators.File, error) { return s.files, nil },
 	})
-	return s, nil
+	return s
 }
 
 // Close lets go of the state folder.
@@ -169,10 +173,10 @@ func (s *Sidecar) report(out apply.Outcome) {
 	if out.Err != nil {
 		text += "\nerror: " + out.Err.Error()
 	}
-	s.say(text)
+	s.setText(text)
 }
 
-func (s *Sidecar) say(text string) {
+func (s *Sidecar) setText(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.text = text + "\n"

@@ -26,6 +26,7 @@ import (
 	"github.com/gatewright/gatewright/generators/haproxy"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/generators/nginx"
+	"github.com/gatewright/gatewright/test/harness"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -237,18 +238,8 @@ func goldenFolder(t *testing.T, dir string, files []generators.File) {
 	}
 }
 
-// command builds gatewright once.
-func command(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "gatewright")
-	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/gatewright").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return binary
-}
-
 func TestExplainAndGraph(t *testing.T) {
-	binary := command(t)
+	binary := harness.Program(t)
 	questions, err := filepath.Glob("*/explain.txt")
 	if err != nil || len(questions) == 0 {
 		t.Fatalf("no explain.txt: %v", err)

@@ -60,7 +60,7 @@ func (p *pair) traffic() (end func()) {
 	p.Helper()
 	var all []*harness.Traffic
 	for i, r := range p.replicas {
-		all = append(all, harness.StartTraffic(p, r.proxy, callTo(p.addresses[i], "base.Service"), "first", 10, 5))
+		all = append(all, harness.StartTraffic(p, r.proxy, callTo(p.addresses[i], "base.Service"), "first", 4, 5))
 	}
 	return func() {
 		p.Helper()

@@ -64,7 +64,7 @@ func TestReplicas(t *testing.T) {
 		t.Fatal("both replicas lead")
 	}
 	before := l.lease()
-	traffic := harness.StartTraffic(t, replicas[1].proxy, callTo(hosts[1].Address, "base.Service"), "first", 10, 5)
+	traffic := harness.StartTraffic(t, replicas[1].proxy, callTo(hosts[1].Address, "base.Service"), "first", 4, 5)
 
 	var died time.Time
 	for i := range changes {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"strconv"
@@ -101,7 +102,7 @@ func askHTTP(served *harness.Served, call model.Call) []string {
 	return answers
 }
 
-// reset is the answer of a stream of HTTP/2 that ends without one.
+// reset is the answer of a stream of HTTP/2, or of a connection, that ends without one.
 const reset = "reset"
 
 // answerHTTP makes a request and says who answered: a Service with what it was asked for, where it says so.
@@ -116,6 +117,8 @@ func answerHTTP(served *harness.Served, r harness.HTTPRequest) string {
 		return noHandshake
 	case errors.Is(reply.Err, syscall.ECONNREFUSED):
 		return noListener
+	case errors.Is(reply.Err, io.ErrUnexpectedEOF) && reply.Status == 0:
+		return reset
 	case reply.Err != nil:
 		return reply.String()
 	case reply.Status/100 == 3:
@@ -151,7 +154,13 @@ func expectedHTTP(m model.Gateways, call model.Call) []string {
 		return []string{"405", "400", reset, noRule, misdirected} // Whatever it says, no rule.
 	}
 	answers := expectedOf(m, v, call)
-	if strings.Contains(call.Path, "#") && !v.NoPort && !v.Handshake {
+	if v.NoPort || v.Handshake {
+		return answers
+	}
+	switch {
+	case !strings.HasPrefix(call.Path, "/"):
+		answers = append(answers, "400", "404", reset) // It is no path at all.
+	case strings.Contains(call.Path, "#"):
 		answers = append(answers, "400", reset)
 	}
 	return answers
@@ -173,8 +182,6 @@ func expectedOf(m model.Gateways, v reference.Verdict, call model.Call) []string
 			answers = append(answers, noRule) // The servers of the tests have no such method.
 		}
 		return answers
-	case v.Ambiguous && !strings.HasPrefix(call.Path, "/"):
-		return []string{"400", "404", reset} // It is no path at all.
 	case v.Ambiguous:
 		return []string{"400"}
 	case v.Rule == nil:

@@ -21,16 +21,20 @@ import (
 var (
 	seedFlag    = flag.Uint64("seed", 1, "the seed of the random configurations; 0 takes one from the clock")
 	configsFlag = flag.Int("configs", 32, "how many random configurations to serve")
+	allFlag     = flag.Bool("every-version", false, "serve each random configuration by every version, not by one of each proxy in turn")
 	callsFlag   = flag.Int("calls", 400, "how many calls to make to each random configuration")
 	onlyFlag    = flag.Int("config", -1, "serve only the random configuration of this number")
 )
 
+// shortConfigs is the most configurations of a short run, as make check is.
+const shortConfigs = 8
+
 // concurrency is how many calls of one configuration are under way at a time.
 const concurrency = 16
 
-// TestProperty serves random configurations on every proxy: who answers a random call is who the reference
-// evaluator says. A failure is shown with the smallest configuration that still fails, and with the flags that
-// repeat it.
+// TestProperty serves random configurations on every proxy, each by one version of nginx and one of HAProxy unless it is told
+// otherwise: who answers a random call is who the reference evaluator says. A failure is shown with the smallest configuration
+// that still fails, and with the flags that repeat it.
 func TestProperty(t *testing.T) {
 	seed := *seedFlag
 	if seed == 0 {
@@ -39,18 +43,31 @@ func TestProperty(t *testing.T) {
 	t.Logf("-seed %d -configs %d -calls %d", seed, *configsFlag, *callsFlag)
 	secret := harness.Secret("default", "certificate", harness.Certificate(t, "example.com"))
 	backends := harness.NewBackends(t)
-	var configurations []func() configuration
-	for number := range *configsFlag {
-		if *onlyFlag < 0 || number == *onlyFlag {
-			// Whichever proxy comes to it first makes it for all.
-			configurations = append(configurations, sync.OnceValue(func() configuration { return newConfiguration(t, seed, number, secret) }))
+	proxies := harness.Proxies(t)
+	configurations := map[string][]func() configuration{} // By the proxy.
+	count := *configsFlag
+	if testing.Short() && *onlyFlag < 0 {
+		count = min(count, shortConfigs)
+	}
+	for number := range count {
+		if *onlyFlag >= 0 && number != *onlyFlag {
+			continue
+		}
+		// Whichever proxy comes to it first makes it for all.
+		c := sync.OnceValue(func() configuration { return newConfiguration(t, seed, number, secret) })
+		serving := harness.InTurn(proxies, number)
+		if *allFlag || *onlyFlag >= 0 {
+			serving = proxies
+		}
+		for _, proxy := range serving {
+			configurations[proxy.String()] = append(configurations[proxy.String()], c)
 		}
 	}
-	for _, proxy := range harness.Proxies(t) {
+	for _, proxy := range proxies {
 		t.Run(proxy.String(), func(t *testing.T) {
 			t.Parallel()
 			p := property{proxy: proxy, backends: backends, secret: secret, ends: map[string]int{}, ask: askGRPC, want: expected}
-			for _, c := range configurations {
+			for _, c := range configurations[proxy.String()] {
 				if p.check(t, c()); t.Failed() {
 					return
 				}

@@ -97,7 +97,7 @@ var subjects = []subject{
 		},
 		// Calls are dealt out evenly, not drawn at random.
 		share: .005,
-		walk: walking{seeds: 12, calls: 600, matched: []string{"1", "2", "$a", "$A", `~"; {`, "1, 2", ""},
+		walk: walking{seeds: 4, calls: 600, matched: []string{"1", "2", "$a", "$A", `~"; {`, "1, 2", ""},
 			sent:  []string{"1", "2", "$a", "$A", `~"; {`, "1 2", "9", "", "1, 2"},
 			ends:  []string{"", "", "", "/", "?q=1", "/more"},
 			paths: []string{"//Get", "/a.B/", "//"}, lines: true},

@@ -1,13 +1,24 @@
 package harness
 
 import (
+	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
 
+	"github.com/gatewright/gatewright/runtime/haproxy"
 	"github.com/gatewright/gatewright/runtime/process"
 )
+
+func validateHAProxy(ctx context.Context, binary, dir string) error {
+	joined, err := haproxy.New(haproxy.Options{Binary: binary, State: dir, Config: filepath.Join(dir, "haproxy.cfg"), Find: true})
+	if err != nil {
+		return err
+	}
+	return joined.Validate(ctx, dir)
+}
 
 // reloadHAProxy returns when the workers of before have ended or only finish what they have begun: a new worker
 // runs, and the master has told the others to stop by then. HAProxy may lose a signal that comes too early: it is sent

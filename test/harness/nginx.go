@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,7 +22,7 @@ var kinds = []Kind{
 		ConfigFile:   "nginx.conf",
 		Generator:    func(o generators.Options) generators.Generator { return nginx.New(o) },
 		Capabilities: runtimenginx.Capabilities,
-		Validate:     runtimenginx.Validate,
+		Validate:     validateNginx,
 		Check:        func(dir string) []string { return nginxArguments(dir, "-t", "-q") },
 		Run:          func(dir string) []string { return nginxArguments(dir, "-g", "daemon off;") },
 		Reload:       reloadNginx,
@@ -32,7 +33,7 @@ var kinds = []Kind{
 		ConfigFile:   "haproxy.cfg",
 		Generator:    func(o generators.Options) generators.Generator { return haproxy.New(o) },
 		Capabilities: runtimehaproxy.Capabilities,
-		Validate:     runtimehaproxy.Validate,
+		Validate:     validateHAProxy,
 		Check:        func(dir string) []string { return []string{"-c", "-f", filepath.Join(dir, "haproxy.cfg")} },
 		Run:          func(dir string) []string { return []string{"-W", "-f", filepath.Join(dir, "haproxy.cfg")} },
 		Reload:       reloadHAProxy,
@@ -42,6 +43,14 @@ var kinds = []Kind{
 
 func nginxArguments(dir string, more ...string) []string {
 	return append([]string{"-e", "stderr", "-p", dir, "-c", filepath.Join(dir, "nginx.conf")}, more...)
+}
+
+func validateNginx(ctx context.Context, binary, dir string) error {
+	joined, err := runtimenginx.New(runtimenginx.Options{Binary: binary, Prefix: dir, Config: filepath.Join(dir, "nginx.conf"), Find: true})
+	if err != nil {
+		return err
+	}
+	return joined.Validate(ctx, dir)
 }
 
 // reloadNginx returns when no worker of before takes connections any more. For a tenth of a second after the

@@ -185,8 +185,7 @@ func (p *Process) poll(what string, try func() error) {
 func (p *Process) Await(what string, limit time.Duration, try func() error) {
 	p.t.Helper()
 	deadline := time.Now().Add(limit)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
+	pause := firstPause
 	for {
 		err := try()
 		if err == nil {
@@ -195,21 +194,39 @@ func (p *Process) Await(what string, limit time.Duration, try func() error) {
 		select {
 		case <-p.exited:
 			p.t.Fatalf("%s ended instead of going to %s:\n%s", p.name, what, tail(p.Log(), 40))
-		case <-tick.C:
+		case <-time.After(pause):
 		}
+		pause = min(pause*3/2, lastPause)
 		if time.Now().After(deadline) {
 			p.t.Fatalf("%s doesn't %s: %v\n%s", p.name, what, err, tail(p.Log(), 40))
 		}
 	}
 }
 
-// Until tries until there is no error, for at most limit. said is what a failure tells beside it.
+// The pauses between the tries of something that takes a while grow from the first to the last: what is there soon is
+// noticed soon, and what takes long isn't held up by those who ask for it.
+const (
+	firstPause = 2 * time.Millisecond
+	closePause = 10 * time.Millisecond
+	lastPause  = 30 * time.Millisecond
+)
+
+// Until tries until there is no error, for at most limit, less and less often. said is what a failure tells beside it.
 func Until(t T, what string, limit time.Duration, try func() error, said func() string) {
 	t.Helper()
+	until(t, what, limit, lastPause, try, said)
+}
+
+// Closely is Until for what the tries themselves are to see on the way: they go on as often as every hundredth of a second.
+func Closely(t T, what string, limit time.Duration, try func() error, said func() string) {
+	t.Helper()
+	until(t, what, limit, closePause, try, said)
+}
+
+func until(t T, what string, limit, longest time.Duration, try func() error, said func() string) {
+	t.Helper()
 	deadline := time.Now().Add(limit)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	for pause := firstPause; ; pause = min(pause*3/2, longest) {
 		err := try()
 		if err == nil {
 			return
@@ -217,6 +234,6 @@ func Until(t T, what string, limit time.Duration, try func() error, said func() 
 		if time.Now().After(deadline) {
 			t.Fatalf("%s: %v\n%s", what, err, said())
 		}
-		<-tick.C
+		<-time.After(pause)
 	}
 }

@@ -2,11 +2,13 @@ package harness
 
 import (
 	"context"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/model"
@@ -41,9 +43,25 @@ type Proxy struct {
 // String names a proxy in a test's name: "nginx-1.26.3".
 func (p Proxy) String() string { return p.Name + "-" + p.Capabilities.Version.String() }
 
+// installed are the proxies, once a test of this process has asked for them: what each can do takes it some starts to say.
+var installed struct {
+	sync.Mutex
+	proxies []Proxy
+}
+
 // Proxies are all proxies that `test/proxies.sh` lists, of the kinds that are known here. One that is missing
 // fails the test.
 func Proxies(t T) []Proxy {
+	t.Helper()
+	installed.Lock()
+	defer installed.Unlock()
+	if installed.proxies == nil {
+		installed.proxies = find(t)
+	}
+	return slices.Clone(installed.proxies)
+}
+
+func find(t T) []Proxy {
 	t.Helper()
 	list := exec.Command("sh", filepath.Join(Root(t), "test", "proxies.sh"), "--list")
 	list.Stderr = os.Stderr
@@ -118,6 +136,19 @@ func Newest(proxies []Proxy) []Proxy {
 		case out[i].Capabilities.Version.Compare(p.Capabilities.Version) < 0:
 			out[i] = p
 		}
+	}
+	return out
+}
+
+// InTurn is one version of each kind, for the n-th of many inputs that are served by all versions together.
+func InTurn(proxies []Proxy, n int) []Proxy {
+	versions := map[string][]Proxy{}
+	for _, p := range proxies {
+		versions[p.Name] = append(versions[p.Name], p)
+	}
+	var out []Proxy
+	for _, name := range slices.Sorted(maps.Keys(versions)) {
+		out = append(out, versions[name][n%len(versions[name])])
 	}
 	return out
 }

@@ -51,8 +51,9 @@ func SentOn(p Proxy, r Reply) bool {
 	return p.Name == "nginx" && !r.FromServer() && strings.Contains(r.Message, "draining")
 }
 
-// callerPause is how long a caller waits between two calls.
-const callerPause = 5 * time.Millisecond
+// callerPause is how long a caller waits between two calls: ten callers make a call every two milliseconds, and leave the
+// processors to what they look at.
+const callerPause = 20 * time.Millisecond
 
 // StartTraffic starts callers, each with a connection of its own, which must never see anything but the backend that
 // is wanted, and streams on one connection. The caller ends it.
@@ -78,14 +79,16 @@ func StartTraffic(t T, p Proxy, call Call, want string, callers, streams int) *T
 		}
 		f.streams = append(f.streams, s)
 	}
-	for range callers {
+	for i := range callers {
 		client := NewClient(t)
-		f.callers.Go(func() { f.run(client) })
+		f.callers.Go(func() { f.run(client, callerPause*time.Duration(i)/time.Duration(callers)) })
 	}
 	return f
 }
 
-func (f *Traffic) run(client *Client) {
+// run makes calls, the first one after a while of the caller's own, so that not all callers call at the same time.
+func (f *Traffic) run(client *Client, first time.Duration) {
+	<-time.After(first)
 	pause := time.NewTicker(callerPause)
 	defer pause.Stop()
 	call := f.call

@@ -28,6 +28,7 @@ import (
 var (
 	seeds  = flag.Uint64("hostile.seeds", 60, "how many seeds to try")
 	first  = flag.Uint64("hostile.first", 1, "the first seed")
+	all    = flag.Bool("hostile.every-version", false, "show each seed to every version, not to one of each proxy in turn")
 	shrunk = flag.Bool("hostile.shrink", true, "make the manifests of the first failure smaller")
 )
 
@@ -40,8 +41,12 @@ func TestHostile(t *testing.T) {
 	for from := *first; from < *first+*seeds; from += batch {
 		t.Run(fmt.Sprintf("from %d", from), func(t *testing.T) {
 			t.Parallel()
-			r := runner{proxies: proxies, dir: harness.TempDir(t), reader: resources.NewReader()}
+			r := runner{dir: harness.TempDir(t), reader: resources.NewReader()}
 			for seed := from; seed < min(from+batch, *first+*seeds); seed++ {
+				r.proxies = proxies
+				if !*all {
+					r.proxies = harness.InTurn(proxies, int(seed))
+				}
 				list := objects(seed, pairs)
 				if f := r.run(list); f != nil {
 					if *shrunk {

@@ -56,7 +56,7 @@ var mischief = map[string]func(g *gateway, i int) string{
 const rounds = 6
 
 // every is how often each hostile client attacks: they are to be found by faults, not by the load that they are.
-const every = 150 * time.Millisecond
+const every = 300 * time.Millisecond
 
 // TestAdversary is R41 to R43 at once: beside a good tenant's calls are hostile clients, endpoints that answer what no
 // server should, and a tenant whose objects are made to harm. No call of the good tenant fails or is answered by anything

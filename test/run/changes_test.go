@@ -8,11 +8,10 @@ import (
 	"github.com/gatewright/gatewright/test/harness"
 )
 
-// callers are those of each kind while things change.
-var callers = flag.Int("callers", 5, "callers in cleartext, and as many by TLS, while things change")
-
-// changes is how often a thing changes under load.
-const changes = 50
+var (
+	callers = flag.Int("callers", 5, "callers in cleartext, and as many by TLS, while things change")
+	changes = flag.Int("changes", 24, "how often a thing of each kind changes under load")
+)
 
 // TestChanges changes routes, weights, endpoints and certificates under load. No call fails, no stream dies, and a new
 // route goes from UNIMPLEMENTED to its backend with nothing between. HAProxy needs no reload for any of it.
@@ -26,7 +25,7 @@ func TestChanges(t *testing.T) {
 		g.start()
 		g.ready()
 		plain, tls := g.load(g.baseCall(), *callers, 10), g.load(g.tlsCall(), *callers, 10)
-		for i := range changes {
+		for i := range *changes {
 			name, service := fmt.Sprintf("new%d", i), fmt.Sprintf("new%d.Service", i)
 			if got := g.call(service).Backend(); got != unimplemented {
 				g.Fatalf("%s before its route: %s", service, got)
@@ -41,7 +40,7 @@ func TestChanges(t *testing.T) {
 			}
 			if i%3 != 0 {
 				g.route(name, service, backend{"second", 1})
-				g.until("the new route", func() error {
+				harness.Closely(g, "the new route", patience, func() error {
 					got := g.call(service)
 					switch {
 					case got.Backend() == "second":
@@ -51,7 +50,7 @@ func TestChanges(t *testing.T) {
 					}
 					g.Fatalf("%s on the way to its route: %s %s", service, got.Backend(), got.Message)
 					return nil
-				})
+				}, g.said)
 			}
 			g.route("base", "base.Service", backend{"first", 1 + i}, backend{"second", 0})
 			g.service("first", i%3, 3)

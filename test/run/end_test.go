@@ -2,6 +2,7 @@ package run
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -13,8 +14,7 @@ import (
 	"github.com/gatewright/gatewright/test/harness"
 )
 
-// ends is how often a gateway is ended, each time at another moment of a reload.
-const ends = 8
+var ends = flag.Int("ends", 4, "how often a gateway is ended, each time at another moment of a reload")
 
 // TestEndInReload ends gatewright while the proxy reloads. A stream of a worker that the reload replaces, or has just
 // replaced, may finish all the same.
@@ -26,7 +26,7 @@ func TestEndInReload(t *testing.T) {
 			t.Logf("seed %d", seed)
 			random := rand.New(rand.NewPCG(seed, 2))
 			g := newGateway(t, p)
-			for i := range ends {
+			for i := range *ends {
 				g.start("--drain", "20s")
 				g.ready()
 				g.answers("base.Service", "first")

@@ -34,7 +34,10 @@ func (g *gateway) flood(ctx context.Context, callers *sync.WaitGroup) {
 	for i := range 4 {
 		callers.Go(func() {
 			client := harness.NewClient(g)
+			pause := time.NewTicker(20 * time.Millisecond)
+			defer pause.Stop()
 			for n := i; ctx.Err() == nil; n++ {
+				<-pause.C
 				text := texts[n%len(texts)]
 				call := harness.Call{Address: g.address + ":8080", Authority: "h.test", Path: "/" + text + "/x", Timeout: 2 * time.Second}
 				if n%2 == 0 {

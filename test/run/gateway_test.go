@@ -27,26 +27,11 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, withoutIPv6(os.Args[1:]))
 		os.Exit(1)
 	}
-	os.Exit(build(m))
-}
-
-func build(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "gatewright-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }() // What is left is in the system's own folder for such things.
-	program = filepath.Join(dir, "gatewright")
-	if err := os.Chmod(dir, 0o755); err != nil { // Other users run it too.
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	if out, err := exec.Command("go", "build", "-o", program, "github.com/gatewright/gatewright/cmd/gatewright").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build gatewright: %v\n%s", err, out)
-		return 1
-	}
-	return m.Run()
+	stage := harness.NewStage("test/run")
+	program = harness.Program(stage)
+	code := m.Run()
+	stage.End()
+	os.Exit(code)
 }
 
 // gateway is a `gatewright run` with a folder of manifests and servers behind it.

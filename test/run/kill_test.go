@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -70,14 +72,17 @@ func (g *gateway) alone() error {
 // endpoints that nobody has told it.
 const pause = 4 * time.Second
 
-// TestKills kills everything in turn, at random points of 100 changes. The end is what the last input says.
+// kills is how often something is killed.
+var kills = flag.Int("kills", 10, "how often TestKills kills something, of everything in turn")
+
+// TestKills kills everything in turn, each at a random point of every fifth change. The end is what the last input says.
 func TestKills(t *testing.T) {
 	seed := rand.Uint64()
 	each(t, func(g *gateway) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		g.Logf("seed %d", seed)
 		g.service("second")
-		kills := map[string]func(){
+		ways := map[string]func(){
 			"gatewright": func() { g.kill(); g.start() },
 			"master":     func() { g.signal(g.master(), unix.SIGKILL) },
 			"worker": func() {
@@ -97,7 +102,7 @@ func TestKills(t *testing.T) {
 				g.start()
 			},
 		}
-		kills["gatewright, starting the proxy"] = func() {
+		ways["gatewright, starting the proxy"] = func() {
 			g.ready() // Before that a proxy that ends was never good enough to be started again.
 			before, master := g.logged(again), g.master()
 			g.signal(master, unix.SIGKILL)
@@ -111,27 +116,31 @@ func TestKills(t *testing.T) {
 			g.kill()
 			g.start()
 		}
-		names := slices.Sorted(maps.Keys(kills))
+		names := slices.Sorted(maps.Keys(ways))
 		longest := time.Duration(0)
-		for i := range 100 {
+		changes := *kills * 5
+		for i := range changes {
 			g.route("moving", fmt.Sprintf("moving%d.Service", i), backend{"second", 1})
 			if i%5 != 4 {
 				continue
 			}
 			// Somewhere between the write and the end of the reload.
 			<-time.After(time.Duration(random.IntN(300)) * time.Millisecond)
-			name := names[random.IntN(len(names))]
-			kills[name]()
+			n := i / 5 % len(names)
+			if n == 0 { // Each way as often as the others, in an order of its own.
+				random.Shuffle(len(names), reflect.Swapper(names))
+			}
+			ways[names[n]]()
 			start := time.Now()
 			g.answers("base.Service", "first")
 			if took := time.Since(start); took > longest {
 				longest = took
 			}
 		}
-		g.answers("moving99.Service", "second")
+		g.answers(fmt.Sprintf("moving%d.Service", changes-1), "second")
 		g.ready()
 		// The last kill may still have been felt by the calls before.
-		g.answers("moving98.Service", unimplemented)
+		g.answers(fmt.Sprintf("moving%d.Service", changes-2), unimplemented)
 		g.until("have one proxy", g.alone)
 		g.Logf("the longest time without an answer was %s", longest)
 		if longest > pause {

@@ -95,8 +95,7 @@ func isHTTP(owner *model.Listener, call model.Call) bool {
 	if grpc != http {
 		return http
 	}
-	value, _ := call.Header("content-type")
-	return !strings.HasPrefix(strings.ToLower(value), "application/grpc")
+	return !call.GRPC()
 }
 
 func ofHTTP(s model.Scope) bool { return len(s.Rules) > 0 && s.Rules[0].Source.Kind == model.HTTPRoute }

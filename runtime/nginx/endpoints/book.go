@@ -36,8 +36,8 @@ type book struct {
 type entry struct {
 	// list is nil while it isn't known: nobody is answered then, and nginx keeps what it has.
 	list *list
-	// told says that somebody was answered.
-	told bool
+	// answered says that somebody has got an answer.
+	answered bool
 	// current is false for a cluster that isn't in the model any more.
 	current bool
 	clients map[netip.AddrPort]*client
@@ -64,8 +64,8 @@ type knownTarget struct {
 	expires time.Time
 }
 
-// told notes that somebody is told the addresses of one kind, and says whether that is the first time.
-func (t *knownTarget) told(v4 bool) (first bool) {
+// answered notes that somebody gets the addresses of one kind, and says whether that is the first time.
+func (t *knownTarget) answered(v4 bool) (first bool) {
 	known := &t.v6
 	if v4 {
 		known = &t.v4
@@ -86,7 +86,7 @@ type srv struct {
 type answer struct {
 	srv
 	list *list
-	// first says that nobody was told anything of this name before.
+	// first says that nobody has got an answer for this name before.
 	first bool
 }
 
@@ -179,7 +179,7 @@ func (b *book) ask(now time.Time, q srv) (answer, bool) {
 	case c.signature != e.list.signature, c.id == q.id:
 		// News, or the answer before was lost.
 		c.drop(b)
-		return b.tell(now, e, c, q), true
+		return b.reply(now, e, c, q), true
 	default:
 		c.proven = true
 	}
@@ -189,21 +189,21 @@ func (b *book) ask(now time.Time, q srv) (answer, bool) {
 	return answer{}, false
 }
 
-// tell is the answer to a question, and remembers it.
-func (b *book) tell(now time.Time, e *entry, c *client, q srv) answer {
+// reply is the answer to a question, and remembers it.
+func (b *book) reply(now time.Time, e *entry, c *client, q srv) answer {
 	if c.signature != e.list.signature {
 		c.signature, c.proven = e.list.signature, false
 	}
 	c.answered, c.id = now, q.id
-	first := !e.told
-	e.told = true
+	first := !e.answered
+	e.answered = true
 	return answer{q, e.list, first}
 }
 
 func (b *book) release(now time.Time, e *entry, c *client) answer {
 	q := c.waiting.srv
 	c.drop(b)
-	return b.tell(now, e, c, q)
+	return b.reply(now, e, c, q)
 }
 
 func (c *client) drop(b *book) {
@@ -270,15 +270,15 @@ func (b *book) taken(now time.Time, key string) bool {
 			continue
 		}
 		asking = true
-		if c.signature != e.list.signature || !c.proven && !b.toldAll(e.list) {
+		if c.signature != e.list.signature || !c.proven && !b.answeredAll(e.list) {
 			return false
 		}
 	}
 	return asking
 }
 
-// toldAll says whether the addresses of all targets were asked for.
-func (b *book) toldAll(l *list) bool {
+// answeredAll says whether the addresses of all targets were asked for and answered.
+func (b *book) answeredAll(l *list) bool {
 	for _, r := range l.records {
 		if t := b.targets[r.target.name]; !t.v4 || !t.v6 {
 			return false

@@ -32,7 +32,7 @@ func TestFlips(t *testing.T) {
 		sets := [][]model.Endpoint{{all[0], all[1]}, {all[1]}, {all[1], all[2]}, {all[0]}}
 		s.apply(s.config(sets[0]), apply.Reloaded)
 		s.until("/s0/M", func(r harness.Reply) bool { return r.Code == codes.OK })
-		l := s.load("/s0/M", 50, 20)
+		l := s.load("/s0/M", 20, 20)
 		l.barrier()
 		var took []time.Duration
 		for i := range 50 {
@@ -96,7 +96,7 @@ func TestKilled(t *testing.T) {
 		goes, going := s.backend()
 		s.apply(s.config([]model.Endpoint{stays, going}), apply.Reloaded)
 		s.until("/s0/M", func(r harness.Reply) bool { return r.Code == codes.OK })
-		l := s.load("/s0/M", 50, 0)
+		l := s.load("/s0/M", 20, 0)
 		for range 8 {
 			l.barrier()
 			s.apply(s.config([]model.Endpoint{stays}), apply.Updated)
@@ -274,7 +274,7 @@ func TestReloads(t *testing.T) {
 		_, b := s.backend()
 		s.apply(s.config([]model.Endpoint{a}), apply.Reloaded)
 		s.until("/s0/M", func(r harness.Reply) bool { return r.Code == codes.OK })
-		l := s.load("/s0/M", 50, 20)
+		l := s.load("/s0/M", 20, 20)
 		l.barrier()
 		for i := range 10 {
 			m := s.config([]model.Endpoint{a}, []model.Endpoint{b})
@@ -307,6 +307,8 @@ func TestNewServices(t *testing.T) {
 			var callers sync.WaitGroup
 			for i := range 8 {
 				callers.Go(func() {
+					pause := time.NewTicker(callerPause / 2)
+					defer pause.Stop()
 					for {
 						client, end := s.clients[i], func() {}
 						if i%2 == 1 {
@@ -326,7 +328,7 @@ func TestNewServices(t *testing.T) {
 						select {
 						case <-done:
 							return
-						default:
+						case <-pause.C:
 						}
 					}
 				})

@@ -92,7 +92,7 @@ func (p *Proxy) learn() {
 		return
 	}
 	if err := folder.Replace(p.server.learnt, []byte(master+"\n"), 0o600); err != nil {
-		p.Log.Warn("nginx gets a reload more when gatewright is started again", "error", err)
+		p.Log.Warn("nginx will be reloaded once more when gatewright is started again", "error", err)
 	}
 }
 

@@ -274,7 +274,7 @@ func (s *Server) serveTCP(w dns.ResponseWriter, q *dns.Msg) {
 	}
 }
 
-// lookUp answers what doesn't wait; nil for silence. first says that nobody was told before.
+// lookUp answers what doesn't wait; nil for silence. first says that nobody has got this answer before.
 func (s *Server) lookUp(q *dns.Msg) (m *dns.Msg, first bool) {
 	name, kind := q.Question[0].Name, q.Question[0].Qtype
 	s.mu.Lock()
@@ -287,7 +287,7 @@ func (s *Server) lookUp(q *dns.Msg) (m *dns.Msg, first bool) {
 		return nil, false
 	case dns.TypeA, dns.TypeAAAA:
 		if t := s.book.targets[key(name)]; t != nil {
-			return addresses(q.Id, name, kind, t.target), t.told(kind == dns.TypeA)
+			return addresses(q.Id, name, kind, t.target), t.answered(kind == dns.TypeA)
 		}
 	}
 	return failure(q), false
