@@ -28,7 +28,6 @@ type used struct {
 	statuses []int
 	// depths are the numbers of labels behind wildcards of origins.
 	depths []int
-	query  bool
 }
 
 // redirectCodes and httpStatuses are all that there are.

@@ -57,8 +57,8 @@ var requirements = []requirement{
 		`can't speak HTTP/2 to backends: haproxy -vv shows no "h2 : mode=HTTP side=BE"`},
 	{[]model.Feature{model.FeatureTLS}, func(b build) bool { return b.features["OPENSSL"] }, "was built without USE_OPENSSL"},
 	// Regular expressions are written for PCRE.
-	{append([]model.Feature{model.FeatureGRPC, model.FeatureHTTP}, listening...), func(b build) bool { return b.features["PCRE2"] || b.features["PCRE"] },
-		"was built without USE_PCRE2"},
+	{append([]model.Feature{model.FeatureGRPC, model.FeatureHTTP}, listening...),
+		func(b build) bool { return b.features["PCRE2"] || b.features["PCRE"] }, "was built without USE_PCRE2"},
 }
 
 // listening are the features that an HTTP/2 listener takes.

@@ -73,16 +73,22 @@ func wildcardLines(depths []int, side, folder string) []string {
 		"http-request set-var(txn.wild) 'var(txn.origin),field(1,:)' if tried !allowed",
 	}
 	slices.SortFunc(depths, func(a, b int) int { return cmp.Compare(b, a) })
+	add := func(start, end, condition string) {
+		lines = append(lines, fmt.Sprintf("http-request set-var(txn.allowed) 'var(txn.cors),concat(|o|,txn.wild,://*%s)%s%s,"+
+			"map_str(%scors.map)' if tried !allowed %s", start, end, side, folder, condition))
+	}
+	rest := func(expression string) {
+		lines = append(lines, "http-request set-var(txn.rest) '"+expression+"' if tried !allowed")
+	}
 	for _, n := range depths {
-		rest, from, more := fmt.Sprintf("'var(txn.site),field(-1,.,%d)'", n), ".", fmt.Sprintf(" { 'var(txn.site),field(-%d,.,0)' -m len gt 0 }", n+1)
 		if n == 0 {
-			rest, from, more = "'var(txn.site),field(2,:)'", ":", " { 'var(txn.site),field(2,:)' -m found }"
-			lines = append(lines, fmt.Sprintf("http-request set-var(txn.allowed) 'var(txn.cors),concat(|o|,txn.wild,://*)%s,map_str(%scors.map)' "+
-				"if tried !allowed !{ 'var(txn.site),field(2,:)' -m found }", side, folder))
+			add("", "", "!{ 'var(txn.site),field(2,:)' -m found }")
+			rest("var(txn.site),field(2,:)")
+			add(":", ",concat(,txn.rest)", "{ 'var(txn.site),field(2,:)' -m found }")
+			continue
 		}
-		lines = append(lines, fmt.Sprintf("http-request set-var(txn.rest) %s if tried !allowed", rest),
-			fmt.Sprintf("http-request set-var(txn.allowed) 'var(txn.cors),concat(|o|,txn.wild,://*%s),concat(,txn.rest)%s,map_str(%scors.map)' "+
-				"if tried !allowed%s", from, side, folder, more))
+		rest(fmt.Sprintf("var(txn.site),field(-1,.,%d)", n))
+		add(".", ",concat(,txn.rest)", fmt.Sprintf("{ 'var(txn.site),field(-%d,.,0)' -m len gt 0 }", n+1))
 	}
 	return lines
 }

@@ -15,7 +15,8 @@ import (
 
 // hosts are the lookups that find the class of a host: a name in one file, then wildcards by their number of
 // labels in another, the longest first, then the class of all others. Values are "LISTENER;SCOPE", with the scope of
-// GRPCRoutes, or "LISTENER;SCOPE;SCOPE" with that of HTTPRoutes behind it. A configuration that is changed while it runs has all of these lookups, for names to come.
+// GRPCRoutes, or "LISTENER;SCOPE;SCOPE" with that of HTTPRoutes behind it. A configuration that is changed while it
+// runs has all of these lookups, for names to come.
 type hosts struct {
 	names, wildcards string
 	sides            sides

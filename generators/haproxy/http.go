@@ -69,10 +69,9 @@ func (f *frontends) httpOf(p *matching.Port) (*HTTP, error) {
 	if p.Protocol == model.HTTPS {
 		h.Scheme = "https"
 	}
-	depths := f.used.depths
+	depths := slices.Clone(f.used.depths)
 	if f.routes.live() {
 		h.Statuses, h.Codes, h.Rewrites, h.Timeouts, h.CORS = httpStatuses, redirectCodes, true, true, true
-		depths = slices.Clone(depths)
 		for n := range liveDepth + 1 {
 			if !slices.Contains(depths, n) {
 				depths = append(depths, n)
