@@ -142,7 +142,8 @@ func (c column) fetches() ([]fetch, error) {
 	case matching.SubjectMethod:
 		return []fetch{{"path,field(3,/)", "{ path,field(2,/) -m len gt 0 } !{ path,field(4,/) -m found }"}}, nil
 	case matching.SubjectHTTPMethod:
-		return []fetch{{"method", ""}}, nil
+		// A method is of a type of its own, which isn't text to all versions.
+		return []fetch{{"method,concat()", ""}}, nil
 	}
 	if strings.ContainsAny(c.name, "\"'|\\/ ") {
 		return nil, fmt.Errorf("the name %q has characters that HAProxy can't match", c.name)

@@ -151,7 +151,8 @@ func (w world) call() model.Call {
 	c := model.Call{
 		Port: int32(80 + w.IntN(2)), Authority: w.pick(hosts...), Method: w.pick("GET", "POST"),
 		Path: w.pick("/foo.Bar/Get", "/foo.bar/get", "/x/List", "/x/List/", "/x/", "/x", "/", "/foo.Bar/Get/more", "//Get", "/FOO.BAR/G",
-			"/x/../foo.Bar", "/x/%2e%2E/", "/%66oo.Bar/Get", "/x%2FList", "/x/List%0A", "*", "", "/x/List%7E", "/x/.;/List", "/x\\List", "/x/%zz", "/x%") +
+			"/x/../foo.Bar", "/x/%2e%2E/", "/%66oo.Bar/Get", "/x%2FList", "/x/List%0A", "*", "", "/x/List%7E", "/x/.;/List", "/x\\List",
+			"/x/%zz", "/x%") +
 			w.pick("", "", "?q=1", "?q=%31", "?q=2&q=1", "?q&q=1", "?Q=1&q=2", "?%71=1&q=2", "?q=1%0A", "?a?q=1", "?a;q=1&q=2", "?q=%zz"),
 	}
 	if w.IntN(2) == 0 {

@@ -117,7 +117,8 @@ func TestServing(t *testing.T) {
 			}
 			continue
 		}
-		if got := (Serving{g.User, g.Group, g.CallOnce, g.Instance, g.TrustedProxies, g.MaxStreams}); err != nil || !reflect.DeepEqual(got, c.serving) {
+		got := Serving{g.User, g.Group, g.CallOnce, g.Instance, g.TrustedProxies, g.MaxStreams}
+		if err != nil || !reflect.DeepEqual(got, c.serving) {
 			t.Errorf("%+v: %+v, error %v", c.serving, got, err)
 		}
 	}

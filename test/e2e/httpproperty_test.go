@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -158,13 +159,21 @@ func expectedHTTP(m model.Gateways, call model.Call) []string {
 		return answers
 	}
 	switch {
+	case call.PathOnly() == "*":
+		// From 3.0 on HAProxy takes that for "/" where HTTP/2 has it, before any line of its configuration.
+		root := call
+		root.Path = "/" + strings.TrimPrefix(call.Path, "*")
+		answers = append(append(answers, "400", "404", reset), expectedOf(m, reference.Evaluate(m, root), root)...)
 	case !strings.HasPrefix(call.Path, "/"):
-		answers = append(answers, "400", "404", reset) // It is no path at all.
+		answers = append(answers, "400", "404", reset, codes.Internal.String()) // It is no path at all.
 	case strings.Contains(call.Path, "#"):
 		answers = append(answers, "400", reset)
 	}
 	return answers
 }
+
+// unreadable are paths that nginx can't read: with a "%" that begins no code, a zero, what no request line has, or too many "..".
+var unreadable = regexp.MustCompile(`%00|%(?:[^0-9A-Fa-f]|.[^0-9A-Fa-f]|.?$)|[\x00-\x20\x7f]|\.\.`)
 
 func expectedOf(m model.Gateways, v reference.Verdict, call model.Call) []string {
 	switch {
@@ -182,6 +191,9 @@ func expectedOf(m model.Gateways, v reference.Verdict, call model.Call) []string
 			answers = append(answers, noRule) // The servers of the tests have no such method.
 		}
 		return answers
+	case v.Ambiguous && unreadable.MatchString(call.PathOnly()):
+		// nginx refuses such a path before it has read the host, and can't know whose that is.
+		return []string{"400", codes.Internal.String()}
 	case v.Ambiguous:
 		return []string{"400"}
 	case v.Rule == nil:
@@ -203,6 +215,11 @@ func expectedOf(m model.Gateways, v reference.Verdict, call model.Call) []string
 			target, host := rewritten(call, b.Rewrite)
 			// A backend that is asked by HEAD, or takes the request for a call, doesn't say what it got.
 			answers = append(answers, passed(c.Service, &target, host), c.Service)
+			if call.GRPC() {
+				// What the gRPC server at the endpoint says to paths that are no method, and to requests that are no calls. nginx may
+				// end the stream behind it, for the server doesn't wait for the body.
+				answers = append(answers, noRule, codes.Internal.String(), "200, then reset: INTERNAL_ERROR")
+			}
 		}
 	}
 	return answers

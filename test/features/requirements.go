@@ -12,7 +12,9 @@ import (
 const notYet = "not built yet"
 
 // numbers writes numbers with commas between.
-func numbers(list []int) string { return strings.Trim(strings.ReplaceAll(fmt.Sprint(list), " ", ", "), "[]") }
+func numbers(list []int) string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(list), " ", ", "), "[]")
+}
 
 // requirements are R1 to R40, those that have several parts with a row for each.
 var requirements = []row{
