@@ -9,10 +9,11 @@ GOFMT = $$($(GO) env GOROOT)/bin/gofmt
 # The same for everything that is built, so that nothing is compiled twice; and binaries that need no libraries.
 export CGO_ENABLED = 0
 export GOFLAGS ?= -trimpath
-# The nginx of the demo; test/proxies.sh installs Debian's own where it is missing.
+# The proxies of the demo; test/proxies.sh installs Debian's own where they are missing.
 NGINX ?= $(shell sh test/proxies.sh --host | grep '/nginx$$')
-# The proxy that the conformance suite runs on, by its name in test/proxies.sh or as a file, one test of the suite
-# unless empty, more flags of the suite, and what its report says was tested.
+HAPROXY ?= $(shell sh test/proxies.sh --host | grep '/haproxy$$')
+# The proxy that the demo and the conformance suite run on: for the suite by its name in test/proxies.sh or as a file, one
+# test of the suite unless empty, more flags of the suite, and what its report says was tested.
 PROXY ?= nginx
 PROXY_BINARY ?=
 RUN ?=
@@ -43,9 +44,9 @@ build: ## Build bin/gatewright
 	$(GO) build -ldflags '-s -w' -o bin/gatewright ./cmd/gatewright
 
 .PHONY: demo
-demo: build ## Show gatewright at work with nginx and real gRPC servers, then stop everything
+demo: build ## Show gatewright at work with nginx, or PROXY=haproxy, and real servers, then stop everything
 	$(GO) build -o bin/demo ./test/demo
-	bin/demo -gatewright bin/gatewright -nginx $(NGINX)
+	bin/demo -gatewright bin/gatewright -proxy $(PROXY) -proxy-binary $(if $(filter haproxy,$(PROXY)),$(HAPROXY),$(NGINX))
 
 .PHONY: test
 test: proxies cluster lint build ## Install the proxies and build the control plane that are missing, then run every check and test

@@ -139,7 +139,7 @@ func (c *Controller) next(ctx context.Context, caps model.Capabilities) (transla
 	}
 	snapshot.Secrets, snapshot.UnreadableSecrets = read.secrets, read.unreadable
 	result, err := c.translator.Try(snapshot, caps, translate.Options{
-		Controller: c.ControllerName, Backends: c.Backends, ClusterDomain: c.ClusterDomain,
+		Controller: c.ControllerName, Backends: c.Backends, ClusterDomain: c.ClusterDomain, CrossServing: c.CrossServing,
 		Addresses: c.addresses(w.world), BundleVersion: w.world.bundleVersion(),
 	})
 	if err != nil {

@@ -76,8 +76,9 @@ func kinds() []*kind {
 		},
 		{
 			GroupKind: gateway("Gateway"), versions: []version{v1[gatewayv1.Gateway]()}, needed: true,
+			annotation: translate.CrossServingAnnotation,
 			matters: func(w *world, old, new metav1.Object) bool {
-				return either(old, new, w.ourGateway) && respecified(old, new)
+				return either(old, new, w.ourGateway) && (respecified(old, new) || reannotated(old, new))
 			},
 			put: func(w *world, key name, o metav1.Object) { put(w.gateways, key, o) },
 		},

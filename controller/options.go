@@ -35,6 +35,8 @@ type Options struct {
 	Backends translate.Backends
 	// ClusterDomain is the end of the Services' DNS names; "" is "cluster.local".
 	ClusterDomain string
+	// CrossServing is whose a host is that routes of two kinds want; "" is translate.CrossServingExclusive.
+	CrossServing translate.CrossServing
 	// Pool are the addresses that Gateways bind; see translate.Addresses.
 	Pool []netip.Prefix
 	// PublishService is the Service whose addresses are told in status; PublishAddresses are those addresses

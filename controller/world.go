@@ -209,6 +209,10 @@ func respecified(old, new metav1.Object) bool {
 	return old == nil || new == nil || old.GetUID() != new.GetUID() || old.GetGeneration() != new.GetGeneration()
 }
 
+func reannotated(old, new metav1.Object) bool {
+	return !maps.Equal(old.GetAnnotations(), new.GetAnnotations())
+}
+
 func relabeled(old, new metav1.Object) bool {
 	return old == nil || new == nil || !labels.Equals(old.GetLabels(), new.GetLabels())
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"slices"
 
 	"github.com/gatewright/gatewright/generators/model"
@@ -77,6 +78,8 @@ type Options struct {
 	CallOnce bool
 	// Instance tells this gateway from others in the header Hops; "" makes one of what the model listens at.
 	Instance string
+	// TrustedProxies are the networks of proxies in front of this one whose X-Forwarded headers requests of HTTPRoutes keep.
+	TrustedProxies []netip.Prefix
 	// MaxStreams is the most calls that one client connection has open at a time; 0 is limits.Default's.
 	MaxStreams int
 	// Templates overrides built-in templates by name; nil for none.

@@ -3,6 +3,7 @@ package generators_test
 import (
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"path"
 	"strings"
 	"testing"
@@ -105,14 +106,17 @@ func TestExampleMeetsEveryBranch(t *testing.T) {
 			var all strings.Builder
 			for _, v := range p.versions {
 				for _, o := range []generators.Options{{}, {Marker: "/m", Resolver: "127.0.0.1:53", User: "u", Group: "g", CallOnce: true,
-					CallLog: "/c"}, {Layout: generators.LayoutInclude, Folder: "f"}, {Layout: generators.LayoutInclude, Marker: "/m"}} {
+					CallLog: "/c"}, {Marker: "/m", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
+					{Layout: generators.LayoutInclude, Folder: "f"}, {Layout: generators.LayoutInclude, Marker: "/m"}} {
 					o.Templates = overrides
-					files, err := p.make(o).Render(model.Example(), p.caps(v))
-					if err != nil {
-						t.Fatal(err)
-					}
-					for _, f := range files {
-						all.Write(f.Data)
+					for _, m := range model.Examples() {
+						files, err := p.make(o).Render(m, p.caps(v))
+						if err != nil {
+							t.Fatal(err)
+						}
+						for _, f := range files {
+							all.Write(f.Data)
+						}
 					}
 				}
 			}

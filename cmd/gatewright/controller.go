@@ -47,6 +47,7 @@ type controllerOptions struct {
 	gatewayClass        string
 	backends            translate.Backends
 	clusterDomain       string
+	crossServing        translate.CrossServing
 	gateways            []string
 	namespaces          []string
 	pool                []string
@@ -82,6 +83,7 @@ func (o *controllerOptions) clusterFlags(f *pflag.FlagSet) {
 	classFlag(f, &o.gatewayClass)
 	backendsFlag(f, &o.backends)
 	domainFlag(f, &o.clusterDomain)
+	crossServingFlag(f, &o.crossServing)
 	f.StringArrayVar(&o.gateways, "gateway", nil, gatewayFlag)
 	f.StringSliceVar(&o.namespaces, "watch-namespaces", nil, "read only objects of these `namespaces` (default all)")
 	f.StringSliceVar(&o.pool, "address-pool", nil,
@@ -126,7 +128,8 @@ func logLibraries(log *slog.Logger) {
 func (o *controllerOptions) checked() (controller.Options, error) {
 	co := controller.Options{
 		GatewayClass: o.gatewayClass, Namespaces: o.namespaces, Backends: o.backends, ClusterDomain: o.clusterDomain,
-		Alone: !o.election, DryRun: o.dryRun, LeaseName: o.lease, LeaseNamespace: o.leaseNamespace,
+		CrossServing: o.crossServing,
+		Alone:        !o.election, DryRun: o.dryRun, LeaseName: o.lease, LeaseNamespace: o.leaseNamespace,
 	}
 	var err error
 	for _, text := range o.gateways {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ func sourceFlags(f *pflag.FlagSet, s *pipeline.Source) {
 	classFlag(f, &s.GatewayClass)
 	backendsFlag(f, &s.Backends)
 	domainFlag(f, &s.ClusterDomain)
+	crossServingFlag(f, &s.CrossServing)
 }
 
 // classFlag names a class: one of manifests whatever its controllerName, one of a cluster only if it has ours.
@@ -41,9 +43,42 @@ func backendsFlag(f *pflag.FlagSet, value *translate.Backends) {
 		"where Services are reached: at the endpoints of their EndpointSlices, their DNS name or their cluster IP")
 }
 
+func crossServingFlag(f *pflag.FlagSet, value *translate.CrossServing) {
+	choice(f, (*string)(value), "cross-serving", "", []string{string(translate.CrossServingExclusive), string(translate.CrossServingShare)},
+		"whose a host is that a GRPCRoute and an HTTPRoute want: the older one's alone, or both ones', by the content type of each request")
+}
+
 func domainFlag(f *pflag.FlagSet, value *string) {
 	*value = "cluster.local"
 	f.Var((*domainName)(value), "cluster-domain", "`domain` that the DNS names of Services end in, for --backends dns")
+}
+
+// prefixes is a flag with networks; it may be repeated.
+type prefixes struct{ value *[]netip.Prefix }
+
+func (p *prefixes) String() string {
+	texts := make([]string, len(*p.value))
+	for i, v := range *p.value {
+		texts[i] = v.String()
+	}
+	return strings.Join(texts, ",")
+}
+
+func (p *prefixes) Type() string { return "CIDR" }
+
+func (p *prefixes) Set(s string) error {
+	for text := range strings.SplitSeq(s, ",") {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			ip, ipErr := netip.ParseAddr(text)
+			if ipErr != nil || ip.Zone() != "" {
+				return fmt.Errorf("%q is neither a network such as 10.0.0.0/8 nor an IP address", text)
+			}
+			prefix = netip.PrefixFrom(ip, ip.BitLen())
+		}
+		*p.value = append(*p.value, prefix.Masked())
+	}
+	return nil
 }
 
 // domainName is a flag with a DNS name.
@@ -70,6 +105,8 @@ func servingFlags(f *pflag.FlagSet, s *proxies.Serving) {
 		"have no client send a call again that an endpoint may have run: HAProxy then takes a connection for each call")
 	f.StringVar(&s.Instance, "instance", "",
 		"`name` that tells this gateway, all replicas of it, from others in the header cdn-loop: small letters, digits and -")
+	f.Var(&prefixes{&s.TrustedProxies}, "trusted-proxies",
+		"networks of proxies in front of this one, `CIDR,...`, whose x-forwarded headers requests of HTTPRoutes keep")
 	f.IntVar(&s.MaxStreams, "max-streams", limits.Default.Streams,
 		"the most calls `N` that one client connection has open at a time; what a hostile one takes of memory grows with it")
 }

@@ -25,7 +25,11 @@ func checkTrace(m model.Gateways, trace matching.Trace, call model.Call) error {
 		NoPort:      trace.Port == nil,
 		Handshake:   trace.Port != nil && trace.Port.Protocol == model.HTTPS && trace.Handshake == nil,
 		Misdirected: trace.Misdirected,
+		Ambiguous:   trace.Ambiguous,
 		Rule:        trace.Rule,
+	}
+	if !got.NoPort && !got.Handshake && !got.Misdirected {
+		got.HTTP = trace.Kind == model.HTTPRoute
 	}
 	if trace.Rule != nil {
 		got.Match = trace.Match
@@ -45,8 +49,12 @@ func verdictText(v reference.Verdict) string {
 		return "that TLS is refused"
 	case v.Misdirected:
 		return "421"
+	case v.Ambiguous:
+		return "400"
+	case v.Rule == nil && v.HTTP:
+		return "that no HTTPRoute's rule matches"
 	case v.Rule == nil:
-		return "that no rule matches"
+		return "that no GRPCRoute's rule matches"
 	}
 	return fmt.Sprintf("%s match %d", v.Rule.Source, v.Match)
 }

@@ -33,10 +33,12 @@ type Explanation struct {
 
 // Call is what was asked about.
 type Call struct {
-	Authority string   `json:"authority"`
-	Path      string   `json:"path"`
-	Headers   []string `json:"headers,omitempty"`
-	SNI       string   `json:"sni,omitempty"`
+	Authority string `json:"authority"`
+	Path      string `json:"path"`
+	// Method is the HTTP method of what isn't a gRPC call.
+	Method  string   `json:"method,omitempty"`
+	Headers []string `json:"headers,omitempty"`
+	SNI     string   `json:"sni,omitempty"`
 }
 
 // Listener is the one that the call arrives at.
@@ -102,6 +104,9 @@ var codeNames = map[model.Code]string{
 func New(served model.Gateways, refused []status.Refusal, call model.Call) *Explanation {
 	trace := matching.Compile(served).Walk(call)
 	e := &Explanation{served: served, call: call, trace: trace, Call: Call{Authority: call.Authority, Path: call.Path}}
+	if call.Method != "POST" || !call.GRPC() {
+		e.Call.Method = call.Method
+	}
 	for _, h := range call.Headers {
 		e.Call.Headers = append(e.Call.Headers, h.Name+": "+h.Value)
 	}
@@ -155,7 +160,7 @@ func (e *Explanation) addOthers(m model.Gateways, trace matching.Trace, call mod
 			for i, match := range rule.Matches {
 				if p := (place{scope.Hostname, rule, i}); !seen[p] {
 					var r reason
-					r, why[p] = whyNot(scope.Hostname, match, call)
+					r, why[p] = whyNot(&scope, match, call, trace.Kind)
 					places[r] = append(places[r], p)
 				}
 			}
@@ -183,9 +188,12 @@ const (
 )
 
 // whyNot says why a match was not looked at: by itself it would match the call or not.
-func whyNot(hostname string, match model.Match, call model.Call) (reason, string) {
-	if !model.HostnameCovers(hostname, call.Host()) {
+func whyNot(scope *model.Scope, match model.Match, call model.Call, kind model.RouteKind) (reason, string) {
+	switch {
+	case !model.HostnameCovers(scope.Hostname, call.Host()):
 		return otherHostname, "its hostname doesn't match"
+	case scope.Kind() != kind:
+		return otherCall, fmt.Sprintf("the request is one for %ss", kind)
 	}
 	if why := matching.Miss(&match, call); why != "" {
 		return otherCall, why
@@ -218,14 +226,16 @@ func newAnswer(m model.Gateways, trace matching.Trace, call model.Call) Answer {
 	case trace.Misdirected:
 		return Answer{Proxy: fmt.Sprintf("HTTP 421: the server name %q belongs to listener %s, the host to listener %s",
 			call.SNI, trace.Handshake.Name, trace.Listener.Name)}
+	case trace.Ambiguous:
+		return Answer{Proxy: "HTTP 400: the path may be read as another one too"}
 	case trace.Listener == nil:
-		return Answer{Proxy: codeNames[model.Unimplemented] + ": no listener of the port is for this host"}
+		return Answer{Proxy: codeText(model.Unimplemented, trace.Kind) + ": no listener of the port is for this host"}
 	case trace.Rule == nil:
-		return Answer{Proxy: codeNames[model.Unimplemented] + ": no rule matches"}
+		return Answer{Proxy: codeText(model.Unimplemented, trace.Kind) + ": no rule matches"}
 	}
 	a := Answer{Rule: trace.Rule.Source.String()}
 	if s := trace.Rule.Status; s != nil {
-		a.Proxy = statusText(s)
+		a.Proxy = statusText(s, trace.Kind)
 		return a
 	}
 	var total int64
@@ -233,15 +243,19 @@ func newAnswer(m model.Gateways, trace matching.Trace, call model.Call) Answer {
 		total += int64(b.Weight)
 	}
 	for _, b := range trace.Rule.Backends {
-		a.Backends = append(a.Backends, newShare(m, b, total))
+		a.Backends = append(a.Backends, newShare(m, b, total, trace.Kind))
 	}
 	return a
 }
 
-func newShare(m model.Gateways, b model.Backend, total int64) Share {
+func newShare(m model.Gateways, b model.Backend, total int64, kind model.RouteKind) Share {
 	s := Share{Percent: 100 * float64(b.Weight) / float64(total), Handling: b.Handling}
 	if b.Status != nil {
-		s.Proxy = statusText(b.Status)
+		s.Proxy = statusText(b.Status, kind)
+		return s
+	}
+	if b.Redirect != nil {
+		s.Proxy = b.Redirect.Describe()
 		return s
 	}
 	i := slices.IndexFunc(m.Clusters, func(c model.Cluster) bool { return c.Name == b.Cluster })
@@ -251,17 +265,21 @@ func newShare(m model.Gateways, b model.Backend, total int64) Share {
 		s.Endpoints = append(s.Endpoints, net.JoinHostPort(ep.Address, strconv.Itoa(int(ep.Port))))
 	}
 	if len(s.Endpoints) == 0 {
-		s.Proxy = codeNames[model.Unavailable] + ": the Service has no ready endpoint"
+		s.Proxy = codeText(model.Unavailable, kind) + ": the Service has no ready endpoint"
 	}
 	return s
 }
 
-func statusText(s *model.Status) string {
-	name, ok := codeNames[s.Code]
-	if !ok {
-		name = strconv.Itoa(int(s.Code))
+func statusText(s *model.Status, kind model.RouteKind) string {
+	return codeText(s.Code, kind) + ": " + s.Message
+}
+
+// codeText is a status as clients of routes of a kind get it.
+func codeText(code model.Code, kind model.RouteKind) string {
+	if kind == model.HTTPRoute {
+		return fmt.Sprintf("HTTP %d", (&model.Status{Code: code}).HTTPStatus())
 	}
-	return name + ": " + s.Message
+	return cmp.Or(codeNames[code], strconv.Itoa(int(code)))
 }
 
 // ReachesBackend says whether any call like this one gets to a backend.

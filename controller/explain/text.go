@@ -51,7 +51,11 @@ func (e *Explanation) Text(out io.Writer, verbose bool) error {
 }
 
 func (e *Explanation) callText(b *strings.Builder) {
-	fmt.Fprintf(b, "Call      %s for %s\n", e.Call.Path, e.Call.Authority)
+	if e.Call.Method != "" {
+		fmt.Fprintf(b, "Request   %s %s for %s\n", e.Call.Method, e.Call.Path, e.Call.Authority)
+	} else {
+		fmt.Fprintf(b, "Call      %s for %s\n", e.Call.Path, e.Call.Authority)
+	}
 	for _, h := range e.Call.Headers {
 		fmt.Fprintf(b, "          %s\n", h)
 	}

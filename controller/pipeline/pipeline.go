@@ -29,6 +29,8 @@ type Source struct {
 	Backends translate.Backends
 	// ClusterDomain is the end of the Services' DNS names.
 	ClusterDomain string
+	// CrossServing is whose a host is that routes of two kinds want.
+	CrossServing translate.CrossServing
 }
 
 // Result is what manifests became.
@@ -138,6 +140,7 @@ func (r *Result) translate(s Source, t *translate.Translator, snapshot *resource
 			Controller:    translate.DefaultController,
 			Backends:      s.Backends,
 			ClusterDomain: s.ClusterDomain,
+			CrossServing:  s.CrossServing,
 			Addresses:     translate.Addresses{Local: local},
 		})
 		return err

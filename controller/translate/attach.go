@@ -14,6 +14,10 @@ import (
 // reason for it.
 const reasonHostnameConflict gatewayv1.RouteConditionReason = "HostnameConflict"
 
+// reasonProtocolConflict refuses a route whose protocol its listeners' ports can't speak beside that of an older route; the API
+// names no reason for it.
+const reasonProtocolConflict gatewayv1.RouteConditionReason = "ProtocolConflict"
+
 // attachRoutes joins routes to listeners, the oldest first: so the first of two that can't both have a host
 // is the one that keeps it.
 func (g *graph) attachRoutes() {
@@ -28,11 +32,14 @@ func (g *graph) attachRoutes() {
 				p.refused = problem
 				continue
 			}
-			if mixed {
+			if mixed && !p.gateway.shares {
 				p.leaveTaken(r)
 			}
 			if p.refused == nil && r.unserved != "" {
 				p.refuse(gatewayv1.RouteReasonNotAllowedByListeners, r.unserved)
+			}
+			if p.refused == nil && !g.caps.Has(model.FeatureHTTP1Shared) {
+				g.leavePorts(p, r)
 			}
 			if p.refused == nil {
 				p.leaveFull(r)
@@ -73,7 +80,7 @@ func (g *graph) selectListeners(r *route, p *parent) {
 	narrow(gatewayv1.RouteReasonNotAllowedByListeners, func() string {
 		return fmt.Sprintf("no listener of Gateway %s%s takes a %s; change its allowedRoutes.kinds or protocol", p.gateway.name,
 			p.section(" (listener", ")"), r.kind)
-	}, func(l *listener) bool { return l.allowsKind(r.kind) })
+	}, func(l *listener) bool { return l.allowed[r.kind] })
 	narrow(gatewayv1.RouteReasonNotAllowedByListeners, func() string {
 		return fmt.Sprintf("allowedRoutes.namespaces of Gateway %s%s doesn't take routes of namespace %s; change it there, or move the route",
 			p.gateway.name, p.section(" (listener", ")"), r.name.namespace)
@@ -154,6 +161,39 @@ func (p *parent) leaveTaken(r *route) {
 	}
 }
 
+// leavePorts drops the listeners of ports in cleartext that an older route made ports for the other kind: on a proxy
+// that speaks HTTP/2 or HTTP/1.1 there, and not both.
+func (g *graph) leavePorts(p *parent, r *route) {
+	var kept []*listener
+	var lost []string
+	for _, l := range p.listeners {
+		if l.spec.Protocol != gatewayv1.HTTPProtocolType {
+			kept = append(kept, l)
+			continue
+		}
+		if p.gateway.portKinds == nil {
+			p.gateway.portKinds = map[int32]*route{}
+		}
+		owner := p.gateway.portKinds[l.spec.Port]
+		if owner == nil {
+			owner = r
+			p.gateway.portKinds[l.spec.Port] = r
+		}
+		if owner.kind == r.kind {
+			kept = append(kept, l)
+			continue
+		}
+		lost = append(lost, fmt.Sprintf("listener %q: %s is older, and port %d is one for %ss: %s", l.spec.Name, owner.object(), l.spec.Port,
+			owner.kind, g.caps.Missing[model.FeatureHTTP1Shared]))
+	}
+	if p.listeners = kept; len(kept) == 0 {
+		p.refuse(reasonProtocolConflict, fmt.Sprintf("%s; give the routes listeners with different ports, or with protocol HTTPS",
+			strings.Join(lost, "; ")))
+		return
+	}
+	p.lost = append(p.lost, lost...)
+}
+
 // attach counts the route on its listeners and puts its rules under its hostnames.
 func (g *graph) attach(p *parent, r *route) {
 	for _, l := range p.listeners {
@@ -170,7 +210,8 @@ func (g *graph) attach(p *parent, r *route) {
 		}
 		for _, h := range r.hostnames {
 			if _, ok := model.HostnameIntersection(l.hostname, h); ok && len(r.rules) > 0 {
-				l.scope(h).rules = append(l.scope(h).rules, r.rules...)
+				s := l.scope(scopeKey{h, r.kind})
+				s.rules = append(s.rules, r.rules...)
 			}
 		}
 	}
@@ -186,14 +227,14 @@ func (g *graph) attach(p *parent, r *route) {
 	}
 }
 
-func (l *listener) scope(hostname string) *scope {
-	s := l.scopes[hostname]
+func (l *listener) scope(key scopeKey) *scope {
+	s := l.scopes[key]
 	if s == nil {
 		if l.scopes == nil {
-			l.scopes = map[string]*scope{}
+			l.scopes = map[scopeKey]*scope{}
 		}
-		s = &scope{hostname: hostname}
-		l.scopes[hostname] = s
+		s = &scope{scopeKey: key}
+		l.scopes[key] = s
 	}
 	return s
 }

@@ -12,9 +12,14 @@ import (
 
 // backends shares the calls of a rule over its backendRefs. An invalid one keeps its share and answers it
 // itself (R15); one of weight 0 gets none (R14).
-func (g *graph) backends(r *route, rule *model.Rule, specs []backendSpec, handling model.Handling) {
-	if len(specs) == 0 {
-		answer(rule, model.Unimplemented, rule.Source.String()+" has no backendRefs")
+func (g *graph) backends(r *route, rule *model.Rule, specs []backendSpec, scope *filterScope, h *handled) {
+	codes := codesOf(r.kind)
+	switch {
+	case h.redirect != nil && len(specs) == 0:
+		rule.Backends = []model.Backend{{Weight: 1, Redirect: h.redirect}}
+		return
+	case len(specs) == 0:
+		answer(rule, codes.none, rule.Source.String()+" has no backendRefs")
 		return
 	}
 	rule.Backends = make([]model.Backend, 0, len(specs))
@@ -29,44 +34,73 @@ func (g *graph) backends(r *route, rule *model.Rule, specs []backendSpec, handli
 		if bad == nil && c.flaw != nil {
 			r.refs = append(r.refs, problem{c.flaw.reason, fmt.Sprintf("%s.backendRefs[%d]: %s", ruleField(rule.Source.Rule), i, c.flaw.message)})
 		}
-		b := model.Backend{Weight: weight, Handling: handling}
+		b := model.Backend{Weight: weight, Handling: h.Handling}
 		if bad == nil {
 			b.Cluster = c.Name
-			bad = g.backendFilters(r, &b, specs[i].filters, rule.Source.Rule, i)
+			if bad = backendFilters(r, &b, specs[i].filters, scope, rule.Source.Rule, i); bad == nil {
+				bad = g.rewritable(r, &b, c, rule.Source.Rule, i)
+			}
 		} else {
-			b = model.Backend{Weight: weight, Status: newStatus(model.Unavailable, r.object()+": "+bad.message)}
+			b = model.Backend{Weight: weight, Status: newStatus(codes.invalid, r.object()+": "+bad.message)}
 		}
 		r.addTarget(rule.Source.Rule, ref, weight, bad)
 		if weight > 0 {
 			rule.Backends = append(rule.Backends, b)
 			if b.Cluster != "" {
-				r.sends = append(r.sends, c.key())
+				r.sends = append(r.sends, c.key)
 			}
 		}
 	}
 	if len(rule.Backends) == 0 {
-		answer(rule, model.Unavailable, rule.Source.String()+": all backendRefs have weight 0")
+		answer(rule, codes.unweighted, rule.Source.String()+": all backendRefs have weight 0")
 	}
+}
+
+// codes are what answers a rule, or a share, that has no backend to send to.
+type codes struct{ none, invalid, unweighted model.Code }
+
+// codesOf are those of the API: an HTTPRoute's is HTTP 500, see model.Status.
+func codesOf(kind model.RouteKind) codes {
+	if kind == model.HTTPRoute {
+		return codes{model.Internal, model.Internal, model.Internal}
+	}
+	return codes{model.Unimplemented, model.Unavailable, model.Unavailable}
 }
 
 // backendFilters adds a backendRef's own filters to its share. One that can't be applied costs this share
 // only, and its calls get an error (R22).
-func (g *graph) backendFilters(r *route, b *model.Backend, filters []filterSpec, rule, i int) *problem {
+func backendFilters(r *route, b *model.Backend, filters []filterSpec, scope *filterScope, rule, i int) *problem {
 	if len(filters) == 0 {
 		return nil
 	}
 	field := func() string { return fmt.Sprintf("%s.backendRefs[%d].filters", ruleField(rule), i) }
-	handling, bad, unresolved := g.filters(filters, field)
+	h, bad, unresolved := scope.filters(filters, field)
 	switch {
 	case bad != nil:
 		r.drop(rule, bad)
 	case unresolved != nil:
 		r.refs = append(r.refs, *unresolved)
 		bad = unresolved
+	case h.redirect != nil:
+		*b = model.Backend{Weight: b.Weight, Redirect: h.redirect}
+		return nil
 	default:
-		b.Handling = b.Then(handling)
+		b.Handling = b.Then(h.Handling)
 		return nil
 	}
+	*b = model.Backend{Weight: b.Weight, Status: newStatus(model.Internal, r.object()+": "+bad.message)}
+	return bad
+}
+
+// rewritable refuses a rewrite that the proxy can't make for the protocol of a backend: its share gets an error (R22).
+func (g *graph) rewritable(r *route, b *model.Backend, c *cluster, rule, i int) *problem {
+	why, missing := g.caps.Missing[model.FeatureRewriteH2C]
+	if !missing || c.Protocol != model.BackendH2C || b.Rewrite == nil || b.Rewrite.Path == nil || b.Cluster == "" {
+		return nil
+	}
+	bad := unsupported(fmt.Sprintf("%s.backendRefs[%d]", ruleField(rule), i), fmt.Errorf(": a URLRewrite of the path can't be done for "+
+		"Service %s port %d, which is spoken to by HTTP/2: %s; remove it, or the port's appProtocol", c.key.name, c.key.port, why))
+	r.drop(rule, bad)
 	*b = model.Backend{Weight: b.Weight, Status: newStatus(model.Internal, r.object()+": "+bad.message)}
 	return bad
 }
@@ -89,8 +123,8 @@ func (g *graph) resolveBackend(r *route, ref *gatewayv1.BackendRef) (*cluster, *
 		return nil, &problem{string(gatewayv1.RouteReasonBackendNotFound),
 			fmt.Sprintf("Service %s: no port is given; name a port of the Service", n)}
 	}
-	c := g.cluster(clusterKey{n, *ref.Port})
-	r.looks = append(r.looks, look{by, c.key(), true, c.problem, c.flaw, c.notes})
+	c := g.cluster(clusterKey{n, *ref.Port, r.kind == model.HTTPRoute})
+	r.looks = append(r.looks, look{by, c.key, true, c.problem, c.flaw, c.notes})
 	for _, note := range c.notes {
 		if !slices.Contains(r.notes, note) {
 			r.notes = append(r.notes, note)

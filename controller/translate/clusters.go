@@ -15,16 +15,24 @@ import (
 	"github.com/gatewright/gatewright/generators/model"
 )
 
-// cleartext are the appProtocols that gRPC without TLS can be sent to (R17): the standard one, and names in
-// wide use for it.
-var cleartext = map[string]bool{"": true, "kubernetes.io/h2c": true, "grpc": true, "h2c": true, "http2": true}
+// backendProtocols are what endpoints without TLS are spoken to with (R17), by the appProtocol of their port: the standard
+// ones, and names in wide use.
+var backendProtocols = map[bool]map[string]model.BackendProtocol{
+	false: {"": model.BackendGRPC, "kubernetes.io/h2c": model.BackendGRPC, "grpc": model.BackendGRPC, "h2c": model.BackendGRPC,
+		"http2": model.BackendGRPC},
+	true: {"": model.BackendHTTP1, "http": model.BackendHTTP1, "kubernetes.io/ws": model.BackendHTTP1, "ws": model.BackendHTTP1,
+		"kubernetes.io/h2c": model.BackendH2C, "grpc": model.BackendH2C, "h2c": model.BackendH2C, "http2": model.BackendH2C},
+}
+
+// protocolNames stand in the names of clusters.
+var protocolNames = map[model.BackendProtocol]string{model.BackendGRPC: "", model.BackendHTTP1: "/http", model.BackendH2C: "/h2c"}
 
 // cluster looks up a port of a Service once, however many rules send to it.
 func (g *graph) cluster(key clusterKey) *cluster {
 	if c, ok := g.clusters[key]; ok {
 		return c
 	}
-	c := &cluster{Cluster: model.Cluster{
+	c := &cluster{key: key, Cluster: model.Cluster{
 		Name:      key.namespace + "/" + key.name.name + "/" + strconv.Itoa(int(key.port)),
 		Namespace: key.namespace, Service: key.name.name, Port: key.port,
 	}}
@@ -45,9 +53,7 @@ func (g *graph) cluster(key clusterKey) *cluster {
 			portList(service)))
 		return c
 	}
-	if p := deref(port.AppProtocol, ""); !cleartext[p] {
-		c.refuse(gatewayv1.RouteReasonUnsupportedProtocol, fmt.Sprintf(
-			"Service %s port %d has appProtocol %q, which can't carry gRPC; use kubernetes.io/h2c or none", key.name, key.port, p))
+	if c.refuseProtocol(deref(port.AppProtocol, "")); c.problem != nil {
 		return c
 	}
 	if c.policy = g.index.policyFor(key.name, port.Name); c.policy != nil {
@@ -60,6 +66,22 @@ func (g *graph) cluster(key clusterKey) *cluster {
 	}
 	g.callOnce(c, service)
 	return c
+}
+
+// refuseProtocol chooses the protocol of a cluster, or refuses the one that its port asks for.
+func (c *cluster) refuseProtocol(appProtocol string) {
+	protocol, ok := backendProtocols[c.key.http][appProtocol]
+	if !ok {
+		why := "which can't carry gRPC; use kubernetes.io/h2c or none"
+		if c.key.http {
+			why = "which isn't supported; use kubernetes.io/h2c, kubernetes.io/ws or none"
+		}
+		c.refuse(gatewayv1.RouteReasonUnsupportedProtocol, fmt.Sprintf("Service %s port %d has appProtocol %q, %s", c.key.name, c.key.port,
+			appProtocol, why))
+		return
+	}
+	c.Protocol = protocol
+	c.Name += protocolNames[protocol]
 }
 
 // CallOnceAnnotation on a Service, "true", asks for model.Cluster.CallOnce.

@@ -9,28 +9,38 @@ import (
 
 	"github.com/gatewright/gatewright/generators/limits"
 	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/generators/pattern"
 )
 
 // A call may be asked the regular expressions of every rule that its path finds, of every route that has its host,
 // also under wider hostnames. Proxies ask them one after the other and do nothing else meanwhile, so what one call can
 // cost is bounded here, by limits.CallSteps (R41).
 
-// lookup is what a call's path finds rules by: for each kind, one value is looked up.
+// lookup is what a call's path finds rules by: for each kind and depth, one value is looked up.
 type lookup struct {
-	kind  model.PathKind
+	lookupKind
 	value string
 }
 
+// lookupKind is a kind of path, and the number of segments of a prefix.
+type lookupKind struct {
+	kind  model.PathKind
+	depth int
+}
+
 func lookupOf(p *model.Path) lookup {
+	l := lookup{lookupKind: lookupKind{kind: p.Kind}}
 	switch p.Kind {
-	case model.ExactPath, model.PrefixPath:
-		return lookup{p.Kind, p.Value}
+	case model.ExactPath:
+		l.value = p.Value
+	case model.PrefixPath:
+		l.value, l.depth = p.Value, strings.Count(p.Value, "/")
 	case model.ServicePath:
-		return lookup{p.Kind, p.Service}
+		l.value = p.Service
 	case model.MethodPath:
-		return lookup{p.Kind, p.Method}
+		l.value = p.Method
 	}
-	return lookup{kind: p.Kind}
+	return l
 }
 
 // asked is how many steps the expressions under each lookup take.
@@ -39,15 +49,21 @@ type asked map[lookup]int
 // add takes the expressions of a match in.
 func (a asked) add(m *model.Match) {
 	steps := 0
-	if m.Path.ServiceRegex != nil {
-		steps += m.Path.ServiceRegex.Steps()
+	count := func(p *pattern.Pattern) {
+		if p != nil {
+			steps += p.Steps()
+		}
 	}
-	if m.Path.MethodRegex != nil {
-		steps += m.Path.MethodRegex.Steps()
-	}
+	count(m.Path.ServiceRegex)
+	count(m.Path.MethodRegex)
+	count(m.Path.Regex)
 	for i := range m.Headers {
-		if m.Headers[i].Regex != nil {
-			steps += m.Headers[i].Regex.Steps()
+		count(m.Headers[i].Regex)
+	}
+	for i := range m.Query {
+		if p := m.Query[i].Regex; p != nil {
+			// A proxy may see it encoded.
+			steps += p.EncodedSteps()
 		}
 	}
 	if steps > 0 {
@@ -59,7 +75,7 @@ func (a asked) add(m *model.Match) {
 type load struct {
 	lookups asked
 	// kinds hold the most of any lookup of a kind; one value of each is looked up for a call.
-	kinds map[model.PathKind]int
+	kinds map[lookupKind]int
 	most  int
 }
 
@@ -67,12 +83,12 @@ type load struct {
 func (l load) grown(more asked) load {
 	l.kinds = maps.Clone(l.kinds)
 	if l.lookups == nil {
-		l.lookups, l.kinds = asked{}, map[model.PathKind]int{}
+		l.lookups, l.kinds = asked{}, map[lookupKind]int{}
 	}
 	for k, steps := range more {
 		l.lookups[k] += steps
-		if over := l.lookups[k] - l.kinds[k.kind]; over > 0 {
-			l.kinds[k.kind] += over
+		if over := l.lookups[k] - l.kinds[k.lookupKind]; over > 0 {
+			l.kinds[k.lookupKind] += over
 			l.most += over
 		}
 	}
@@ -178,7 +194,7 @@ func (l *listener) grow(hostname string, more asked, before map[string]hostLoad)
 	}
 	own := at(hostname)
 	if own.lookups == nil {
-		own.lookups, own.kinds = asked{}, map[model.PathKind]int{}
+		own.lookups, own.kinds = asked{}, map[lookupKind]int{}
 		unchanged := before[hostname]
 		unchanged.lookups, unchanged.kinds = own.lookups, own.kinds
 		before[hostname] = unchanged

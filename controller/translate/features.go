@@ -2,41 +2,67 @@ package translate
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/gatewright/gatewright/controller/status"
+	"github.com/gatewright/gatewright/generators/model"
 )
 
 // supportedFeatures are the features that the conformance suite has shown (R28; docs/conformance). Those of a pool
-// need one.
+// need one, those with needs a proxy that has that.
 var supportedFeatures = []struct {
-	name gatewayv1.FeatureName
-	pool bool
+	name  gatewayv1.FeatureName
+	pool  bool
+	needs model.Feature
 }{
 	{name: "GRPCRoute"},
 	{name: "GRPCRouteNamedRouteRule"},
 	{name: "GRPCRouteRequestHeaderModifier"},
 	{name: "Gateway"},
 	{name: "GatewayAddressEmpty", pool: true},
+	{name: "GatewayHTTPListenerIsolation", needs: model.FeatureHTTP},
+	{name: "GatewayHTTPSListenerDetectMisdirectedRequests", needs: model.FeatureHTTP},
 	{name: "GatewayPort8080"},
 	{name: "GatewayRouteHostnameIntersectionPrecedence"},
 	{name: "GatewayStaticAddresses"},
+	{name: "HTTPRoute", needs: model.FeatureHTTP},
+	{name: "HTTPRoute303RedirectStatusCode", needs: model.FeatureHTTP},
+	{name: "HTTPRoute307RedirectStatusCode", needs: model.FeatureHTTP},
+	{name: "HTTPRoute308RedirectStatusCode", needs: model.FeatureHTTP},
+	{name: "HTTPRouteBackendProtocolH2C", needs: model.FeatureHTTP},
+	{name: "HTTPRouteBackendProtocolWebSocket", needs: model.FeatureHTTP},
+	{name: "HTTPRouteBackendRequestHeaderModification", needs: model.FeatureHTTP},
+	{name: "HTTPRouteBackendTimeout", needs: model.FeatureHTTP},
+	{name: "HTTPRouteBackendURLRewrite", needs: model.FeatureHTTP},
+	{name: "HTTPRouteCORS", needs: model.FeatureHTTP},
+	{name: "HTTPRouteDestinationPortMatching", needs: model.FeatureHTTP},
+	{name: "HTTPRouteHostRewrite", needs: model.FeatureHTTP},
+	{name: "HTTPRouteMethodMatching", needs: model.FeatureHTTP},
+	{name: "HTTPRouteNamedRouteRule", needs: model.FeatureHTTP},
+	{name: "HTTPRouteParentRefPort", needs: model.FeatureHTTP},
+	{name: "HTTPRoutePathRedirect", needs: model.FeatureHTTP},
+	{name: "HTTPRoutePathRewrite", needs: model.FeatureHTTP},
+	{name: "HTTPRoutePortRedirect", needs: model.FeatureHTTP},
+	{name: "HTTPRouteQueryParamMatching", needs: model.FeatureHTTP},
+	{name: "HTTPRouteRequestTimeout", needs: model.FeatureHTTP},
+	{name: "HTTPRouteResponseHeaderModification", needs: model.FeatureHTTP},
+	{name: "HTTPRouteRetryCodes", needs: model.FeatureHTTP},
+	{name: "HTTPRouteRetryConnectionError", needs: model.FeatureHTTP},
+	{name: "HTTPRouteSchemeRedirect", needs: model.FeatureHTTP},
 	{name: "ReferenceGrant"},
 }
 
 // features are those of a GatewayClass, sorted.
-func features(o Options) []gatewayv1.SupportedFeature {
+func (g *graph) features() []gatewayv1.SupportedFeature {
 	var out []gatewayv1.SupportedFeature
+	pool := len(g.options.Addresses.Pool) > 0 && g.options.Addresses.Published == nil
 	for _, f := range supportedFeatures {
-		if !f.pool || len(o.Addresses.Pool) > 0 && o.Addresses.Published == nil {
+		if (!f.pool || pool) && (f.needs == "" || g.caps.Has(f.needs)) {
 			out = append(out, gatewayv1.SupportedFeature{Name: f.name})
 		}
 	}
-	slices.SortFunc(out, func(a, b gatewayv1.SupportedFeature) int { return strings.Compare(string(a.Name), string(b.Name)) })
 	return out
 }
 

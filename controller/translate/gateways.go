@@ -24,6 +24,7 @@ func (g *graph) addGateways() {
 		gw.checkParameters()
 		gw.checkTLS()
 		gw.noteIgnored()
+		gw.setSharing(g.options.CrossServing)
 		if s := gw.object.Spec.DefaultScope; s != "" && s != gatewayv1.GatewayDefaultScopeNone {
 			gw.notes = append(gw.notes, "spec.defaultScope isn't supported: routes must name this Gateway in parentRefs")
 		}

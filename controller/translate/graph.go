@@ -87,6 +87,10 @@ type gateway struct {
 	// unserved says that the Gateway has no address to bind.
 	unserved  bool
 	listeners []*listener
+	// shares says that routes of both kinds may have a host (R25).
+	shares bool
+	// portKinds are the routes that made a port one for their kind, where it can't be for both.
+	portKinds map[int32]*route
 	// notes are about fields that change nothing, and stand in the message of Accepted.
 	notes []string
 	refs  []problem
@@ -104,20 +108,24 @@ type listener struct {
 	overlaps          []string  // names of listeners
 	keyPairs          []*keyPair
 	kinds             []gatewayv1.RouteGroupKind
-	allowGRPC         bool
-	allowHTTP         bool
+	allowed           map[model.RouteKind]bool // kinds of routes
 	namespaces        namespaceRule
 	attached          int32
 
 	hosts  map[model.RouteKind]*hostSet // only when routes of both kinds exist
 	last   *route                       // the last route that was attached
-	scopes map[string]*scope
+	scopes map[scopeKey]*scope
 	loads  map[string]hostLoad // by hostname, those above included
 }
 
-type scope struct {
+type scopeKey struct {
 	hostname string
-	rules    []*model.Rule
+	kind     model.RouteKind
+}
+
+type scope struct {
+	scopeKey
+	rules []*model.Rule
 }
 
 type listenerSet struct {
@@ -157,7 +165,7 @@ type routeRules struct {
 	dropped []dropped // rules that can't be served
 	// unresolved are rules with a filter that can't be found: valid, and answered with an error (R22).
 	unresolved []dropped
-	notes      []string // about Services, for the message of Accepted
+	notes      []string // about Services and what is served a little otherwise, for the message of Accepted
 	fatal      *problem // refuses the whole route
 	load       load     // of the regular expressions
 	valid      int      // rules without a problem
@@ -189,10 +197,13 @@ type parent struct {
 type clusterKey struct {
 	name
 	port int32
+	// http says that HTTPRoutes send to it: GRPCRoutes speak another protocol to the same port.
+	http bool
 }
 
 type cluster struct {
 	model.Cluster
+	key clusterKey
 	// notes are about fields of the Service, or of its endpoints, that change nothing.
 	notes   []string
 	problem *problem
@@ -201,9 +212,6 @@ type cluster struct {
 	policy *policy
 	used   bool
 }
-
-// key is what the cluster is found by.
-func (c *cluster) key() clusterKey { return clusterKey{name{c.Namespace, c.Service}, c.Port} }
 
 type policy struct {
 	object    *gatewayv1.BackendTLSPolicy

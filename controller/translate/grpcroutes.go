@@ -26,12 +26,15 @@ func readGRPCRoute(o *gatewayv1.GRPCRoute) *routeSpec {
 		}
 		//lint:ignore SA1019 it is read to be refused
 		if spec.SessionPersistence != nil {
-			rule.refused = append(rule.refused, refusedField{"sessionPersistence",
-				"isn't supported; from v1.7 on the Gateway API has it on Backends (XBackend), which aren't supported yet either; remove it"})
+			rule.refused = append(rule.refused, noSessionPersistence)
 		}
 	}
 	return r
 }
+
+// noSessionPersistence refuses what the API has given up.
+var noSessionPersistence = refusedField{"sessionPersistence",
+	"isn't supported; from v1.7 on the Gateway API has it on Backends (XBackend), which aren't supported yet either; remove it"}
 
 func grpcMatch(spec *gatewayv1.GRPCRouteMatch) matchSpec {
 	m := matchSpec{pathField: "method"}

@@ -25,7 +25,7 @@ func (g *graph) checkListeners() {
 			g.checkProtocol(l)
 			l.checkTLS()
 			l.checkFilters()
-			l.checkKinds()
+			g.checkKinds(l)
 			l.checkNamespaces()
 		}
 	}
@@ -89,35 +89,61 @@ func (l *listener) checkFilters() {
 	}
 }
 
-// checkKinds works out the kinds of routes that may attach. HTTPRoutes are known, for GRPCRoutes compete with
-// them (R25), but not supported.
-func (l *listener) checkKinds() {
+// kindNeeds are the kinds of routes with what the proxy must have for them.
+var kindNeeds = []kindNeed{{model.GRPCRoute, model.FeatureGRPC}, {model.HTTPRoute, model.FeatureHTTP}}
+
+type kindNeed struct {
+	kind  model.RouteKind
+	needs model.Feature
+}
+
+// checkKinds works out the kinds of routes that may attach. One that the proxy doesn't have may attach by default, for
+// it competes with the other one for hosts (R25).
+func (g *graph) checkKinds(l *listener) {
 	group := gatewayv1.Group(groupGateway)
 	l.kinds = []gatewayv1.RouteGroupKind{}
 	if protocolNeeds[l.spec.Protocol] == nil {
 		return
 	}
-	grpc := gatewayv1.RouteGroupKind{Group: &group, Kind: gatewayv1.Kind(model.GRPCRoute)}
+	l.allowed = map[model.RouteKind]bool{}
 	if l.spec.AllowedRoutes == nil || len(l.spec.AllowedRoutes.Kinds) == 0 {
-		l.kinds, l.allowGRPC, l.allowHTTP = append(l.kinds, grpc), true, true
+		for _, k := range kindNeeds {
+			if l.allowed[k.kind] = true; g.caps.Has(k.needs) {
+				l.kinds = append(l.kinds, gatewayv1.RouteGroupKind{Group: &group, Kind: gatewayv1.Kind(k.kind)})
+			}
+		}
 		return
 	}
 	for i, k := range l.spec.AllowedRoutes.Kinds {
-		ours := deref(k.Group, group) == group
-		switch {
-		case ours && k.Kind == grpc.Kind:
-			if !l.allowGRPC {
-				l.kinds, l.allowGRPC = append(l.kinds, grpc), true
+		at := -1
+		if deref(k.Group, group) == group {
+			at = slices.IndexFunc(kindNeeds, func(known kindNeed) bool { return gatewayv1.Kind(known.kind) == k.Kind })
+		}
+		if at >= 0 && g.caps.Has(kindNeeds[at].needs) {
+			if kind := kindNeeds[at].kind; !l.allowed[kind] {
+				l.kinds, l.allowed[kind] = append(l.kinds, gatewayv1.RouteGroupKind{Group: &group, Kind: k.Kind}), true
 			}
 			continue
-		case ours && k.Kind == gatewayv1.Kind(model.HTTPRoute):
-			l.allowHTTP = true
+		}
+		if at >= 0 {
+			l.allowed[kindNeeds[at].kind] = true
 		}
 		l.refs = append(l.refs, problem{
 			string(gatewayv1.ListenerReasonInvalidRouteKinds),
-			fmt.Sprintf("%s.allowedRoutes.kinds[%d]: %s isn't supported; use GRPCRoute", l.field, i, k.Kind),
+			fmt.Sprintf("%s.allowedRoutes.kinds[%d]: %s isn't supported; use %s", l.field, i, k.Kind, g.kindNames()),
 		})
 	}
+}
+
+// kindNames are the kinds that the proxy has, for a message.
+func (g *graph) kindNames() string {
+	var names []string
+	for _, k := range kindNeeds {
+		if g.caps.Has(k.needs) {
+			names = append(names, string(k.kind))
+		}
+	}
+	return strings.Join(names, " or ")
 }
 
 // namespaceRule says from which namespaces routes may attach.
@@ -162,14 +188,6 @@ func (r namespaceRule) allows(namespace string, x *index) bool {
 		return r.selector.Matches(x.labelsOf(namespace))
 	}
 	return r.same != "" && r.same == namespace
-}
-
-// allowsKind says whether routes of a kind may attach.
-func (l *listener) allowsKind(kind model.RouteKind) bool {
-	if kind == model.GRPCRoute {
-		return l.allowGRPC
-	}
-	return l.allowHTTP
 }
 
 func (l *listener) refuse(reason gatewayv1.ListenerConditionReason, message string) {

@@ -38,24 +38,39 @@ func (g *graph) match(m *model.Match, spec *matchSpec) (field string, fatal bool
 			return "." + spec.pathField, false, err
 		}
 	}
-	if len(spec.headers) == 0 {
-		return "", false, nil
+	if err = httpMethod(spec.method); err != nil {
+		return "", false, err
 	}
-	m.Headers = make([]model.ValueMatch, 0, len(spec.headers))
-	sent := len(m.Path.Service) + len(m.Path.Method)
-	for i := range spec.headers {
-		// Of equivalent names only the first counts (R10).
-		if slices.ContainsFunc(spec.headers[:i], func(before valueSpec) bool { return strings.EqualFold(before.name, spec.headers[i].name) }) {
+	m.Method = spec.method
+	sent := len(m.Path.Service) + len(m.Path.Method) + len(m.Path.Value)
+	for _, list := range []struct {
+		field string
+		specs []valueSpec
+		out   *[]model.ValueMatch
+		read  func(*valueSpec) (model.ValueMatch, bool, error)
+		same  func(a, b string) bool
+	}{
+		{"headers", spec.headers, &m.Headers, g.header, strings.EqualFold},
+		{"queryParams", spec.query, &m.Query, g.queryParameter, func(a, b string) bool { return a == b }},
+	} {
+		if len(list.specs) == 0 {
 			continue
 		}
-		h, fatal, err := g.header(&spec.headers[i])
-		if err != nil {
-			return fmt.Sprintf(".headers[%d]", i), fatal, err
-		}
-		m.Headers = append(m.Headers, h)
-		if sent += len(h.Name) + len(h.Value); g.caps.Limits.Headers > 0 && sent > g.caps.Limits.Headers {
-			return ".headers", false, fmt.Errorf(": no call can match: %d bytes of names and values, and %s takes %d of a request",
-				sent, g.caps.Proxy, g.caps.Limits.Headers)
+		*list.out = make([]model.ValueMatch, 0, len(list.specs))
+		for i := range list.specs {
+			// Of equivalent names only the first counts (R10).
+			if slices.ContainsFunc(list.specs[:i], func(before valueSpec) bool { return list.same(before.name, list.specs[i].name) }) {
+				continue
+			}
+			v, fatal, err := list.read(&list.specs[i])
+			if err != nil {
+				return fmt.Sprintf(".%s[%d]", list.field, i), fatal, err
+			}
+			*list.out = append(*list.out, v)
+			if sent += len(v.Name) + len(v.Value); g.caps.Limits.Headers > 0 && sent > g.caps.Limits.Headers {
+				return "." + list.field, false, fmt.Errorf(": no call can match: %d bytes of names and values, and %s takes %d of a request",
+					sent, g.caps.Proxy, g.caps.Limits.Headers)
+			}
 		}
 	}
 	if n, limit := regexBytes(m), g.caps.Limits.Match; limit > 0 && n > limit {
@@ -95,6 +110,11 @@ func (g *graph) header(h *valueSpec) (m model.ValueMatch, fatal bool, err error)
 	if c, ok := nameWithin(m.Name, g.caps.Limits.MatchHeaderName); !ok {
 		return m, false, part("name", "%q has the character %q, which %s can't match in a header's name", h.name, c, g.caps.Proxy)
 	}
+	return g.value(m, h)
+}
+
+// value fills in what the value of a header or of a query parameter is compared with.
+func (g *graph) value(m model.ValueMatch, h *valueSpec) (_ model.ValueMatch, fatal bool, err error) {
 	switch h.kind {
 	case exactValue:
 		m.Value = h.value
@@ -102,7 +122,7 @@ func (g *graph) header(h *valueSpec) (m model.ValueMatch, fatal bool, err error)
 			return m, false, part("value", "no value; give one")
 		}
 		if i := control(h.value); i >= 0 {
-			return m, false, part("value", "control character %q: no header has one", h.value[i])
+			return m, false, part("value", "control character %q: no request has one", h.value[i])
 		}
 		if err := g.fits(model.EscapedLen(h.value)); err != nil {
 			return m, false, part("value", "%w", err)
@@ -163,8 +183,12 @@ func regexBytes(m *model.Match) int {
 	}
 	count("", m.Path.ServiceRegex)
 	count("", m.Path.MethodRegex)
+	count("", m.Path.Regex)
 	for i := range m.Headers {
 		count(m.Headers[i].Value, m.Headers[i].Regex)
+	}
+	for i := range m.Query {
+		count(m.Query[i].Value, m.Query[i].Regex)
 	}
 	if !found {
 		return 0

@@ -50,6 +50,8 @@ func (l *listener) model() model.Listener {
 	for _, s := range l.scopes {
 		m.Scopes = append(m.Scopes, model.Scope{Hostname: s.hostname, Rules: s.rules})
 	}
-	slices.SortFunc(m.Scopes, func(a, b model.Scope) int { return cmp.Compare(a.Hostname, b.Hostname) })
+	slices.SortFunc(m.Scopes, func(a, b model.Scope) int {
+		return cmp.Or(cmp.Compare(a.Hostname, b.Hostname), cmp.Compare(a.Kind(), b.Kind()))
+	})
 	return m
 }

@@ -115,7 +115,13 @@ func wellFormedRule(t *testing.T, rule *model.Rule, clusters, used map[string]bo
 		t.Errorf("%s: %d matches, status %v, %d backends", rule.Source, len(rule.Matches), rule.Status, len(rule.Backends))
 	}
 	for _, b := range rule.Backends {
-		if b.Weight < 1 || (b.Cluster == "") == (b.Status == nil) || b.Cluster != "" && !clusters[b.Cluster] {
+		answers := 0
+		for _, is := range []bool{b.Cluster != "", b.Status != nil, b.Redirect != nil} {
+			if is {
+				answers++
+			}
+		}
+		if b.Weight < 1 || answers != 1 || b.Cluster != "" && !clusters[b.Cluster] {
 			t.Errorf("%s: backend %+v", rule.Source, b)
 		}
 		if b.Cluster != "" {

@@ -15,7 +15,7 @@ import (
 func (g *graph) reports() []status.Report {
 	out := make([]status.Report, 0, len(g.classes)+len(g.gateways)+len(g.sets)+len(g.routes)+len(g.policies))
 	for _, c := range g.classes {
-		out = append(out, c.report(g.options))
+		out = append(out, g.classReport(c))
 	}
 	for _, gw := range g.gateways {
 		out = append(out, gw.report())
@@ -54,15 +54,15 @@ func newReport(kind string, o metav1.Object) status.Report {
 	}
 }
 
-func (c *class) report(o Options) status.Report {
+func (g *graph) classReport(c *class) status.Report {
 	r := newReport("GatewayClass", c.object)
 	accepted := status.ClassAccepted(r.Generation)
 	if c.refused != "" {
 		accepted = status.ClassInvalidParameters(r.Generation, c.refused)
 	}
 	r.GatewayClass = &gatewayv1.GatewayClassStatus{
-		Conditions:        []metav1.Condition{accepted, supportedVersion(r.Generation, o.BundleVersion)},
-		SupportedFeatures: features(o),
+		Conditions:        []metav1.Condition{accepted, supportedVersion(r.Generation, g.options.BundleVersion)},
+		SupportedFeatures: g.features(),
 	}
 	return r
 }

@@ -37,7 +37,7 @@ func (g *graph) addRoutes() {
 		add(&o.ObjectMeta, &o.Spec.CommonRouteSpec, func() *routeSpec { return readGRPCRoute(o) })
 	}
 	for _, o := range g.in.HTTPRoutes {
-		add(&o.ObjectMeta, &o.Spec.CommonRouteSpec, func() *routeSpec { return readHTTPRoute(o) })
+		add(&o.ObjectMeta, &o.Spec.CommonRouteSpec, func() *routeSpec { return g.readHTTPRoute(o) })
 	}
 	slices.SortFunc(fresh, compareRoutes)
 	g.routes = merge(slices.DeleteFunc(known, func(r *route) bool { return r == nil }), fresh)

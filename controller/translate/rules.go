@@ -87,12 +87,19 @@ func (g *graph) translateRule(r *route, i int) {
 	rule := &g.ruleSlab[len(g.ruleSlab)-1]
 	r.rules = append(r.rules, rule)
 
-	handling, bad, unresolved := g.filters(spec.filters, func() string { return ruleField(i) + ".filters" })
+	scope := filterScope{g, r.kind, onlyPrefix(matches)}
+	h, bad, unresolved := scope.filters(spec.filters, func() string { return ruleField(i) + ".filters" })
+	if bad == nil {
+		bad, fatal = g.limits(r.routeRules, &h.Handling, spec, i)
+	}
+	if fatal && r.fatal == nil {
+		r.fatal = bad
+	}
 	if bad == nil && len(spec.refused) > 0 {
 		bad = unsupported(ruleField(i), part(spec.refused[0].field, "%s", spec.refused[0].why))
 	}
 	others := len(r.sends)
-	g.backends(r, rule, spec.backends, handling)
+	g.backends(r, rule, spec.backends, &scope, &h)
 	switch {
 	case bad != nil:
 		r.drop(i, bad)
@@ -107,6 +114,14 @@ func (g *graph) translateRule(r *route, i int) {
 	}
 	answer(rule, model.Internal, r.object()+": "+bad.message)
 	r.sends = r.sends[:others] // the rule sends nothing to its own
+}
+
+// onlyPrefix is the prefix of the path that the only match of a rule asks for, "" for any path; nil where there is no such.
+func onlyPrefix(matches []model.Match) *string {
+	if len(matches) != 1 || matches[0].Path.Kind != model.PrefixPath && matches[0].Path.Kind != model.AnyPath {
+		return nil
+	}
+	return &matches[0].Path.Value
 }
 
 // answer makes the proxy answer every call of a rule.

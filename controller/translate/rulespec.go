@@ -13,6 +13,8 @@ type ruleSpec struct {
 	matches  []matchSpec
 	filters  []filterSpec
 	backends []backendSpec
+	timeouts *gatewayv1.HTTPRouteTimeouts
+	retry    *gatewayv1.HTTPRouteRetry
 	// refused are fields that are set and can't be served; one of them has the rule answer an error (R22).
 	refused []refusedField
 }
@@ -23,10 +25,13 @@ type matchSpec struct {
 	// for nothing.
 	path      func(g *graph) (model.Path, error)
 	pathField string
-	headers   []valueSpec
+	// method is the HTTP method, "" for any.
+	method  string
+	headers []valueSpec
+	query   []valueSpec
 }
 
-// valueSpec is one header to match.
+// valueSpec is one header or query parameter to match.
 type valueSpec struct{ kind, name, value string }
 
 // How the value of a valueSpec is compared: the API's words for it, which all kinds of routes share.

@@ -30,6 +30,8 @@ type Options struct {
 	Backends Backends
 	// ClusterDomain is the end of the Services' DNS names; "" is "cluster.local".
 	ClusterDomain string
+	// CrossServing is CrossServingExclusive when "".
+	CrossServing CrossServing
 	// Addresses say what Gateways bind and tell of.
 	Addresses Addresses
 	// BundleVersion is that of the Gateway API's resources in the cluster, such as "v1.7.0"; "" where it isn't known.

@@ -133,7 +133,7 @@ spec:
 func TestAttachedRoutes(t *testing.T) {
 	for dir, want := range map[string]int32{
 		"match-exact": 1, "attach-listener-not-accepted": 1, "tls-secret-missing": 1, "regex-all-rules-refused": 0,
-		"attach-httproute-older": 1, "attach-httproute-alone": 0, "attach-other-namespace": 0, "precedence-older-route": 2,
+		"attach-httproute-older": 2, "attach-httproute-alone": 1, "attach-other-namespace": 0, "precedence-older-route": 2,
 	} {
 		r := Translate(decode(t, readCase(t, dir)), nginx, Options{})
 		if got := findReport(t, r, "Gateway", "gateway").Gateway.Listeners[0].AttachedRoutes; got != want {

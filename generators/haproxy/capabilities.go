@@ -3,6 +3,7 @@ package haproxy
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/gatewright/gatewright/generators/limits"
@@ -52,12 +53,12 @@ type requirement struct {
 var requirements = []requirement{
 	{listening, func(b build) bool { return strings.Contains(b.sides, "FE") },
 		`can't speak HTTP/2 to clients: haproxy -vv shows no "h2 : mode=HTTP side=FE"`},
-	{[]model.Feature{model.FeatureGRPC}, func(b build) bool { return strings.Contains(b.sides, "BE") },
+	{[]model.Feature{model.FeatureGRPC, model.FeatureHTTP}, func(b build) bool { return strings.Contains(b.sides, "BE") },
 		`can't speak HTTP/2 to backends: haproxy -vv shows no "h2 : mode=HTTP side=BE"`},
 	{[]model.Feature{model.FeatureTLS}, func(b build) bool { return b.features["OPENSSL"] }, "was built without USE_OPENSSL"},
 	// Regular expressions are written for PCRE.
-	{append([]model.Feature{model.FeatureGRPC}, listening...), func(b build) bool { return b.features["PCRE2"] || b.features["PCRE"] },
-		"was built without USE_PCRE2"},
+	{append([]model.Feature{model.FeatureGRPC, model.FeatureHTTP}, listening...),
+		func(b build) bool { return b.features["PCRE2"] || b.features["PCRE"] }, "was built without USE_PCRE2"},
 }
 
 // listening are the features that an HTTP/2 listener takes.
@@ -99,6 +100,7 @@ func CapabilitiesOf(v model.Version) model.Capabilities {
 func capabilities(v model.Version, b build) model.Capabilities {
 	c := model.Capabilities{Proxy: "haproxy", Version: v, Missing: map[model.Feature]string{}, Limits: matchLimits,
 		Faults: model.FaultsOf(Faults, v)}
+	c.Limits.RetryCodes, c.Limits.RetryAttempts = retryCodes(v), 10
 	for _, r := range requirements {
 		if r.ok(b) {
 			continue
@@ -108,7 +110,7 @@ func capabilities(v model.Version, b build) model.Capabilities {
 		}
 	}
 	if v.Compare(oldest) < 0 {
-		for _, f := range append([]model.Feature{model.FeatureGRPC, model.FeatureHTTP1Shared}, listening...) {
+		for _, f := range append([]model.Feature{model.FeatureGRPC, model.FeatureHTTP, model.FeatureHTTP1Shared}, listening...) {
 			c.Missing[f] = fmt.Sprintf("HAProxy %s is too old: it takes %s or later", v, oldest)
 		}
 	}
@@ -117,4 +119,17 @@ func capabilities(v model.Version, b build) model.Capabilities {
 			"takes 3.0.0 or later", v)
 	}
 	return c
+}
+
+// retryCodes are the statuses of backends that a request can be tried again on.
+func retryCodes(v model.Version) []int {
+	codes := []int{401, 403, 404, 408, 425, 500, 501, 502, 503, 504}
+	if v.AtLeast(3, 0, 0) {
+		codes = append(codes, 429)
+	}
+	if v.AtLeast(3, 2, 0) {
+		codes = append(codes, 421)
+	}
+	slices.Sort(codes)
+	return codes
 }

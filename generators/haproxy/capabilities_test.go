@@ -17,15 +17,15 @@ func TestParseCapabilities(t *testing.T) {
 	}{
 		"all": {"3.2.26", "+OPENSSL +PCRE2", both, nil},
 		"no backends": {"2.6.12", "+OPENSSL +PCRE2", strings.Replace(both, "FE|BE", "FE", 1),
-			map[model.Feature]string{model.FeatureGRPC: "side=BE", model.FeatureCallOnce: "3.0.0 or later"}},
+			map[model.Feature]string{model.FeatureGRPC: "side=BE", model.FeatureHTTP: "side=BE", model.FeatureCallOnce: "3.0.0 or later"}},
 		"no HTTP/2": {"2.6.12", "+OPENSSL +PCRE2", "", map[model.Feature]string{model.FeatureH2C: "side=FE", model.FeatureTLS: "side=FE",
-			model.FeatureHTTP2: "side=FE", model.FeatureGRPC: "side=BE",
+			model.FeatureHTTP2: "side=FE", model.FeatureGRPC: "side=BE", model.FeatureHTTP: "side=BE",
 			model.FeatureCallOnce: "3.0.0 or later"}},
 		"no TLS": {"3.0.11", "-OPENSSL +PCRE", both, map[model.Feature]string{model.FeatureTLS: "USE_OPENSSL"}},
 		"no PCRE": {"3.0.11", "+OPENSSL -PCRE2", both, map[model.Feature]string{model.FeatureH2C: "USE_PCRE2", model.FeatureTLS: "USE_PCRE2",
-			model.FeatureHTTP2: "USE_PCRE2", model.FeatureGRPC: "USE_PCRE2"}},
+			model.FeatureHTTP2: "USE_PCRE2", model.FeatureGRPC: "USE_PCRE2", model.FeatureHTTP: "USE_PCRE2"}},
 		"too old": {"2.4.0", "+OPENSSL +PCRE2", both, map[model.Feature]string{model.FeatureH2C: "too old", model.FeatureTLS: "too old",
-			model.FeatureHTTP2: "too old", model.FeatureGRPC: "too old", model.FeatureHTTP1Shared: "too old",
+			model.FeatureHTTP2: "too old", model.FeatureGRPC: "too old", model.FeatureHTTP: "too old", model.FeatureHTTP1Shared: "too old",
 			model.FeatureCallOnce: "3.0.0 or later"}},
 	} {
 		t.Run(name, func(t *testing.T) {

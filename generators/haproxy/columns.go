@@ -142,13 +142,14 @@ func (c column) fetches() ([]fetch, error) {
 	case matching.SubjectMethod:
 		return []fetch{{"path,field(3,/)", "{ path,field(2,/) -m len gt 0 } !{ path,field(4,/) -m found }"}}, nil
 	case matching.SubjectHTTPMethod:
-		return []fetch{{"method", ""}}, nil
+		// A method is of a type of its own, which isn't text to all versions.
+		return []fetch{{"method,concat()", ""}}, nil
 	}
 	if strings.ContainsAny(c.name, "\"'|\\/ ") {
 		return nil, fmt.Errorf("the name %q has characters that HAProxy can't match", c.name)
 	}
 	if c.subject == matching.SubjectQuery {
-		return []fetch{{`url_param("` + c.name + `")`, ""}}, nil
+		return []fetch{{fmt.Sprintf(`var(txn.query),regsub("`+queryValue+`","\1"),url_dec(1)`, hexQuoted(c.name)), ""}}, nil
 	}
 	// Several lines of a header are one value: the block of headers is cut down to them, then to their values.
 	name := hexQuoted(c.name)
@@ -160,11 +161,20 @@ func (c column) fetches() ([]fetch, error) {
 	}, nil
 }
 
-// hexQuoted writes a header's name as a regular expression for itself, without a backslash before a letter.
+// queryLines set the query with a "&" before each parameter.
+var queryLines = []string{"http-request set-var(txn.query) query", "http-request set-var(txn.query) 'str(&),concat(,txn.query)'"}
+
+// queryValue finds the value of the first parameter of a name in txn.query, whole, where nothing in it is a control
+// character or a broken code once it is decoded (R35). What is found is empty otherwise. It gives nothing back that it has
+// taken, so that long queries are no burden.
+const queryValue = `\A(?:&(?!%[1]s(?:[=&]|\z))[^&]*+)*+` +
+	`(?:&%[1]s(?:=((?:[^&%%\x00-\x1f\x7f]|%%(?:[2-68-9A-Fa-f][0-9A-Fa-f]|7[0-9A-Ea-e]))*+)(?=&|\z))?.*+)?\z`
+
+// hexQuoted writes the name of a header or a parameter as a regular expression for itself, without a backslash before a letter.
 func hexQuoted(name string) string {
 	var b strings.Builder
 	for i := range len(name) {
-		if c := name[i]; 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_' {
+		if c := name[i]; 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' {
 			b.WriteByte(c)
 		} else {
 			fmt.Fprintf(&b, `\x%02x`, c)

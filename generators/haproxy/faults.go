@@ -28,6 +28,13 @@ var FullStatus = model.Fault{
 		"aren't trusted",
 }
 
+// CutAnswers is what old versions don't tell clients: tests expect no more of those.
+var CutAnswers = model.Fault{
+	Versions: []model.VersionRange{{From: oldest, Fixed: model.Version{Major: 3, Minor: 0}}},
+	What:     "an HTTP/2 client isn't told that an endpoint broke off the body of an answer that is HTTP (seen on 2.6.12)",
+	Means:    "use 3.0 or later where HTTPRoutes' clients speak HTTP/2 and check no lengths",
+}
+
 // Faults are what versions of HAProxy are known to do wrong, from its change logs and from tests.
 var Faults = []model.Fault{
 	leastconn,
@@ -38,6 +45,7 @@ var Faults = []model.Fault{
 	},
 	FullStatus,
 	MalformedAnswers,
+	CutAnswers,
 	{
 		Versions: []model.VersionRange{{From: oldest, Fixed: model.Version{Major: 3, Minor: 0}}},
 		What:     "HPACK's CVE-2026-55204, CVE-2026-110353 (an HTTP/2 preface behind a first request) and commas in :authority aren't fixed",

@@ -42,6 +42,12 @@ type Frontend struct {
 	Refused []string
 	// Instance tells this gateway from others.
 	Instance string
+	// HTTP is what requests of HTTPRoutes take, or nil where there are none. NoRule and Ambiguous then answer those of
+	// hosts that nobody has.
+	HTTP              *HTTP
+	NoRule, Ambiguous string
+	// AmbiguousPath is a regular expression for paths that are answered so.
+	AmbiguousPath string
 }
 
 // Block is the rules of one step of a scope.
@@ -61,6 +67,10 @@ type frontends struct {
 	weights  bool
 	version  model.Version
 	instance string
+	// http says that there are HTTPRoutes, or that some may come while HAProxy runs.
+	http    bool
+	used    used
+	trusted []netip.Prefix
 	messages
 }
 
@@ -115,7 +125,13 @@ func (f *frontends) of(p *matching.Port) (*Frontend, error) {
 		fe.Binds = binds(p)
 	}
 	var err error
-	fe.Blocks, err = f.blocks(p)
+	if fe.Blocks, err = f.blocks(p, model.GRPCRoute); err != nil {
+		return nil, err
+	}
+	fe.NoRule, fe.Ambiguous = bodyOf(answers.HTTPNoRule), bodyOf(answers.HTTPAmbiguous)
+	if fe.AmbiguousPath, err = Arg(model.AmbiguousPath); err == nil && f.http {
+		fe.HTTP, err = f.httpOf(p)
+	}
 	return fe, err
 }
 
@@ -153,21 +169,23 @@ func bindAddresses(p *matching.Port) []string {
 	return list
 }
 
-// blocks writes the steps of a port: those of the scopes that hosts find first, then of their parents, and so
-// on. A step that finds nothing leaves the call to the next one.
-func (f *frontends) blocks(p *matching.Port) ([]Block, error) {
+// blocks writes the steps of a port for one kind of routes: those of the scopes that hosts find first, then of their
+// parents, and so on. A step that finds nothing leaves the call to the next one.
+func (f *frontends) blocks(p *matching.Port, kind model.RouteKind) ([]Block, error) {
 	scopes := map[int]bool{}
 	for _, c := range p.Classes {
-		if c.Scope >= 0 {
-			scopes[c.Scope] = true
+		for _, s := range c.Scopes() {
+			if f.tables.Scopes[s].Kind == kind {
+				scopes[s] = true
+			}
 		}
 	}
-	b := &blockWriter{frontends: f, variables: newVariables(), set: map[string]bool{}}
+	b := &blockWriter{frontends: f, kind: kind, variables: newVariables(), set: map[string]bool{}}
 	for ; len(scopes) > 0 || f.routes.live() && b.position < liveScopes; b.position++ {
 		if b.position > 0 {
 			b.parent()
 		}
-		for _, n := range f.union(scopes) {
+		for _, n := range f.union(scopes, kind) {
 			if err := b.step(n); err != nil {
 				return nil, err
 			}
@@ -185,17 +203,21 @@ func (f *frontends) blocks(p *matching.Port) ([]Block, error) {
 
 // always are the steps that a configuration has which is changed while it runs: those without conditions or
 // regular expressions.
-var always = []step{
-	{order: matching.OrderPath, key: matching.KeyPath}, {order: matching.OrderService, key: matching.KeyService},
-	{order: matching.OrderMethod, key: matching.KeyMethod}, {order: matching.OrderRest},
+var always = map[model.RouteKind][]step{
+	model.GRPCRoute: {{order: matching.OrderPath, key: matching.KeyPath}, {order: matching.OrderService, key: matching.KeyService},
+		{order: matching.OrderMethod, key: matching.KeyMethod}, {order: matching.OrderRest}},
+	model.HTTPRoute: {{order: matching.OrderPath, key: matching.KeyPath}, {order: matching.OrderRest, key: matching.KeyPrefix}},
 }
 
-// union merges what several scopes need at each step.
-func (f *frontends) union(scopes map[int]bool) []*needs {
+// union merges what several scopes of a kind need at each step.
+func (f *frontends) union(scopes map[int]bool, kind model.RouteKind) []*needs {
 	byOrder := map[int]*needs{}
 	if f.routes.live() {
-		for _, s := range always {
+		for _, s := range always[kind] {
 			n := newNeeds(s)
+			if n.http = kind == model.HTTPRoute; n.http {
+				n.sets[f.routes.methods] = methodColumns
+			}
 			byOrder[s.order] = &n
 		}
 	}
@@ -204,6 +226,7 @@ func (f *frontends) union(scopes map[int]bool) []*needs {
 			u := byOrder[n.order]
 			if u == nil {
 				fresh := newNeeds(n.step)
+				fresh.http = n.http
 				u = &fresh
 				byOrder[n.order] = u
 			}
@@ -212,185 +235,4 @@ func (f *frontends) union(scopes map[int]bool) []*needs {
 		}
 	}
 	return slices.SortedFunc(maps.Values(byOrder), func(a, b *needs) int { return cmp.Compare(a.order, b.order) })
-}
-
-// blockWriter writes the steps of one port.
-type blockWriter struct {
-	*frontends
-	variables *variables
-	// position counts the scopes before this one on a call's way.
-	position int
-	// set are the variables of keys that are set already wherever nothing is decided.
-	set    map[string]bool
-	blocks []Block
-}
-
-func (b *blockWriter) scope() string { return "txn.scope" + strconv.Itoa(b.position) }
-
-// parent goes on to the next scope.
-func (b *blockWriter) parent() {
-	b.blocks = append(b.blocks, Block{"The scope that goes on when that one has nothing for the call.", []string{
-		fmt.Sprintf("http-request set-var(%s) 'var(txn.scope%d)%s,map_str(%sparents.map)' if !decided", b.scope(), b.position-1,
-			b.routes.sides.converter, b.folder),
-	}})
-}
-
-// stepNames are for comments.
-var stepNames = map[matching.Key]string{
-	matching.KeyPath: "the whole path", matching.KeyService: "the service", matching.KeyMethod: "the method", matching.KeyPrefix: "a prefix",
-}
-
-func (n *needs) title() string {
-	switch {
-	case n.key != matching.KeyNone:
-		return "Rules for " + stepNames[n.key] + "."
-	case n.order == matching.OrderRegex:
-		return "Rules for regular expressions of the path."
-	}
-	return "Rules for any path."
-}
-
-// step writes one lookup, and what its entries may leave to decide.
-func (b *blockWriter) step(n *needs) error {
-	block := Block{Comment: n.title()}
-	add := func(format string, args ...any) { block.Lines = append(block.Lines, fmt.Sprintf(format, args...)) }
-	base, before, err := b.base(n)
-	if err != nil {
-		return err
-	}
-	block.Lines = append(block.Lines, before...)
-	add("http-request set-var(txn.target) '%s%s,map_str(%sroutes.map)' if !decided", base, b.routes.sides.converter, b.folder)
-	lookups := b.lookups(n, base)
-	if len(lookups) > 0 {
-		columns, err := b.columns(n)
-		if err != nil {
-			return err
-		}
-		block.Lines = append(block.Lines, columns...)
-		if len(lookups) == 1 {
-			l := lookups[0]
-			block.Lines = append(block.Lines, l.before...)
-			add("http-request set-var(txn.target) %s if %s", l.expression(b.folder, "field(2,;,0)"), l.condition)
-		} else {
-			// The lowest position wins. The id stands before the target, and comparing reads no further.
-			add("http-request set-var(txn.best) str(999999) if undecided")
-			for _, l := range lookups {
-				block.Lines = append(block.Lines, l.before...)
-				add("http-request set-var(txn.found) %s if %s", l.expression(b.folder, ""), l.condition)
-				add("http-request set-var(txn.best) var(txn.found) if %s { var(txn.found),sub(txn.best) lt 0 }", l.condition)
-			}
-			add("http-request set-var(txn.target) 'var(txn.best),field(2,;,0)' if undecided")
-		}
-		// None of them: what the entry says for that, or on to the next step.
-		add("http-request set-var(txn.target) 'var(txn.target),field(2,|)' if undecided")
-		add("http-request unset-var(txn.target) if undecided")
-	}
-	b.blocks = append(b.blocks, block)
-	return nil
-}
-
-// base is the expression of a step's key, with the scope, and the lines that it needs.
-func (b *blockWriter) base(n *needs) (expression string, before []string, err error) {
-	switch n.key {
-	case matching.KeyPath:
-		return "path,concat(|," + b.scope() + ")", nil, nil
-	case matching.KeyPrefix:
-		variable := "txn.prefix" + strconv.Itoa(n.depth)
-		before = b.once(variable, []string{fmt.Sprintf("http-request set-var(%s) 'path,field(1,/,%d)' if !decided { path,field(%d,/) -m found }",
-			variable, n.depth+1, n.depth+1)})
-		return "str(prefix:),concat(," + variable + ",|),concat(," + b.scope() + ")", before, nil
-	case matching.KeyService, matching.KeyMethod:
-		c := column{subject: matching.SubjectService}
-		if n.key == matching.KeyMethod {
-			c.subject = matching.SubjectMethod
-		}
-		before, err = b.variables.set(c, plain, "if !decided")
-		variable := b.variables.of(c, plain)
-		return "str(" + string(n.key) + ":),concat(," + variable + ",|),concat(," + b.scope() + ")", b.once(variable, before), err
-	}
-	return "str(" + n.keyOf("", "|") + "),concat(," + b.scope() + ")", nil, nil
-}
-
-// once is lines that set a variable for a key, or none where they stand above already.
-func (b *blockWriter) once(variable string, lines []string) []string {
-	if b.set[variable] {
-		return nil
-	}
-	b.set[variable] = true
-	return lines
-}
-
-// columns sets the variables of all columns that a step may look at.
-func (b *blockWriter) columns(n *needs) ([]string, error) {
-	type use struct {
-		column
-		form
-	}
-	uses := map[use]bool{}
-	for id, columns := range n.sets {
-		for _, c := range columns {
-			uses[use{c, formOf(c, id[0] == '~')}] = true
-		}
-	}
-	var lines []string
-	for _, u := range slices.SortedFunc(maps.Keys(uses), func(a, b use) int {
-		return cmp.Or(compareColumns(a.column, b.column), cmp.Compare(a.suffix, b.suffix))
-	}) {
-		set, err := b.variables.set(u.column, u.form, "if undecided")
-		if err != nil {
-			return nil, err
-		}
-		lines = append(lines, set...)
-	}
-	return lines, nil
-}
-
-// lookup finds the candidate of an entry by one tuple, or by regular expressions.
-type lookup struct {
-	before    []string
-	key       string
-	condition string
-}
-
-// expression is the lookup as a word, with a position that is never the best where there is nothing.
-func (l lookup) expression(folder, converter string) string {
-	if converter == "" {
-		return "'" + l.key + ",map_str(" + folder + "matches.map,999999)'"
-	}
-	return "'" + l.key + ",map_str(" + folder + "matches.map)," + converter + "'"
-}
-
-// lookups are all that the entries of a step may ask for.
-func (b *blockWriter) lookups(n *needs, base string) []lookup {
-	var list []lookup
-	every := ""
-	if n.all {
-		every = " ';" + everySet + ";'"
-	}
-	side := b.routes.sides.converter
-	for _, id := range slices.Sorted(maps.Keys(n.sets)) {
-		about := "# Set " + id + ": " + Comment(setName(n.sets[id], id[0] == '~')[1:])
-		condition := "{ var(txn.target) -m sub -- ';" + id + ";'" + every + " }"
-		key := base + ",concat(|" + id + ")"
-		if id[0] != '~' {
-			for _, c := range n.sets[id] {
-				key += ",concat(|," + b.variables.of(c, formOf(c, false)) + ")"
-			}
-			list = append(list, lookup{[]string{about}, key + side, condition})
-			continue
-		}
-		subject := "var(txn.shape)"
-		for _, c := range n.sets[id] {
-			subject += `,concat("\n",` + b.variables.of(c, plain) + ")"
-		}
-		list = append(list, lookup{
-			[]string{
-				about,
-				fmt.Sprintf("http-request set-var(txn.shape) '%s%s,map_str(%smatches.map,-)' if %s", key, side, b.folder, condition),
-				fmt.Sprintf("http-request set-var(txn.index) '%s,map_reg(%sregexes.map,-)' if %s", subject, b.folder, condition),
-			},
-			key + ",concat(|,txn.index)" + side, condition,
-		})
-	}
-	return list
 }

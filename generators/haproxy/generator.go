@@ -3,6 +3,7 @@ package haproxy
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"text/template"
@@ -118,11 +119,13 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	if err := refused.OrNil(); err != nil {
 		return nil, nil, err
 	}
-	files := rs.files(ts)
+	http := live || hasHTTP(t)
+	files := rs.files(ts, http)
 	fs, err := newFrontends(m, t, rs, folder, len(ts.drawn) > 0, c.Version)
 	if err != nil {
 		return nil, nil, err
 	}
+	fs.http, fs.used, fs.trusted = http, ts.used, g.options.TrustedProxies
 	if fs.instance, err = g.options.InstanceOf(m); err != nil {
 		return nil, nil, fmt.Errorf("the instance: %w", err)
 	}
@@ -160,7 +163,12 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		view.Live, view.Spares = true, spareSections()
 		files = append(files, liveFile())
 	}
-	return view, append(append(files, fs.files...), errorFiles()...), nil
+	return view, append(append(files, fs.files...), errorFiles(http)...), nil
+}
+
+// hasHTTP says whether there are HTTPRoutes.
+func hasHTTP(t *matching.Tables) bool {
+	return slices.ContainsFunc(t.Scopes, func(s matching.Scope) bool { return s.Kind == model.HTTPRoute })
 }
 
 // observed are the failures that an endpoint is left for. From 3.1 on HAProxy takes a refused HTTP/2
@@ -202,7 +210,7 @@ func (g *Generator) folder() (string, error) {
 }
 
 // files are the map files that all ports share; HAProxy wants one that no line uses no less than others.
-func (r *routes) files(ts *targets) []generators.File {
+func (r *routes) files(ts *targets, http bool) []generators.File {
 	routes, matches := sorted(r.routes), sorted(r.matches)
 	var parents mapFile
 	for i := range r.tables.Scopes {
@@ -210,15 +218,21 @@ func (r *routes) files(ts *targets) []generators.File {
 			parents.add(r.scopes[i]+r.sides.suffix, r.scopes[p])
 		}
 	}
-	var files []generators.File
-	for _, m := range []struct {
+	type named struct {
 		path string
 		file *mapFile
-	}{
+	}
+	list := []named{
 		{"routes.map", &routes}, {"matches.map", &matches}, {"regexes.map", &r.regexes},
 		{"weights.map", &ts.weights}, {"parents.map", &parents},
-	} {
-		files = append(files, m.file.file(m.path))
+	}
+	if http {
+		prefixes := sorted(r.prefixes)
+		list = append(list, named{PrefixesMap, &prefixes}, named{"cors.map", &ts.cors})
+	}
+	files := make([]generators.File, len(list))
+	for i, m := range list {
+		files[i] = m.file.file(m.path)
 	}
 	return files
 }

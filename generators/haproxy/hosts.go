@@ -14,8 +14,9 @@ import (
 )
 
 // hosts are the lookups that find the class of a host: a name in one file, then wildcards by their number of
-// labels in another, the longest first, then the class of all others. Values are "LISTENER;SCOPE". A
-// configuration that is changed while it runs has all of these lookups, for names to come.
+// labels in another, the longest first, then the class of all others. Values are "LISTENER;SCOPE", with the scope of
+// GRPCRoutes, or "LISTENER;SCOPE;SCOPE" with that of HTTPRoutes behind it. A configuration that is changed while it
+// runs has all of these lookups, for names to come.
 type hosts struct {
 	names, wildcards string
 	sides            sides
@@ -51,10 +52,13 @@ func (f *frontends) hosts(p *matching.Port, id string) *hosts {
 	var names, wildcards mapFile
 	for _, c := range p.Classes {
 		scope := noScope
-		if c.Scope >= 0 {
-			scope = f.routes.scopes[c.Scope]
+		if c.GRPC >= 0 {
+			scope = f.routes.scopes[c.GRPC]
 		}
 		value := p.Listeners[c.Listener].Name + ";" + scope
+		if c.HTTP >= 0 {
+			value += ";" + f.routes.scopes[c.HTTP]
+		}
 		suffix, wildcard := strings.CutPrefix(c.Hostname, "*.")
 		switch {
 		case c.Hostname == "":

@@ -11,8 +11,8 @@ import (
 
 // A configuration that tells its generation at a marker can be changed while it runs, by the socket at CLI. The
 // map files that route have two sides then: a key ends in "|a" or "|b", and a call looks up keys of the side that
-// live.map named when it began. Rendered files have side a only; whoever changes routes fills the other side,
-// which no call reads, and then names it in live.map.
+// live.map named when it began. In PrefixesMap the side stands behind the first "|". Rendered files have side a only; whoever
+// changes routes fills the other side, which no call reads, and then names it in live.map.
 const (
 	// LiveMap is the map file with what changes at once: LiveSide and LiveGeneration. While HAProxy runs it also
 	// names the spare section of each section that isn't in the running configuration.
@@ -21,6 +21,8 @@ const (
 	LiveSide = "side"
 	// LiveGeneration is the key of what the marker tells.
 	LiveGeneration = "generation"
+	// PrefixesMap is the map file that is looked up for the longest key that begins a text.
+	PrefixesMap = "prefixes.map"
 	// FirstSide and SecondSide are what keys end in, behind a "|".
 	FirstSide, SecondSide = "a", "b"
 )
@@ -56,8 +58,25 @@ func CLI(marker string) string { return path.Join(path.Dir(marker), "cli.sock") 
 
 // Sided says whether the keys of a rendered file have sides.
 func Sided(file string) bool {
-	return slices.Contains([]string{"routes.map", "matches.map", "weights.map", "parents.map"}, file) ||
+	return slices.Contains([]string{"routes.map", "prefixes.map", "matches.map", "weights.map", "parents.map", "cors.map"}, file) ||
 		strings.HasSuffix(file, ".map") && (strings.HasPrefix(file, "hosts.") || strings.HasPrefix(file, "wildcards."))
+}
+
+// WithSide is a key of a file that has sides on one of them.
+func WithSide(file, key, side string) string {
+	if scope, rest, ok := strings.Cut(key, "|"); ok && file == PrefixesMap {
+		return scope + "|" + side + "|" + rest
+	}
+	return key + "|" + side
+}
+
+// WithoutSide is a key of a file that has sides without its own, and whether it has that one.
+func WithoutSide(file, key, side string) (string, bool) {
+	if file != PrefixesMap {
+		return strings.CutSuffix(key, "|"+side)
+	}
+	before, after, ok := strings.Cut(key, "|"+side+"|")
+	return before + "|" + after, ok && !strings.Contains(before, "|")
 }
 
 // sides are what makes keys those of one side; both are "" for a configuration that isn't changed while it runs.
@@ -79,7 +98,8 @@ var twoSides = sides{suffix: "|" + FirstSide, converter: ",concat(|,txn.side)"}
 func spareSections() []Section {
 	list := make([]Section, spares)
 	for i := range list {
-		list[i] = Section{Name: sectionName("spare", strconv.Itoa(i+1)), Comment: "For a Service that comes while HAProxy runs."}
+		list[i] = Section{Name: sectionName("spare", strconv.Itoa(i+1)), Comment: "For a Service that comes while HAProxy runs.",
+			Changes: timeLines}
 	}
 	return list
 }

@@ -38,6 +38,8 @@ func (s step) keyOf(value, scope string) string {
 // needs is what the entries of one step of one scope ask for.
 type needs struct {
 	step
+	// http says that it is a step of HTTPRoutes.
+	http bool
 	// sets are the columns that conditions look at, by the set's id.
 	sets map[string][]column
 	// all says that an entry has everySet for its sets.
@@ -45,6 +47,9 @@ type needs struct {
 	// asked is how many expressions that aren't plain a call may be asked.
 	asked int
 }
+
+// merged says that the step finds the longest prefix of all.
+func (n *needs) merged() bool { return n.http && n.key == matching.KeyPrefix }
 
 func newNeeds(s step) needs { return needs{step: s, sets: map[string][]column{}} }
 
@@ -55,15 +60,19 @@ type routes struct {
 	sides   sides
 	// scopes are the names of the scopes.
 	scopes []string
-	// needs are by scope, in the order of its steps.
-	needs [][]needs
+	// stages and needs are by scope, in the order of its steps.
+	stages [][]matching.Stage
+	needs  [][]needs
 
-	routes, matches []entry
-	regexes         mapFile
+	routes, matches, prefixes []entry
+	// ids name the entries with conditions of HTTPRoutes: the lookup of a prefix doesn't tell which one it found.
+	ids     generators.IDs
+	regexes mapFile
 	// shapes are the hashes of the expressions that are in regexes.
 	shapes map[string]bool
-	// sets are those of each entry with conditions.
-	sets map[*matching.Entry][]*set
+	// sets are those of each entry with conditions, and methods is the id of the set of methodColumns.
+	sets    map[*matching.Entry][]*set
+	methods string
 	// refused are rules that HAProxy can't be told.
 	refused *generators.Refusals
 }
@@ -72,13 +81,8 @@ type routes struct {
 func newRoutes(t *matching.Tables, targets []string, side sides, refused *generators.Refusals) *routes {
 	r := &routes{tables: t, targets: targets, sides: side, scopes: t.ScopeNames(), needs: make([][]needs, len(t.Scopes)),
 		shapes: map[string]bool{}, sets: map[*matching.Entry][]*set{}, refused: refused}
+	entries := r.findStages()
 	r.findSets()
-	entries := 0
-	for i := range t.Scopes {
-		for j := range t.Scopes[i].Stages {
-			entries += len(t.Scopes[i].Stages[j].Entries)
-		}
-	}
 	r.routes = make([]entry, 0, entries)
 	for i := range t.Scopes {
 		s := &t.Scopes[i]
@@ -86,12 +90,12 @@ func newRoutes(t *matching.Tables, targets []string, side sides, refused *genera
 			// No class leads to it.
 			continue
 		}
-		behind := "|" + r.scopes[i] + side.suffix
-		for j := range s.Stages {
-			n := newNeeds(step{s.Stages[j].Order, s.Stages[j].Key, s.Stages[j].Depth})
-			n.asked = s.LongPatterns
-			for k := range s.Stages[j].Entries {
-				r.entry(&n, behind, &s.Stages[j].Entries[k])
+		for j := range r.stages[i] {
+			stage := &r.stages[i][j]
+			n := newNeeds(step{stage.Order, stage.Key, stage.Depth})
+			n.asked, n.http = s.LongPatterns, s.Kind == model.HTTPRoute
+			for k := range stage.Entries {
+				r.entry(&n, r.scopes[i], &stage.Entries[k])
 			}
 			r.needs[i] = append(r.needs[i], n)
 		}
@@ -99,26 +103,52 @@ func newRoutes(t *matching.Tables, targets []string, side sides, refused *genera
 	return r
 }
 
+// findStages finds the stages of all scopes that classes lead to, and counts their entries.
+func (r *routes) findStages() int {
+	entries := 0
+	r.stages = make([][]matching.Stage, len(r.scopes))
+	for i := range r.scopes {
+		s := &r.tables.Scopes[i]
+		switch {
+		case r.scopes[i] == "":
+		case s.Kind == model.HTTPRoute:
+			r.stages[i] = r.httpStages(s)
+		default:
+			r.stages[i] = s.Stages
+		}
+		for j := range r.stages[i] {
+			entries += len(r.stages[i][j].Entries)
+		}
+	}
+	return entries
+}
+
 // live says that the configuration is changed while it runs.
 func (r *routes) live() bool { return r.sides != (sides{}) }
 
 // entry adds what one value of a step's key finds: a target, or "?;SET;…;|TARGET" with the sets of columns to look at and
 // the target if none of them holds. There may be no set, and "|TARGET" may be missing. Behind the value stand the scope
-// and the side.
-func (r *routes) entry(n *needs, behind string, e *matching.Entry) {
-	sided := n.keyOf(e.Value, behind)
+// and the side. Behind the sets of HTTPRoutes stands "#" and the name that the keys of their values begin with.
+func (r *routes) entry(n *needs, scope string, e *matching.Entry) {
+	list, sided := &r.routes, n.keyOf(e.Value, "|"+scope+r.sides.suffix)
+	if n.merged() {
+		list, sided = &r.prefixes, r.prefixKey(scope, e.Value)
+	}
 	if !MapKey(sided) {
 		return
 	}
-	first := &r.tables.Rules[e.Candidates[0].Rule].Source
 	value := ""
-	if len(e.Candidates) == 1 && len(e.Candidates[0].Conditions) == 0 {
+	switch {
+	case len(e.Candidates) == 1 && len(e.Candidates[0].Conditions) == 0:
 		value = r.targets[e.Candidates[0].Rule]
-	} else {
-		value = r.conditional(n, strings.TrimSuffix(sided, r.sides.suffix), e)
+	case n.http:
+		id := r.ids.Of(sided)
+		value = r.conditional(n, id, "#"+id, e)
+	default:
+		value = r.conditional(n, strings.TrimSuffix(sided, r.sides.suffix), "", e)
 	}
 	if value != "" {
-		r.line(&r.routes, sided, value, first)
+		r.line(list, sided, value, r.sourceOf(e))
 	}
 }
 
@@ -131,8 +161,9 @@ func (r *routes) line(list *[]entry, key, value string, source *model.Source) {
 	*list = append(*list, entry{key, value, source})
 }
 
-// conditional is the value of an entry whose candidates have conditions; key is that of the entry without its side.
-func (r *routes) conditional(n *needs, key string, e *matching.Entry) string {
+// conditional is the value of an entry whose candidates have conditions; key is what the keys of its values begin with, and
+// name says so in the value.
+func (r *routes) conditional(n *needs, key, name string, e *matching.Entry) string {
 	fallback := ""
 	if last := &e.Candidates[len(e.Candidates)-1]; len(last.Conditions) == 0 {
 		fallback = r.targets[last.Rule]
@@ -154,7 +185,7 @@ func (r *routes) conditional(n *needs, key string, e *matching.Entry) string {
 			r.line(&r.matches, key+"|"+s.id+valuesOf(m.conditions)+r.sides.suffix, strconv.Itoa(m.position)+";"+m.target, m.source)
 		}
 	}
-	value := "?" + setsText(list)
+	value := "?" + setsText(list) + name
 	n.all = n.all || strings.HasPrefix(value, "?;"+everySet)
 	if fallback != "" {
 		value += "|" + fallback

@@ -14,14 +14,16 @@ import (
 	"github.com/gatewright/gatewright/generators/model"
 )
 
-// Section is a backend section: a cluster with one set of header changes.
+// Section is a backend section: a cluster with one set of header changes and one way to try again.
 type Section struct {
 	Name string
 	// Comment says whose endpoints these are.
 	Comment string
-	// Changes are http-request and http-response rules.
+	// Changes are http-request and http-response rules, and settings.
 	Changes []string
 	Servers []Server
+	// Settings are what all servers have in common: the protocol, and how they are left where that isn't the usual way.
+	Settings string
 	// Once says that a server's connection takes one call: when it ends before the answer, HAProxy tells the client so.
 	// On one that has taken a call before, it says that no endpoint has seen the call, and clients send it again.
 	Once    bool
@@ -49,13 +51,75 @@ type sections struct {
 	// live says that servers come and go while HAProxy runs.
 	live bool
 	// once says whose calls run once at most; nil for nobody's.
-	once func(*model.Cluster) bool
-	// twice says that an endpoint without others has two servers, see again.
-	twice bool
+	once    func(*model.Cluster) bool
+	version model.Version
 }
 
-func newSections(live, twice bool) *sections {
-	return &sections{byKey: map[string]*Section{}, names: map[string]int{}, live: live, twice: twice}
+func newSections(live bool, v model.Version) *sections {
+	return &sections{byKey: map[string]*Section{}, names: map[string]int{}, live: live, version: v}
+}
+
+// timeLines are what sections for HTTPRoutes begin with: how long a server may be silent is the rule's to say. What has
+// become a tunnel may be silent for long.
+var timeLines = []string{"timeout tunnel 24h", "http-request set-timeout server var(txn.timeout)"}
+
+// Plain says whether a section's settings leave nothing to do that one with others, for both kinds of routes, doesn't do: those
+// of GRPCRoutes have no timeouts to set.
+func Plain(settings, spare string) bool {
+	return settings == spare || settings+"\n"+strings.Join(timeLines, "\n") == spare
+}
+
+// serverSettings are those of all servers of a protocol. HTTP/2 towards HTTPRoutes' backends leaves WebSocket to HTTP/1.1.
+// An endpoint isn't left for the statuses that it answers to HTTP requests; where HAProxy sees nothing else of a refused
+// HTTP/2 connection, endpoints are asked every other second.
+func serverSettings(protocol model.BackendProtocol, v model.Version) string {
+	observe := ""
+	if protocol != model.BackendGRPC && observed(v) != observed(oldest) {
+		observe = " observe " + observed(oldest)
+	}
+	switch protocol {
+	case model.BackendHTTP1:
+		return strings.TrimSpace(observe)
+	case model.BackendH2C:
+		if observe != "" {
+			observe += " inter 2s"
+		}
+		return "proto h2 ws h1" + observe
+	}
+	return "proto h2"
+}
+
+// changesOf are the lines of a share's handling that a section has for itself.
+func changesOf(b *model.Backend) ([]string, error) {
+	request, err := changeLines("http-request", b.RequestHeaders)
+	if err != nil {
+		return nil, err
+	}
+	response, err := changeLines("http-response", b.ResponseHeaders)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(request, response, retryLines(b.Retry)), nil
+}
+
+// retryLines are how often a request is tried again, and on what: HAProxy keeps a request's body for that as far as it fits in
+// a buffer, and tries longer ones once. It doesn't wait between attempts.
+func retryLines(r *model.Retry) []string {
+	if r == nil {
+		return nil
+	}
+	lines := []string{"retries " + strconv.Itoa(r.Attempts)}
+	if r.Attempts == 0 {
+		return append(lines, "no option redispatch")
+	}
+	on := "retry-on conn-failure empty-response"
+	for _, code := range r.Codes {
+		on += " " + strconv.Itoa(code)
+		if code == 504 {
+			on += " response-timeout"
+		}
+	}
+	return append(lines, on)
 }
 
 // waits says whether HAProxy waits a second before it tries an endpoint without others again, three times. Later
@@ -73,17 +137,11 @@ func again(s Server) Server {
 // of returns the section that a share goes to. Its name depends on the cluster and the changes only.
 func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 	key := c.Name
-	var changes []string
-	if len(b.RequestHeaders)+len(b.ResponseHeaders) > 0 {
-		request, err := changeLines("http-request", b.RequestHeaders)
-		if err != nil {
-			return nil, err
-		}
-		response, err := changeLines("http-response", b.ResponseHeaders)
-		if err != nil {
-			return nil, err
-		}
-		changes = append(request, response...)
+	changes, err := changesOf(b)
+	if err != nil {
+		return nil, err
+	}
+	if len(changes) > 0 {
 		sum := sha256.Sum256([]byte(strings.Join(changes, "\n")))
 		key += ":" + hex.EncodeToString(sum[:6])
 	}
@@ -99,7 +157,10 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 	ss.names[name]++
 	s := &Section{
 		Name: name, Comment: Comment(answers.Service(c)), Changes: changes,
-		service: answers.EncodeAll(answers.Service(c)), Once: ss.once != nil && ss.once(c),
+		service: answers.EncodeAll(answers.Service(c)), Once: ss.once != nil && ss.once(c), Settings: serverSettings(c.Protocol, ss.version),
+	}
+	if c.Protocol != model.BackendGRPC {
+		s.Changes = append(slices.Clone(timeLines), s.Changes...)
 	}
 	for _, e := range c.Endpoints {
 		server, err := serverOf(e)
@@ -112,7 +173,7 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 		}
 		s.Servers = append(s.Servers, server)
 	}
-	if len(s.Servers) == 1 && ss.twice {
+	if len(s.Servers) == 1 && (c.Protocol == model.BackendHTTP1 || waits(ss.version)) {
 		s.Servers[0].Weight = 256
 		s.Servers = append(s.Servers, again(s.Servers[0]))
 	}

@@ -100,13 +100,10 @@ func setName(columns []column, regex bool) string {
 // findSets finds the sets of all entries with conditions and gives each an id. That of a set with expressions begins
 // with "~".
 func (r *routes) findSets() {
-	ids := map[string]string{}
-	for i := range r.tables.Scopes {
-		if r.scopes[i] == "" {
-			continue
-		}
-		for j := range r.tables.Scopes[i].Stages {
-			entries := r.tables.Scopes[i].Stages[j].Entries
+	ids := map[string]string{setName(methodColumns, false): ""}
+	for i := range r.stages {
+		for j := range r.stages[i] {
+			entries := r.stages[i][j].Entries
 			for k := range entries {
 				e := &entries[k]
 				if len(e.Candidates) == 1 && len(e.Candidates[0].Conditions) == 0 {
@@ -133,7 +130,11 @@ func (r *routes) findSets() {
 			s.id = ids[s.name]
 		}
 	}
+	r.methods = ids[setName(methodColumns, false)]
 }
+
+// methodColumns are the columns of matches for a method: a configuration that is changed while it runs always asks for them.
+var methodColumns = []column{{subject: matching.SubjectHTTPMethod}}
 
 // everySet stands for all sets that the step of an entry knows. An entry has too many of its own for a line.
 const everySet = "*"

@@ -35,23 +35,38 @@ func failuresOf(statuses []int) []failure {
 	return list
 }
 
-// errorFiles are the answers as files: 200 with a gRPC status and no body.
-func errorFiles() []generators.File {
+// errorFiles are the answers as files, with a gRPC status and no body. Those of HAProxy's own failures have an HTTP status
+// too where there are HTTPRoutes: the frontend leaves one of the two, by the kind of the request. What HAProxy couldn't read
+// has the HTTP status alone.
+func errorFiles(http bool) []generators.File {
 	files := []generators.File{
-		errorFile("norule", answers.NoRule),
-		errorFile("loop", answers.Loop),
+		errorFile("norule", 200, answers.NoRule),
+		errorFile("loop", 200, answers.Loop),
 		// The frontend writes the status of the target over it.
-		errorFile("status", answers.Failed),
+		errorFile("status", 200, answers.Failed),
 	}
 	for _, f := range failures {
-		files = append(files, errorFile(fmt.Sprint(f.status), f.answer))
+		path := fmt.Sprint(f.status)
+		switch {
+		case !http:
+			files = append(files, errorFile(path, 200, f.answer))
+		case isEarly(f.status):
+			files = append(files, generators.File{Path: "errors/" + path + ".http",
+				Data: fmt.Appendf(nil, "HTTP/1.1 %d Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", f.status)})
+		default:
+			files = append(files, errorFile(path, f.status, f.answer))
+		}
 	}
 	return files
 }
 
-func errorFile(name string, s model.Status) generators.File {
+func errorFile(name string, status int, s model.Status) generators.File {
 	var b strings.Builder
-	b.WriteString("HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\n")
+	reason := "OK"
+	if status != 200 {
+		reason = "Error"
+	}
+	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\ncontent-type: application/grpc\r\n", status, reason)
 	fmt.Fprintf(&b, "grpc-status: %d\r\ngrpc-message: %s\r\n\r\n", s.Code, answers.Encode(s.Message))
 	return generators.File{Path: "errors/" + name + ".http", Data: []byte(b.String())}
 }

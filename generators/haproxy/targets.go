@@ -3,6 +3,7 @@ package haproxy
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,8 +14,9 @@ import (
 
 // A target is what a map file says about a call that found its rule. It is one of
 //
-//	SECTION;RULE;SERVICE         the backend section, and the names for messages
-//	status:CODE:MESSAGE          an answer of HAProxy itself
+//	SECTION;RULE;SERVICE         the backend section, and the names for messages; actions of HTTP rules behind them
+//	redirect:CODE;RULE;;…        another place to ask
+//	status:CODE:MESSAGE          an answer of HAProxy itself, a gRPC status or an HTTP status
 //	weights:N:KEY                a draw from the N columns of KEY in weights.map
 //
 // with names and messages percent-encoded, so that no part has a separator of another one.
@@ -26,11 +28,15 @@ type targets struct {
 	weights mapFile
 	// drawn holds the columns of each key in use.
 	drawn map[string]string
+	// cors are the lines of cors.map, and policies the names that are in it.
+	cors     mapFile
+	policies map[string]bool
+	used     used
 }
 
 func newTargets(clusters []model.Cluster, side sides, v model.Version, refused *generators.Refusals) *targets {
-	t := &targets{clusters: make(map[string]*model.Cluster, len(clusters)), sections: newSections(side != (sides{}), waits(v)), sides: side,
-		drawn: map[string]string{}}
+	t := &targets{clusters: make(map[string]*model.Cluster, len(clusters)), sections: newSections(side != (sides{}), v), sides: side,
+		drawn: map[string]string{}, policies: map[string]bool{}}
 	for i := range clusters {
 		c := &clusters[i]
 		t.clusters[c.Name] = c
@@ -48,9 +54,9 @@ func newTargets(clusters []model.Cluster, side sides, v model.Version, refused *
 func (t *targets) of(r *model.Rule) (string, error) {
 	if len(r.Backends) == 0 {
 		if r.Status == nil {
-			return statusTarget(answers.Of(r, answers.NoBackends)), nil
+			return t.status(r, answers.NoBackends), nil
 		}
-		return statusTarget(answers.Of(r, *r.Status)), nil
+		return t.status(r, *r.Status), nil
 	}
 	name := answers.EncodeAll(r.Source.String())
 	columns := make([]string, len(r.Backends))
@@ -68,15 +74,21 @@ func (t *targets) of(r *model.Rule) (string, error) {
 
 // backend returns the target of one share.
 func (t *targets) backend(r *model.Rule, name string, b *model.Backend) (string, error) {
-	if b.Status != nil {
-		return statusTarget(answers.Of(r, *b.Status)), nil
+	switch {
+	case b.Status != nil:
+		return t.status(r, *b.Status), nil
+	case b.Redirect != nil:
+		if !slices.Contains(t.used.codes, b.Redirect.Code) {
+			t.used.codes = append(t.used.codes, b.Redirect.Code)
+		}
+		return fmt.Sprintf("redirect:%d;%s;", b.Redirect.Code, name) + t.actions(&b.Handling, b.Redirect), nil
 	}
 	c := t.clusters[b.Cluster]
 	if c == nil {
 		return "", fmt.Errorf("cluster %q isn't in the model", b.Cluster)
 	}
 	if len(c.Endpoints) == 0 && t.sides == (sides{}) {
-		return statusTarget(answers.Of(r, answers.NoEndpoints(c))), nil
+		return t.status(r, answers.NoEndpoints(c)), nil
 	}
 	section, err := t.sections.of(c, b)
 	if err != nil {
@@ -84,13 +96,25 @@ func (t *targets) backend(r *model.Rule, name string, b *model.Backend) (string,
 	}
 	if len(c.Endpoints) == 0 {
 		// Its section is there for endpoints to come while HAProxy runs.
-		return statusTarget(answers.Of(r, answers.NoEndpoints(c))), nil
+		return t.status(r, answers.NoEndpoints(c)), nil
 	}
-	return section.Name + ";" + name + ";" + section.service, nil
+	target := section.Name + ";" + name + ";" + section.service
+	if r.Source.Kind == model.HTTPRoute {
+		target += t.actions(&b.Handling, nil)
+	}
+	return target, nil
 }
 
-func statusTarget(s model.Status) string {
-	return "status:" + strconv.Itoa(int(s.Code)) + ":" + answers.EncodeAll(s.Message)
+// status is an answer of a rule: a gRPC status, or an HTTP status where the rule is an HTTPRoute's.
+func (t *targets) status(r *model.Rule, s model.Status) string {
+	s = answers.Of(r, s)
+	code := int(s.Code)
+	if r.Source.Kind == model.HTTPRoute {
+		if code = s.HTTPStatus(); !slices.Contains(t.used.statuses, code) {
+			t.used.statuses = append(t.used.statuses, code)
+		}
+	}
+	return "status:" + strconv.Itoa(code) + ":" + answers.EncodeAll(s.Message)
 }
 
 // draws is what a threshold of weights.map is a part of.

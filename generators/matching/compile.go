@@ -106,23 +106,25 @@ func (c *compiler) gateway(g *model.Gateway) {
 
 // listener adds the classes of hosts that one listener of a port owns, and the scopes they lead to.
 func (c *compiler) listener(p *Port, index int, l *model.Listener) {
-	scopes := make(map[string]*model.Scope, len(l.Scopes))
-	for i := range l.Scopes {
-		scopes[l.Scopes[i].Hostname] = &l.Scopes[i]
-	}
+	grpc, http := kindScopes{}, kindScopes{}
 	patterns := map[string]bool{l.Hostname: true}
 	for i := range l.Scopes {
-		if both, ok := model.HostnameIntersection(l.Scopes[i].Hostname, l.Hostname); ok {
+		s := &l.Scopes[i]
+		if s.Kind() == model.HTTPRoute {
+			http[s.Hostname] = &kindScope{Scope: s, index: -1}
+		} else {
+			grpc[s.Hostname] = &kindScope{Scope: s, index: -1}
+		}
+		if both, ok := model.HostnameIntersection(s.Hostname, l.Hostname); ok {
 			patterns[both] = true
 		}
 	}
-	built := map[string]int{}
 	for _, pattern := range slices.SortedFunc(maps.Keys(patterns), model.CompareHostnames) {
 		if !ownedBy(p.Listeners, index, pattern) {
 			continue
 		}
 		p.Classes = append(p.Classes, Class{
-			Hostname: pattern, Listener: index, Scope: c.scopeFor(pattern, scopes, built),
+			Hostname: pattern, Listener: index, GRPC: c.scopeFor(pattern, grpc), HTTP: c.scopeFor(pattern, http),
 		})
 	}
 }
@@ -140,34 +142,40 @@ func ownedBy(listeners []Listener, index int, pattern string) bool {
 	return true
 }
 
-// scopeFor returns the first scope for the hosts of a pattern: the most specific of those that cover it.
-func (c *compiler) scopeFor(pattern string, scopes map[string]*model.Scope, built map[string]int) int {
+// kindScopes are the scopes of a listener of one kind, by hostname.
+type kindScopes map[string]*kindScope
+
+// kindScope is a scope and its index, -1 until it is built.
+type kindScope struct {
+	*model.Scope
+	index int
+}
+
+// scopeFor returns the first scope for the hosts of a pattern: the most specific of those that cover it, or -1.
+func (c *compiler) scopeFor(pattern string, scopes kindScopes) int {
 	if s, ok := scopes[pattern]; ok {
-		return c.scope(s, scopes, built)
+		return c.scope(s, scopes)
 	}
+	return c.parentOf(pattern, scopes)
+}
+
+// parentOf returns the most specific scope that covers more hosts than a pattern, or -1.
+func (c *compiler) parentOf(pattern string, scopes kindScopes) int {
 	for wider := range model.HostnameParents(pattern) {
 		if s, ok := scopes[wider]; ok {
-			return c.scope(s, scopes, built)
+			return c.scope(s, scopes)
 		}
 	}
 	return -1
 }
 
 // scope returns the index of a scope, building it and its parents at the first call.
-func (c *compiler) scope(s *model.Scope, scopes map[string]*model.Scope, built map[string]int) int {
-	if i, ok := built[s.Hostname]; ok {
-		return i
+func (c *compiler) scope(s *kindScope, scopes kindScopes) int {
+	if s.index < 0 {
+		parent := c.parentOf(s.Hostname, scopes)
+		s.index = c.compile(s.Scope, parent)
 	}
-	parent := -1
-	for wider := range model.HostnameParents(s.Hostname) {
-		if p, ok := scopes[wider]; ok {
-			parent = c.scope(p, scopes, built)
-			break
-		}
-	}
-	i := c.compile(s, parent)
-	built[s.Hostname] = i
-	return i
+	return s.index
 }
 
 // compile compiles a scope, unless an equal one is there.
@@ -178,7 +186,7 @@ func (c *compiler) compile(s *model.Scope, parent int) int {
 	}
 	slices.Sort(rules)
 	rules = slices.Compact(rules)
-	content := append([]byte(s.Hostname), 0)
+	content := append([]byte(s.Kind()+" "+model.RouteKind(s.Hostname)), 0)
 	content = binary.AppendVarint(content, int64(parent))
 	for _, r := range rules {
 		content = binary.AppendUvarint(content, uint64(r))
@@ -186,10 +194,7 @@ func (c *compiler) compile(s *model.Scope, parent int) int {
 	if i, ok := c.equal[string(content)]; ok {
 		return i
 	}
-	scope := Scope{Hostname: s.Hostname, Parent: parent}
-	if len(rules) > 0 {
-		scope.Kind = c.tables.Rules[rules[0]].Source.Kind
-	}
+	scope := Scope{Hostname: s.Hostname, Kind: s.Kind(), Parent: parent}
 	var refs []ref
 	for _, r := range rules {
 		for k := range c.tables.Rules[r].Matches {

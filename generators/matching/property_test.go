@@ -2,6 +2,7 @@ package matching_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -79,11 +80,15 @@ func (w world) match(kind model.RouteKind) model.Match {
 }
 
 func (w world) model() model.Gateways {
-	// Kinds are never merged on a host, so one model has one kind.
-	kind := model.RouteKind(w.pick(string(model.GRPCRoute), string(model.HTTPRoute)))
+	// Most models have one kind; in the others, routes of both may share a host.
+	kinds := w.pick("GRPCRoute", "HTTPRoute", "both")
 	var routes [][]*model.Rule
 	var hostnames [][]string
 	for i := range 1 + w.IntN(8) {
+		kind := model.RouteKind(kinds)
+		if kinds == "both" {
+			kind = model.RouteKind(w.pick("GRPCRoute", "HTTPRoute"))
+		}
 		source := model.Source{Kind: kind, Namespace: w.pick("a", "a-b"), Name: fmt.Sprintf("r%d", i)}
 		if w.IntN(3) > 0 {
 			source.Created = time.Unix(int64(w.IntN(3)), 0)
@@ -126,26 +131,18 @@ func (w world) model() model.Gateways {
 		for r := range routes {
 			for _, h := range hostnames[r] {
 				if _, ok := model.HostnameIntersection(h, l.Hostname); ok && w.IntN(5) > 0 {
-					scopes[h] = append(scopes[h], routes[r]...)
+					key := h + " " + string(routes[r][0].Source.Kind)
+					scopes[key] = append(scopes[key], routes[r]...)
 				}
 			}
 		}
-		for _, h := range slices.Sorted(mapsKeys(scopes)) {
-			l.Scopes = append(l.Scopes, model.Scope{Hostname: h, Rules: scopes[h]})
+		for _, key := range slices.Sorted(maps.Keys(scopes)) {
+			h, _, _ := strings.Cut(key, " ")
+			l.Scopes = append(l.Scopes, model.Scope{Hostname: h, Rules: scopes[key]})
 		}
 		g.Listeners = append(g.Listeners, l)
 	}
 	return model.Gateways{Gateways: []model.Gateway{g}}
-}
-
-func mapsKeys[V any](m map[string]V) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 func (w world) call() model.Call {
@@ -153,8 +150,13 @@ func (w world) call() model.Call {
 		"other.test.", "z.com", "nowhere"}
 	c := model.Call{
 		Port: int32(80 + w.IntN(2)), Authority: w.pick(hosts...), Method: w.pick("GET", "POST"),
-		Path: w.pick("/foo.Bar/Get", "/foo.bar/get", "/x/List", "/x/List/", "/x/", "/x", "/", "/foo.Bar/Get/more", "//Get", "/FOO.BAR/G") +
-			w.pick("", "", "?q=1"),
+		Path: w.pick("/foo.Bar/Get", "/foo.bar/get", "/x/List", "/x/List/", "/x/", "/x", "/", "/foo.Bar/Get/more", "//Get", "/FOO.BAR/G",
+			"/x/../foo.Bar", "/x/%2e%2E/", "/%66oo.Bar/Get", "/x%2FList", "/x/List%0A", "*", "", "/x/List%7E", "/x/.;/List", "/x\\List",
+			"/x/%zz", "/x%") +
+			w.pick("", "", "?q=1", "?q=%31", "?q=2&q=1", "?q&q=1", "?Q=1&q=2", "?%71=1&q=2", "?q=1%0A", "?a?q=1", "?a;q=1&q=2", "?q=%zz"),
+	}
+	if w.IntN(2) == 0 {
+		c.Headers = append(c.Headers, model.Header{Name: "Content-Type", Value: w.pick("application/grpc", "Application/gRPC+proto", "text/plain", "")})
 	}
 	c.SNI = c.Host()
 	if w.IntN(4) == 0 {
@@ -181,7 +183,10 @@ func TestWalkAgreesWithReference(t *testing.T) {
 			verdict := reference.Verdict{
 				NoPort:      got.Port == nil,
 				Handshake:   got.Port != nil && got.Port.Protocol == model.HTTPS && got.Handshake == nil,
-				Misdirected: got.Misdirected, Rule: got.Rule, Match: got.Match,
+				Misdirected: got.Misdirected, Ambiguous: got.Ambiguous, Rule: got.Rule, Match: got.Match,
+			}
+			if !verdict.NoPort && !verdict.Handshake && !verdict.Misdirected {
+				verdict.HTTP = got.Kind == model.HTTPRoute
 			}
 			if verdict != want {
 				t.Fatalf("seed %d, call %+v:\n tables    %s\n reference %s", seed, call, describe(verdict), describe(want))
@@ -212,6 +217,9 @@ func checkMisses(t *testing.T, m model.Gateways, call model.Call) {
 	world := model.Gateways{Gateways: []model.Gateway{{Listeners: []model.Listener{
 		{Port: call.Port, Protocol: model.HTTP, Scopes: []model.Scope{{Rules: []*model.Rule{alone}}}},
 	}}}}
+	if matching.Compile(world).Walk(call).Ambiguous {
+		return
+	}
 	matches := reference.Evaluate(world, call).Rule != nil
 	if why := matching.Miss(&match, call); (why == "") != matches {
 		t.Fatalf("call %+v, match %+v: matches %t, and Miss says %q", call, match, matches, why)

@@ -1,6 +1,8 @@
 package matching
 
 import (
+	"slices"
+
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/generators/pattern"
 )
@@ -13,6 +15,11 @@ type Tables struct {
 	Scopes []Scope
 	// Rules are all rules that a scope refers to, by index: sorted by source.
 	Rules []*model.Rule
+}
+
+// HasHTTP says whether there are scopes of HTTPRoutes.
+func (t *Tables) HasHTTP() bool {
+	return slices.ContainsFunc(t.Scopes, func(s Scope) bool { return s.Kind == model.HTTPRoute })
 }
 
 // Port is an address and port to bind, with the listeners that share it.
@@ -43,8 +50,42 @@ type Class struct {
 	Hostname string
 	// Listener owns the requests: an index into the port's listeners.
 	Listener int
-	// Scope decides first, an index into Tables.Scopes; -1 when the listener has no rule for these hosts.
-	Scope int
+	// GRPC and HTTP are the scopes that decide first for requests of each kind, indexes into Tables.Scopes; -1 when the
+	// listener has no rule of the kind for these hosts.
+	GRPC, HTTP int
+}
+
+// Scopes are the scopes that decide first, one or two or none.
+func (c *Class) Scopes() []int {
+	return slices.DeleteFunc([]int{c.GRPC, c.HTTP}, func(i int) bool { return i < 0 })
+}
+
+// Kind is the kind of routes that a request of the class is matched against (R25): the only kind that there are rules of.
+// Where there are both, and where there are none, gRPC's content type tells (model.Call.GRPC).
+func (c *Class) Kind(grpc bool) model.RouteKind {
+	switch {
+	case c.GRPC >= 0 && c.HTTP < 0:
+		return model.GRPCRoute
+	case c.HTTP >= 0 && c.GRPC < 0:
+		return model.HTTPRoute
+	}
+	return kindOf(grpc)
+}
+
+// scope is the scope that decides first for requests of a kind.
+func (c *Class) scope(kind model.RouteKind) int {
+	if kind == model.HTTPRoute {
+		return c.HTTP
+	}
+	return c.GRPC
+}
+
+// kindOf is the kind of a request whose host doesn't tell.
+func kindOf(grpc bool) model.RouteKind {
+	if grpc {
+		return model.GRPCRoute
+	}
+	return model.HTTPRoute
 }
 
 // Scope is the rules of one hostname, as the routes wrote it. Equal scopes of several listeners are one.

@@ -19,6 +19,10 @@ type Trace struct {
 	Misdirected bool
 	// Class is the pattern that the host was found by.
 	Class *Class
+	// Kind is the kind of routes that the request is matched against, and of the answer where none matches.
+	Kind model.RouteKind
+	// Ambiguous says that the request is refused for its path: HTTP 400 (R36).
+	Ambiguous bool
 	// Steps are the candidates that were looked at, in order; the last one wins when Rule is set.
 	Steps []Step
 	// Rule is the winner and Match which of its matches it was; nil when no rule matches (R13).
@@ -41,7 +45,7 @@ type Step struct {
 
 // Walk decides a call as a proxy with these tables does.
 func (t *Tables) Walk(call model.Call) Trace {
-	var trace Trace
+	trace := Trace{Kind: kindOf(call.GRPC())}
 	trace.Port = t.port(call)
 	if trace.Port == nil {
 		return trace
@@ -59,11 +63,13 @@ func (t *Tables) Walk(call model.Call) Trace {
 			return trace
 		}
 	}
-	if class == nil {
+	if class != nil {
+		trace.Class, trace.Listener, trace.Kind = class, &trace.Port.Listeners[class.Listener], class.Kind(call.GRPC())
+	}
+	if trace.Ambiguous = trace.Kind == model.HTTPRoute && model.Ambiguous(call.PathOnly()); trace.Ambiguous || class == nil {
 		return trace
 	}
-	trace.Class, trace.Listener = class, &trace.Port.Listeners[class.Listener]
-	for s := class.Scope; s >= 0; s = t.Scopes[s].Parent {
+	for s := class.scope(trace.Kind); s >= 0; s = t.Scopes[s].Parent {
 		if t.walkScope(&t.Scopes[s], call, &trace) {
 			break
 		}

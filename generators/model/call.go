@@ -1,6 +1,9 @@
 package model
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
 
 // Call is one request as a proxy sees it, for explain and for tests.
 type Call struct {
@@ -17,7 +20,12 @@ type Call struct {
 	Method string
 	// Headers are those of the request, without pseudo-headers.
 	Headers []Header
+	// ContentType is the content type where Headers have none.
+	ContentType string
 }
+
+// GRPCContentType is what the content type of a gRPC call begins with.
+const GRPCContentType = "application/grpc"
 
 // Header is one header line.
 type Header struct{ Name, Value string }
@@ -70,13 +78,30 @@ func (c Call) Header(name string) (string, bool) {
 	return value, value != ""
 }
 
-// QueryParameter returns the first value of a query parameter, as it stands in the path.
+// GRPC says whether the request calls itself gRPC: where both kinds of routes have a host, GRPCRoutes get those, and
+// HTTPRoutes all others (R25).
+func (c Call) GRPC() bool {
+	value, ok := c.Header("content-type")
+	if !ok {
+		value = c.ContentType
+	}
+	return strings.HasPrefix(strings.ToLower(value), GRPCContentType)
+}
+
+// QueryParameter returns the first value of a query parameter, decoded (R35). Its name is compared as it stands there. An
+// empty value, one that can't be decoded and one with a control character count as absent.
 func (c Call) QueryParameter(name string) (string, bool) {
 	_, query, _ := strings.Cut(c.Path, "?")
 	for pair := range strings.SplitSeq(query, "&") {
-		if key, value, _ := strings.Cut(pair, "="); key == name {
-			return value, value != ""
+		key, raw, _ := strings.Cut(pair, "=")
+		if key != name {
+			continue
 		}
+		value, err := url.QueryUnescape(raw)
+		if err != nil || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return "", false
+		}
+		return value, value != ""
 	}
 	return "", false
 }

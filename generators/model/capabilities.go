@@ -36,6 +36,11 @@ const (
 	FeatureTLS Feature = "TLS"
 	// FeatureGRPC is HTTP/2 to backends, trailers included.
 	FeatureGRPC Feature = "GRPC"
+	// FeatureHTTP is HTTPRoutes.
+	FeatureHTTP Feature = "HTTP"
+	// FeatureRewriteH2C is that the path of a request can be rewritten that goes to a backend by HTTP/2 in cleartext, see
+	// BackendH2C.
+	FeatureRewriteH2C Feature = "RewriteH2C"
 	// FeatureHTTP1Shared is HTTP/1.1 on the port of an h2c listener.
 	FeatureHTTP1Shared Feature = "HTTP1Shared"
 	// FeatureResolve is endpoints that change without a reload: nginx resolves them again while it runs, HAProxy
@@ -48,7 +53,7 @@ const (
 
 // Features are all of them, in order.
 var Features = []Feature{
-	FeatureHTTP2, FeatureH2C, FeatureTLS, FeatureGRPC, FeatureHTTP1Shared, FeatureResolve, FeatureCallOnce,
+	FeatureHTTP2, FeatureH2C, FeatureTLS, FeatureGRPC, FeatureHTTP, FeatureRewriteH2C, FeatureHTTP1Shared, FeatureResolve, FeatureCallOnce,
 }
 
 // Limits are what a proxy can take of a thing that it has. 0 is no limit.
@@ -56,12 +61,19 @@ type Limits struct {
 	// MatchValue is the most bytes that a value to match may have once it is escaped: see EscapedLen. The text of a
 	// regular expression may have limits.AroundPattern less.
 	MatchValue int `json:"matchValue,omitempty"`
+	// EncodedQuery says that values of query parameters are matched as they come, encoded: what they are matched with is
+	// written for all ways to encode it, and counts so. See pattern.EncodedText.
+	EncodedQuery bool `json:"encodedQuery,omitempty"`
 	// Match is the most bytes that the values and patterns of one match with a pattern may have together, escaped
 	// likewise, and spaces too.
 	Match int `json:"match,omitempty"`
 	// Headers is the most bytes of names and values that the headers of a request have room for, besides what every
 	// call has.
 	Headers int `json:"headers,omitempty"`
+	// RetryCodes are the HTTP statuses of a backend that a request can be tried again on, ascending, and RetryAttempts is how
+	// often at most.
+	RetryCodes    []int `json:"retryCodes,omitempty"`
+	RetryAttempts int   `json:"retryAttempts,omitempty"`
 	// HeaderValue is the most bytes of a value that a filter sets, escaped likewise.
 	HeaderValue int `json:"headerValue,omitempty"`
 	// HeaderName is the most bytes of the name of a header that a filter changes.

@@ -2,13 +2,22 @@ package model
 
 import (
 	"strings"
+	"time"
 
 	"github.com/gatewright/gatewright/generators/pattern"
 )
 
-// Example is a model with something of everything that a template may be asked to write. Whoever has templates of his
+// Examples are models that between them have something of everything that a template may be asked to write, alone or beside
+// the rest: one with GRPCRoutes and HTTPRoutes, and one without HTTPRoutes. Whoever has templates of his
 // own learns from it at the start, and not when a user's object is the first to need a line, that one is broken.
-func Example() Gateways {
+func Examples() []Gateways {
+	both := example()
+	grpc := both
+	grpc.Gateways = both.Gateways[:2]
+	return []Gateways{both, grpc}
+}
+
+func example() Gateways {
 	rules := exampleRules()
 	scopes := []Scope{{Rules: rules}}
 	// Nested so deep that nginx needs help to find the widest.
@@ -32,12 +41,20 @@ func Example() Gateways {
 				listener("any", 446, "", "one"), listener("few", 446, "*.two.test", "two"),
 			}},
 			{Namespace: "ns", Name: "wide", Listeners: []Listener{listener("http", 81, "one.test")}},
+			{Namespace: "ns", Name: "web", Listeners: []Listener{
+				{Name: "web", Port: 82, Protocol: HTTP, Scopes: []Scope{{Rules: exampleHTTPRules()}}},
+				{Name: "both", Port: 83, Protocol: HTTP, Scopes: []Scope{{Rules: rules}, {Rules: exampleHTTPRules()}}},
+			}},
 		},
 		Clusters: []Cluster{
 			{Name: "ns/dns:80", Namespace: "ns", Service: "dns", Port: 80, Endpoints: []Endpoint{{Address: "dns.ns.svc.cluster.local", Port: 80}}},
 			{Name: "ns/none:80", Namespace: "ns", Service: "none", Port: 80},
 			{Name: "ns/one:80", Namespace: "ns", Service: "one", Port: 80,
 				Endpoints: []Endpoint{{Address: "192.0.2.2", Port: 80}, {Address: "2001:db8::2", Port: 80}}},
+			{Name: "ns/one:80/http", Namespace: "ns", Service: "one", Port: 80, Protocol: BackendHTTP1,
+				Endpoints: []Endpoint{{Address: "192.0.2.2", Port: 80}, {Address: "2001:db8::2", Port: 80}}},
+			{Name: "ns/two:80/h2c", Namespace: "ns", Service: "two", Port: 80, Protocol: BackendH2C,
+				Endpoints: []Endpoint{{Address: "192.0.2.3", Port: 80}}},
 			{Name: "ns/two:80", Namespace: "ns", Service: "two", Port: 80, Unlearnt: true, CallOnce: true,
 				Endpoints: []Endpoint{{Address: "192.0.2.3", Port: 80}}},
 		},
@@ -48,15 +65,43 @@ func Example() Gateways {
 	}
 }
 
+// exampleHTTPRules have every kind of match, of filter and of answer of HTTPRoutes.
+func exampleHTTPRules() []*Rule {
+	share := func(cluster string, h Handling) Backend { return Backend{Weight: 1, Cluster: cluster, Handling: h} }
+	whole, prefix := &PathChange{Whole: true, Value: "/b"}, &PathChange{Prefix: "/a", Value: "/b/"}
+	cors := &CORS{AllowOrigins: []string{"https://one.test", "https://*.two.test", "*"}, AllowCredentials: true,
+		AllowMethods: []string{"GET"}, AllowHeaders: []string{"*"}, ExposeHeaders: []string{"x-a"}, MaxAge: 5}
+	limits := Timeouts{Request: 3 * time.Second, Backend: time.Second}
+	rules := []*Rule{
+		{Matches: []Match{{}}, Backends: []Backend{share("ns/one:80/http", Handling{})}},
+		{Matches: []Match{{Path: Path{Kind: PrefixPath, Value: "/a"}, Method: "GET", Query: []ValueMatch{{Name: "a", Value: "1"}}}},
+			Backends: []Backend{share("ns/one:80/http", Handling{Rewrite: &Rewrite{Hostname: "one.test", Path: prefix}, CORS: cors})}},
+		{Matches: []Match{{Path: Path{Kind: PrefixPath, Value: "/a/b"}, Query: []ValueMatch{{Name: "a", Regex: exampleRegex("[0-9]+")}}}},
+			Backends: []Backend{share("ns/two:80/h2c", Handling{Timeouts: limits, Retry: &Retry{Attempts: 2, Codes: []int{503}}})}},
+		{Matches: []Match{{Path: Path{Kind: RegexPath, Regex: exampleRegex("/r.*")}, Headers: []ValueMatch{{Name: "x-a", Value: "1"}}}},
+			Backends: []Backend{share("ns/one:80/http", Handling{Timeouts: limits, Retry: &Retry{Attempts: 2, Codes: []int{500, 503}},
+				RequestHeaders: []HeaderChange{{Name: "x-add", Keep: true, Values: []string{"1"}}}})}},
+		{Matches: []Match{{Path: Path{Kind: ExactPath, Value: "/c"}}}, Backends: []Backend{
+			{Weight: 1, Redirect: &Redirect{Code: 301, Scheme: "https", Hostname: "one.test", Port: 8443, Path: whole}},
+			{Weight: 1, Redirect: &Redirect{Code: 302, Path: prefix}}}},
+		{Matches: []Match{{Path: Path{Kind: ExactPath, Value: "/d"}}}, Status: &Status{Code: Internal, Message: "an example"}},
+	}
+	for i, r := range rules {
+		r.Source = Source{Kind: HTTPRoute, Namespace: "ns", Name: "example", Rule: i}
+	}
+	return rules
+}
+
+func exampleRegex(text string) *pattern.Pattern {
+	p, err := pattern.Parse(text)
+	if err != nil {
+		panic(err) // It is one of the texts here.
+	}
+	return p
+}
+
 // exampleRules have every kind of match and of answer.
 func exampleRules() []*Rule {
-	regex := func(text string) *pattern.Pattern {
-		p, err := pattern.Parse(text)
-		if err != nil {
-			panic(err) // It is one of the texts below.
-		}
-		return p
-	}
 	share := func(cluster string) Backend { return Backend{Weight: 1, Cluster: cluster} }
 	changed := share("ns/two:80")
 	changed.RequestHeaders = []HeaderChange{{Name: "host", Values: []string{"one.test"}}, {Name: "x-add", Keep: true, Values: []string{"1"}},
@@ -64,8 +109,8 @@ func exampleRules() []*Rule {
 	changed.ResponseHeaders = []HeaderChange{{Name: "x-long", Values: []string{strings.Repeat("$", 1000)}}}
 	refused := Backend{Weight: 1, Status: &Status{Code: Unavailable, Message: "an example"}}
 	exact := []ValueMatch{{Name: "x-a", Value: "1"}, {Name: "x-b", Value: "2"}}
-	mixed := []ValueMatch{{Name: "x-a", Value: "1"}, {Name: "x-c", Regex: regex("[0-9]+")}}
-	segments := Path{Kind: SegmentsPath, ServiceRegex: regex("a.*"), MethodRegex: regex("G.*")}
+	mixed := []ValueMatch{{Name: "x-a", Value: "1"}, {Name: "x-c", Regex: exampleRegex("[0-9]+")}}
+	segments := Path{Kind: SegmentsPath, ServiceRegex: exampleRegex("a.*"), MethodRegex: exampleRegex("G.*")}
 	rules := []*Rule{
 		{Matches: []Match{{}}, Backends: []Backend{share("ns/one:80")}},
 		{Matches: []Match{{Headers: exact}, {Headers: mixed}, {Path: segments}}, Backends: []Backend{changed}},

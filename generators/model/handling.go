@@ -13,6 +13,14 @@ type Handling struct {
 	// RequestHeaders and ResponseHeaders are one entry a header, sorted by name.
 	RequestHeaders  []HeaderChange `json:"requestHeaders,omitempty"`
 	ResponseHeaders []HeaderChange `json:"responseHeaders,omitempty"`
+	// Rewrite changes the host or the path that a backend is asked for; nil for neither.
+	Rewrite *Rewrite `json:"rewrite,omitempty"`
+	// CORS says which other sites' pages may ask; nil leaves that to the backend.
+	CORS *CORS `json:"cors,omitempty"`
+	// Timeouts end what takes too long.
+	Timeouts Timeouts `json:"timeouts,omitzero"`
+	// Retry tries again what a backend failed; nil tries again only what no endpoint has taken.
+	Retry *Retry `json:"retry,omitempty"`
 }
 
 // HeaderChange is what becomes of one header: set is Keep false with a value, add is Keep true with values,
@@ -31,6 +39,11 @@ func (h Handling) Then(next Handling) Handling {
 	return Handling{
 		RequestHeaders:  thenHeaders(h.RequestHeaders, next.RequestHeaders),
 		ResponseHeaders: thenHeaders(h.ResponseHeaders, next.ResponseHeaders),
+		// Those of a rule are the rule's alone.
+		Timeouts: h.Timeouts,
+		Retry:    h.Retry,
+		Rewrite:  h.Rewrite.then(next.Rewrite),
+		CORS:     cmp.Or(next.CORS, h.CORS),
 	}
 }
 
@@ -73,7 +86,10 @@ func (h Handling) Describe() []string {
 			lines = append(lines, side.name+" header "+c.describe())
 		}
 	}
-	return lines
+	lines = append(lines, h.Rewrite.describe()...)
+	lines = append(lines, h.CORS.describe()...)
+	lines = append(lines, h.Timeouts.describe()...)
+	return append(lines, h.Retry.describe()...)
 }
 
 func (c HeaderChange) describe() string {

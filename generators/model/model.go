@@ -49,24 +49,32 @@ type Listener struct {
 	Hostname string `json:"hostname,omitempty"`
 	// KeyPairs name the certificates of an HTTPS listener, in order; never empty there.
 	KeyPairs []string `json:"keyPairs,omitempty"`
-	// Scopes hold the rules of the attached routes, a scope for each hostname that a route has written,
-	// sorted by hostname. A rule of a route with two hostnames is in two scopes.
+	// Scopes hold the rules of the attached routes, a scope for each hostname that a route of a kind has written,
+	// sorted by hostname, then by kind. A rule of a route with two hostnames is in two scopes.
 	Scopes []Scope `json:"scopes,omitempty"`
 }
 
-// Scope is the rules under one hostname of one listener.
+// Scope is the rules of one kind of routes under one hostname of one listener.
 type Scope struct {
 	// Hostname is the route's own as written, in lower case, not its intersection with the listener's: it
 	// counts for precedence (R12). "" is a route without hostnames.
 	Hostname string `json:"hostname,omitempty"`
-	// Rules are in no particular order: generators/matching knows the precedence.
+	// Rules are those of routes of one kind, in no particular order: generators/matching knows the precedence.
 	Rules []*Rule `json:"rules,omitempty"`
+}
+
+// Kind is the kind of the scope's rules.
+func (s *Scope) Kind() RouteKind {
+	if len(s.Rules) > 0 && s.Rules[0].Source.Kind == HTTPRoute {
+		return HTTPRoute
+	}
+	return GRPCRoute
 }
 
 // RouteKind is the kind of a route.
 type RouteKind string
 
-// The kinds of routes. They are never merged: the hosts of a scope are served by routes of one kind (R25).
+// The kinds of routes. Their rules are never merged (R25): a request is matched against those of one kind.
 const (
 	GRPCRoute RouteKind = "GRPCRoute"
 	HTTPRoute RouteKind = "HTTPRoute"
@@ -116,16 +124,19 @@ func (r *Rule) Clusters() []string {
 type Backend struct {
 	// Weight is the share over the sum of the rule's weights; 1 to 1,000,000.
 	Weight int32 `json:"weight"`
-	// Cluster names the cluster that the share goes to; "" when Status answers it.
+	// Cluster names the cluster that the share goes to; "" when Status or Redirect answers it.
 	Cluster string `json:"cluster,omitempty"`
 	// Status answers the share of an invalid backendRef (R15).
 	Status *Status `json:"status,omitempty"`
+	// Redirect answers the share with another place to ask.
+	Redirect *Redirect `json:"redirect,omitempty"`
 	// Handling is what the rule's filters do, followed by the backendRef's (R19).
 	Handling
 }
 
-// Status is an answer of the proxy itself: a gRPC status (R18).
+// Status is an answer of the proxy itself: a gRPC status (R18), or an HTTP status to requests of HTTPRoutes.
 type Status struct {
+	// Code is the gRPC status, which tells HTTP too: see HTTPStatus.
 	Code Code `json:"code"`
 	// Message says why, for the person who reads the client's log. Any text: generators encode it.
 	Message string `json:"message"`
@@ -142,6 +153,22 @@ const (
 	Internal          Code = 13
 	Unavailable       Code = 14
 )
+
+// HTTPStatus is what the status is to a request of an HTTPRoute: 503 for what may work in a while, 500 for what has to be
+// mended.
+func (s *Status) HTTPStatus() int {
+	switch s.Code {
+	case DeadlineExceeded:
+		return 504
+	case ResourceExhausted:
+		return 413
+	case Unimplemented:
+		return 404
+	case Unavailable:
+		return 503
+	}
+	return 500
+}
 
 // Match is one way to match a rule: all its conditions hold.
 type Match struct {
@@ -197,7 +224,7 @@ type Path struct {
 // ValueMatch matches a header or a query parameter: exactly, or with a regular expression for the whole
 // value. A header that is absent matches nothing, not even "".
 type ValueMatch struct {
-	// Name is lower case for a header.
+	// Name is lower case for a header, and as it is written for a query parameter.
 	Name string `json:"name"`
 	// Value is what the whole value is compared with, when Regex is nil.
 	Value string           `json:"value,omitempty"`
@@ -207,11 +234,13 @@ type ValueMatch struct {
 // Cluster is one port of one Service with its endpoints and the way to speak to them. Connections are
 // shared by everything that sends to it.
 type Cluster struct {
-	// Name is stable: it depends on the Service, the port and the TLS settings only.
+	// Name is stable: it depends on the Service, the port and the protocol only.
 	Name      string `json:"name"`
 	Namespace string `json:"namespace"`
 	Service   string `json:"service"`
 	Port      int32  `json:"port"`
+	// Protocol is what its endpoints are spoken to with.
+	Protocol BackendProtocol `json:"protocol,omitempty"`
 	// Endpoints are sorted by address and port. A cluster without any answers UNAVAILABLE (R16).
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
 	// CallOnce says that no call may run twice because an endpoint fails (R40), at whatever price. A proxy with
@@ -221,6 +250,20 @@ type Cluster struct {
 	// where it is told of them in another way.
 	Unlearnt bool `json:"-"`
 }
+
+// BackendProtocol is a protocol that endpoints are spoken to with. Connections of two protocols are never mixed: a Service
+// port that is asked by both has two clusters.
+type BackendProtocol string
+
+// The protocols of backends.
+const (
+	// BackendGRPC is gRPC by HTTP/2 in cleartext: what GRPCRoutes send (R17).
+	BackendGRPC BackendProtocol = ""
+	// BackendHTTP1 is HTTP/1.1, WebSocket included: what HTTPRoutes send unless a Service says more.
+	BackendHTTP1 BackendProtocol = "HTTP/1.1"
+	// BackendH2C is HTTP/2 in cleartext: what HTTPRoutes send to a Service port with appProtocol kubernetes.io/h2c.
+	BackendH2C BackendProtocol = "h2c"
+)
 
 // Endpoint is where a backend listens.
 type Endpoint struct {

@@ -20,6 +20,8 @@ type actions struct {
 	// known are the actions; every one has an entry in the maps below.
 	known    map[string]bool
 	profiles profiles
+	// http are the actions of HTTPRoutes.
+	http httpActions
 
 	route, action, target, upstream, service, status, why *block
 	shares, shared                                        *block
@@ -49,6 +51,7 @@ func newActions(bs *blocks, clusters map[string]*Upstream) *actions {
 		Name: "gw_shared_action"})
 	a.shares = bs.add(Map{Comment: "The share that a call falls in.", Source: "$gw_rule", Name: "gw_share"})
 	a.target = bs.add(Map{Comment: "The location that an action goes to,", Source: "$gw_action", Name: "gw_target", Default: "@gw_status"})
+	a.target.entry(`""`, "$gw_unmatched", "")
 	a.upstream = bs.add(Map{Comment: "its upstream,", Source: "$gw_action", Name: "gw_upstream"})
 	a.service = bs.add(Map{Comment: "whose endpoints these are,", Source: "$gw_action", Name: "gw_backend"})
 	a.status = bs.add(Map{Comment: "or the gRPC status that answers,", Source: "$gw_action", Name: "gw_status",
@@ -73,12 +76,12 @@ func (a *actions) rule(id string, r *model.Rule, source string) error {
 		if status == nil {
 			status = &answers.NoBackends
 		}
-		n, err := a.statusAction(status)
+		n, err := a.statusAction(status, r.Source.Kind)
 		a.action.entry(id, n, source)
 		return err
 	}
 	if len(r.Backends) == 1 {
-		n, err := a.backend(&r.Backends[0])
+		n, err := a.backend(&r.Backends[0], r.Source.Kind)
 		a.action.entry(id, n, source)
 		return err
 	}
@@ -89,7 +92,7 @@ func (a *actions) rule(id string, r *model.Rule, source string) error {
 	a.action.entry(id, "$gw_shared_action", source)
 	a.shares.entry(id, "$"+split, "")
 	for i := range r.Backends {
-		n, err := a.backend(&r.Backends[i])
+		n, err := a.backend(&r.Backends[i], r.Source.Kind)
 		if err != nil {
 			return err
 		}
@@ -99,16 +102,22 @@ func (a *actions) rule(id string, r *model.Rule, source string) error {
 }
 
 // backend returns the action of one backend.
-func (a *actions) backend(b *model.Backend) (string, error) {
-	if b.Status != nil {
-		return a.statusAction(b.Status)
+func (a *actions) backend(b *model.Backend, kind model.RouteKind) (string, error) {
+	switch {
+	case b.Status != nil:
+		return a.statusAction(b.Status, kind)
+	case b.Redirect != nil:
+		return a.redirectAction(b.Redirect)
 	}
 	u := a.clusters[b.Cluster]
 	if u == nil {
 		return "", fmt.Errorf("cluster %q isn't in the model", b.Cluster)
 	}
 	if !u.serves() {
-		return a.statusAction(&u.Empty)
+		return a.statusAction(&u.Empty, kind)
+	}
+	if kind == model.HTTPRoute {
+		return a.httpAction(b, u)
 	}
 	profile, err := a.profiles.of(b, a.blocks)
 	if err != nil {
@@ -118,32 +127,45 @@ func (a *actions) backend(b *model.Backend) (string, error) {
 	if known {
 		return id, nil
 	}
+	return id, a.send(id, profile, u)
+}
+
+// send fills in an action that passes calls on: in a location, to an upstream.
+func (a *actions) send(id, target string, u *Upstream) error {
 	service, err := Value(answers.Encode(u.Service))
 	if err != nil {
-		return "", err
+		return err
 	}
-	a.target.entry(id, profile, "")
+	a.target.entry(id, target, "")
 	a.upstream.entry(id, u.Name, "")
 	a.service.entry(id, service, "")
-	return id, nil
+	return nil
 }
 
 // statusAction returns the action that answers a status; its message names the rule too.
-func (a *actions) statusAction(s *model.Status) (string, error) {
+func (a *actions) statusAction(s *model.Status, kind model.RouteKind) (string, error) {
+	if kind == model.HTTPRoute {
+		return a.httpStatus(s)
+	}
 	id, known := a.id(fmt.Sprintf("s %d %s", s.Code, s.Message))
 	if known {
 		return id, nil
 	}
-	token, err := a.blocks.pieces(": " + answers.Encode(s.Message))
+	a.status.entry(id, strconv.Itoa(int(s.Code)), "")
+	return id, a.message(id, answers.Encode(s.Message))
+}
+
+// message fills in what an action says, with the rule's name in front.
+func (a *actions) message(id, text string) error {
+	token, err := a.blocks.pieces(": " + text)
 	if err != nil {
-		return "", fmt.Errorf("the message %.60q: %w", s.Message, err)
+		return fmt.Errorf("the message %.60q: %w", text, err)
 	}
 	if !strings.HasPrefix(token, `"`) {
 		token = `"` + token + `"`
 	}
-	a.status.entry(id, strconv.Itoa(int(s.Code)), "")
 	a.why.entry(id, `"$gw_route`+token[1:], "")
-	return id, nil
+	return nil
 }
 
 // id is that of an action, and whether it was there.
@@ -216,6 +238,10 @@ type Upstream struct {
 	// Service is for people: "Service ns/name port 80". Empty answers where it has no endpoints.
 	Service string
 	Empty   model.Status
+	// Protocol is the cluster's.
+	Protocol model.BackendProtocol
+	// Tries is how often the servers stand there, none of which is left alone; 0 where failures count.
+	Tries int
 	// Servers are "address:port".
 	Servers []string
 	// Resolve is the name that a resolver is asked for; "" when Servers are all. Beside it there are Servers only of an
@@ -239,7 +265,7 @@ func upstreams(clusters []model.Cluster, resolve bool, refused *generators.Refus
 	for i := range clusters {
 		c := &clusters[i]
 		base := "gw_" + strings.Map(upstreamRune, c.Name)
-		u := &Upstream{Name: base, Service: answers.Service(c), Empty: answers.NoEndpoints(c)}
+		u := &Upstream{Name: base, Service: answers.Service(c), Empty: answers.NoEndpoints(c), Protocol: c.Protocol}
 		if used[u.Name] {
 			// By the hash and not by a number: an upstream that is renamed loses what it knows.
 			u.Name = base + "_" + hashOf(c.Name)

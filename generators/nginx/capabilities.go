@@ -26,6 +26,8 @@ var requirements = []requirement{
 	{feature: model.FeatureTLS, since: oldest, with: []string{"--with-http_v2_module", "--with-http_ssl_module"}, without: commonWithout},
 	{feature: model.FeatureGRPC, since: oldest, with: []string{"--with-http_v2_module"},
 		without: append([]string{"--without-http_grpc_module"}, commonWithout...)},
+	{feature: model.FeatureHTTP, since: oldest, without: append([]string{"--without-http_proxy_module"}, commonWithout...)},
+	{feature: model.FeatureRewriteH2C, since: proxyHTTP2},
 	{feature: model.FeatureHTTP1Shared, since: model.Version{Major: 1, Minor: 25, Patch: 1}},
 	{feature: model.FeatureResolve, since: model.Version{Major: 1, Minor: 27, Patch: 3},
 		without: []string{"--without-http_upstream_zone_module"}},
@@ -50,6 +52,10 @@ var matchLimits = model.Limits{
 	MatchHeaderName:  "-",
 	AddHeaderName:    "-_",
 	RequestValueList: true,
+	EncodedQuery:     true,
+	RetryCodes:       []int{403, 404, 429, 500, 502, 503, 504},
+	// Each endpoint stands in the file once more for each.
+	RetryAttempts: 5,
 }
 
 var (

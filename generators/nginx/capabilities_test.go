@@ -15,10 +15,13 @@ func TestParseCapabilities(t *testing.T) {
 		missing            map[model.Feature]string
 	}{
 		"1.22": {"1.22.1", all, map[model.Feature]string{
+			model.FeatureRewriteH2C:  "nginx 1.22.1 is too old: it takes 1.29.4 or later",
 			model.FeatureHTTP1Shared: "nginx 1.22.1 is too old: it takes 1.25.1 or later",
 			model.FeatureResolve:     "nginx 1.22.1 is too old: it takes 1.27.3 or later",
 		}},
 		"1.30": {"1.30.6", all, nil},
+		"no proxy": {"1.30.0", all + " --without-http_proxy_module",
+			map[model.Feature]string{model.FeatureHTTP: "nginx 1.30.0 was built with --without-http_proxy_module"}},
 		"no HTTP/2": {"1.30.0", "--with-http_ssl_module", map[model.Feature]string{
 			model.FeatureHTTP2: "nginx 1.30.0 was built without --with-http_v2_module",
 			model.FeatureH2C:   "nginx 1.30.0 was built without --with-http_v2_module",

@@ -133,7 +133,11 @@ func (c *chooser) minimum(a, b string) string {
 // readable refuses a candidate's rule for a column that nginx can't read, and returns false then.
 func (r *router) readable(c *matching.Candidate) bool {
 	for i := range c.Conditions {
-		if _, err := r.columns.of(c.Conditions[i].Subject, c.Conditions[i].Name); err != nil {
+		_, err := r.columns.of(c.Conditions[i].Subject, c.Conditions[i].Name)
+		if err == nil {
+			err = encodable(&c.Conditions[i])
+		}
+		if err != nil {
 			r.refused.Rule(&r.tables.Rules[c.Rule].Source, err)
 			return false
 		}

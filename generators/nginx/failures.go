@@ -1,6 +1,7 @@
 package nginx
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -50,6 +51,30 @@ func failures() []Failure {
 			f.Message = failureMessage(a.Message)
 		}
 		list = append(list, f)
+	}
+	return list
+}
+
+// HTTPFailure is what nginx answers a request of HTTPRoutes with when it fails by itself.
+type HTTPFailure struct {
+	// Status is what nginx failed with, or a code that only nginx has, and Answer what is answered.
+	Status, Answer int
+	// Name and Message are the Failure's.
+	Name, Message string
+}
+
+// httpStatuses are what codes are answered with that only nginx has.
+var httpStatuses = map[int]int{494: 431, 495: 400, 496: 400, 497: 400}
+
+// httpFailures are all that nginx answers by itself, by status.
+func httpFailures() []HTTPFailure {
+	var list []HTTPFailure
+	for _, f := range failures() {
+		for text := range strings.FieldsSeq(f.Statuses) {
+			// The failures' statuses are numbers.
+			status, _ := strconv.Atoi(text)
+			list = append(list, HTTPFailure{status, cmp.Or(httpStatuses[status], status), f.Name, strings.Trim(f.Message, `"`)})
+		}
 	}
 	return list
 }

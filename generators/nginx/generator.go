@@ -3,6 +3,8 @@ package nginx
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -69,9 +71,31 @@ type View struct {
 	Warm     []string
 	Servers  []Server
 	Failures []Failure
+	// Ambiguous is the expression for paths that an HTTPRoute's requests are refused for, a token.
+	Ambiguous string
+	// HTTPFailures are what nginx answers requests of HTTPRoutes with when it fails by itself.
+	HTTPFailures []HTTPFailure
+	// HTTP has what only HTTPRoutes need; nil when there are none.
+	HTTP *HTTPView
 	// Instance tells this gateway from others, and Loop answers a call that has been here before.
 	Instance string
 	Loop     model.Status
+	// NoRule, TwoPaths and HTTPLoop are what requests of HTTPRoutes get whichever rule they are for.
+	NoRule, TwoPaths, HTTPLoop answers.HTTP
+}
+
+// HTTPView is what the templates see of HTTPRoutes.
+type HTTPView struct {
+	Profiles []HTTPProfile
+	// Statuses are those that rules answer with, Redirects those that they redirect with.
+	Statuses, Redirects []int
+	Preflights          []Preflight
+	// Trusted are networks of proxies whose X-Forwarded headers stay.
+	Trusted []netip.Prefix
+	// Lingers says that the version keeps idle connections a while when it is reloaded.
+	Lingers bool
+	// ConnectTime and NextTime are how long a connection to an endpoint may take, and the next ones may be tried.
+	ConnectTime, NextTime string
 }
 
 // output is a rendered file and the template that it comes from.
@@ -130,9 +154,6 @@ func (g *Generator) render(m model.Gateways, t *matching.Tables, c model.Capabil
 
 // view works out all that the templates print.
 func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilities) (*View, error) {
-	if err := checkKinds(t); err != nil {
-		return nil, err
-	}
 	folder := ""
 	if g.options.Layout == generators.LayoutInclude && g.options.Folder != "" {
 		folder = strings.TrimSuffix(g.options.Folder, "/") + "/"
@@ -150,7 +171,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	scopes := t.ScopeNames()
 	for i, name := range scopes {
 		if name != "" {
-			scopes[i] = bs.ids.Of("scope " + name)
+			scopes[i] = bs.scopeID(name, t.Scopes[i].Kind)
 		}
 	}
 	ss := &servers{tables: t, blocks: bs, scopes: scopes, pairs: pairs, http2On: c.Version.AtLeast(1, 25, 1), folder: folder}
@@ -162,12 +183,16 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		sources[i] = rule.Source.String()
 		rules[i] = bs.ids.Of("rule " + sources[i])
 	}
+	ss.kinds()
 	r := &router{tables: t, blocks: bs, ids: &bs.ids, sources: sources, rules: rules, scopes: scopes, refused: &refused}
 	r.columns.ids = &bs.ids
 	if err := r.render(); err != nil {
 		return nil, err
 	}
 	as := newActions(bs, clusters)
+	if t.HasHTTP() {
+		as.startHTTP(c.Version)
+	}
 	bs.failureMaps()
 	for i, rule := range t.Rules {
 		if err := as.rule(rules[i], rule, sources[i]); err != nil {
@@ -177,10 +202,14 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	if err := refused.OrNil(); err != nil {
 		return nil, err
 	}
+	filled = append(filled, as.http.upstreams()...)
+	ambiguous, err := Regex(model.AmbiguousPath)
+	if err != nil {
+		return nil, err
+	}
 	slices.SortFunc(as.splits, func(a, b Split) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(as.profiles.list, func(a, b Profile) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(bs.ordered, func(a, b Literal) int { return strings.Compare(a.Name, b.Name) })
-	var err error
 	marker := ""
 	if g.options.Marker != "" {
 		if marker, err = Token("unix:" + g.options.Marker); err != nil {
@@ -216,7 +245,24 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		Splits:    as.splits,
 		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list, Failures: failures(),
 		Instance: instance, Loop: answers.Loop,
+		Ambiguous: ambiguous, HTTPFailures: httpFailures(), HTTP: g.http(as, t, c.Version),
+		NoRule: answers.HTTPNoRule, TwoPaths: answers.HTTPAmbiguous, HTTPLoop: answers.HTTPLoop,
 	}, nil
+}
+
+// http is what the templates see of HTTPRoutes.
+func (g *Generator) http(as *actions, t *matching.Tables, v model.Version) *HTTPView {
+	if !t.HasHTTP() {
+		return nil
+	}
+	byName := func(a, b string) int { return strings.Compare(a, b) }
+	slices.SortFunc(as.http.profiles, func(a, b HTTPProfile) int { return byName(a.Name, b.Name) })
+	slices.SortFunc(as.http.cors, func(a, b Preflight) int { return byName(a.Name, b.Name) })
+	return &HTTPView{
+		Profiles: as.http.profiles, Preflights: as.http.cors, Trusted: g.options.TrustedProxies, Lingers: v.AtLeast(1, 27, 4),
+		Statuses: slices.Sorted(maps.Keys(as.http.statuses)), Redirects: slices.Sorted(maps.Keys(as.http.codes)),
+		ConnectTime: milliseconds(connectTime), NextTime: milliseconds(nextTime),
+	}
 }
 
 // connectionTime is a day, for nothing is won by a new connection, but in versions before 1.27.1. There a connection

@@ -34,7 +34,7 @@ func (ps *profiles) of(b *model.Backend, bs *blocks) (string, error) {
 		if h.Name == "host" {
 			p.Host = false
 		}
-		lines, err := requestHeader(h, bs)
+		lines, err := requestHeader("grpc", h, bs)
 		if err != nil {
 			return "", fmt.Errorf("request header %q: %w", h.Name, err)
 		}
@@ -42,7 +42,7 @@ func (ps *profiles) of(b *model.Backend, bs *blocks) (string, error) {
 	}
 	for i := range b.ResponseHeaders {
 		h := &b.ResponseHeaders[i]
-		lines, err := responseHeader(h, bs)
+		lines, err := responseHeader("grpc", h, bs)
 		if err != nil {
 			return "", fmt.Errorf("response header %q: %w", h.Name, err)
 		}
@@ -66,38 +66,39 @@ func (ps *profiles) of(b *model.Backend, bs *blocks) (string, error) {
 
 // requestHeader sets a header to what it has and what is added, a line each: nginx leaves empty ones out, and
 // sends a header none of whose lines has a value not at all.
-func requestHeader(h *model.HeaderChange, bs *blocks) ([]string, error) {
+func requestHeader(module string, h *model.HeaderChange, bs *blocks) ([]string, error) {
 	name, err := headerName(h.Name)
 	if err != nil {
 		return nil, err
 	}
+	directive := module + "_set_header " + name
 	var lines []string
 	if h.Keep {
 		if err := readable(h.Name); err != nil {
 			return nil, err
 		}
-		lines = append(lines, "grpc_set_header "+name+" $http_"+variable(h.Name)+";")
+		lines = append(lines, directive+" $http_"+variable(h.Name)+";")
 	}
-	values, err := headerLines("grpc_set_header "+name, "", h.Values, bs)
+	values, err := headerLines(directive, "", h.Values, bs)
 	if err != nil {
 		return nil, err
 	}
 	lines = append(lines, values...)
 	if len(lines) == 0 {
-		lines = append(lines, "grpc_set_header "+name+` "";`)
+		lines = append(lines, directive+` "";`)
 	}
 	return lines, nil
 }
 
 // responseHeader hides the backend's header unless it stays, and adds values.
-func responseHeader(h *model.HeaderChange, bs *blocks) ([]string, error) {
+func responseHeader(module string, h *model.HeaderChange, bs *blocks) ([]string, error) {
 	name, err := headerName(h.Name)
 	if err != nil {
 		return nil, err
 	}
 	var lines []string
 	if !h.Keep {
-		lines = append(lines, "grpc_hide_header "+name+";")
+		lines = append(lines, module+"_hide_header "+name+";")
 	}
 	values, err := headerLines("add_header "+name, " always", h.Values, bs)
 	return append(lines, values...), err

@@ -17,6 +17,8 @@ type column struct {
 	raw, id string
 	// alias is what raw stands for, where that has a long name; "" where it is the request's own.
 	alias string
+	// query says that raw is a query parameter, which may be encoded.
+	query bool
 	// what is for a comment.
 	what   string
 	ids    *generators.IDs
@@ -73,6 +75,9 @@ func (cs *columns) of(subject matching.Subject, name string) (*column, error) {
 			c.alias, c.raw = c.raw, "gw_http_"+hashOf(name)
 			c.id = c.raw + "_id"
 		}
+	case matching.SubjectQuery:
+		c.raw, c.query = "gw_query_"+hashOf(name), true
+		c.id = c.raw + "_id"
 	default:
 		return nil, fmt.Errorf("conditions on %s %q aren't rendered for nginx", subject, name)
 	}
@@ -95,16 +100,28 @@ func (cs *columns) render(bs *blocks) error {
 		if c.alias != "" {
 			bs.add(Map{Comment: "A long name.", Source: "$" + c.alias, Name: c.raw, Default: "$" + c.alias})
 		}
+		if c.query {
+			if err := queryParameter(c, bs); err != nil {
+				return err
+			}
+		}
 		if len(c.values) == 0 {
 			continue
 		}
+		id := c.id
+		if c.query {
+			var err error
+			if id, err = c.encoded(bs); err != nil {
+				return err
+			}
+		}
 		found := bs.add(Map{Comment: "The ids of values of the " + c.what + ", found without regard to case,", Source: "$" + c.raw,
-			Name: c.id + "_found"})
+			Name: id + "_found"})
 		if err := c.found(found, bs); err != nil {
 			return err
 		}
-		exact := bs.add(Map{Comment: "and the one that is the same byte for byte.", Source: `"$` + c.raw + `\n\n$` + c.id + `_found"`,
-			Name: c.id})
+		exact := bs.add(Map{Comment: "and the one that is the same byte for byte.", Source: `"$` + c.raw + `\n\n$` + id + `_found"`,
+			Name: id})
 		// No id's line is empty, so the last empty one ends the request's own value, whatever is in that. The time
 		// that this takes grows with the length of both, not with their product.
 		pattern, err := Regex(`(?s)^(?>(.*)\n\n)(?:.*?\n)?([0-9a-f]++) \1(?:\n|\z)`)

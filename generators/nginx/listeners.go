@@ -28,7 +28,8 @@ type Server struct {
 	// HTTP2On says that the version has the directive http2.
 	HTTP2On bool
 	TLS     bool
-	// Reject says that handshakes are refused: no listener has the server name.
+	// Reject says that handshakes are refused: no listener has the server name. Requests still come that ask for a host of
+	// no listener, on connections for another name.
 	Reject bool
 	// Names are tokens for server_name.
 	Names []string
@@ -47,11 +48,15 @@ type servers struct {
 	tables *matching.Tables
 	blocks *blocks
 	// scopes are the ids of the scopes.
-	scopes   []string
-	pairs    map[string]*model.KeyPair
-	http2On  bool
-	folder   string
-	list     []Server
+	scopes []string
+	// shared are the scopes of hosts that both kinds of routes have, known by those of each kind.
+	shared  map[[2]int]string
+	pairs   map[string]*model.KeyPair
+	http2On bool
+	folder  string
+	list    []Server
+	// suffixes are what the names of the ports' variables end in.
+	suffixes []string
 	longName int
 	names    int
 }
@@ -65,6 +70,7 @@ func (s *servers) render() error {
 			suffix += "_" + s.blocks.ids.Of(p.Listeners[0].Gateway)
 		}
 		used[suffix] = true
+		s.suffixes = append(s.suffixes, suffix)
 		if err := s.hosts(p, suffix); err != nil {
 			return fmt.Errorf("port %d: %w", p.Port, err)
 		}
@@ -97,7 +103,8 @@ func (s *servers) listen(p *matching.Port, byDefault bool) []string {
 	if p.Protocol == model.HTTPS {
 		options += " ssl"
 	}
-	if !s.http2On {
+	if !s.http2On && (p.Protocol == model.HTTPS || portKind(p) != model.HTTPRoute) {
+		// In cleartext such a version speaks one protocol on a port.
 		options += " http2"
 	}
 	if byDefault {
@@ -119,10 +126,7 @@ func (s *servers) hosts(p *matching.Port, suffix string) error {
 		Name: "gw_host_" + suffix, Hostnames: true})
 	for i := range p.Classes {
 		c := &p.Classes[i]
-		value := `""`
-		if c.Scope >= 0 {
-			value = s.scopes[c.Scope]
-		}
+		value := s.scopeOf(c)
 		if c.Hostname == "" {
 			scopes.Default = value
 			continue
@@ -176,7 +180,7 @@ func (s *servers) tls(p *matching.Port, suffix string) error {
 	catchAll := slices.ContainsFunc(p.Listeners, func(l matching.Listener) bool { return l.Hostname == "" })
 	if !catchAll {
 		s.list = append(s.list, Server{Comment: "No listener has the server name.", Listen: s.listen(p, true), HTTP2On: s.http2On, TLS: true,
-			Reject: true})
+			Reject: true, Scope: "gw_host_" + suffix})
 	}
 	for i := range p.Listeners {
 		l := &p.Listeners[i]

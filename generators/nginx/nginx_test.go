@@ -18,7 +18,7 @@ func TestRefused(t *testing.T) {
 		match model.Match
 		want  string
 	}{
-		"query":       {model.Match{Query: []model.ValueMatch{{Name: "q", Value: "1"}}}, `conditions on query "q"`},
+		"long query":  {model.Match{Query: []model.ValueMatch{{Name: "q", Value: strings.Repeat("x", 500)}}}, `query parameter "q": it takes`},
 		"header name": {model.Match{Headers: []model.ValueMatch{{Name: "a.b", Value: "1"}}}, `header "a.b"`},
 		"long value":  {model.Match{Headers: []model.ValueMatch{{Name: "a", Value: strings.Repeat("x", 5000)}}}, "at most 4090"},
 	} {
@@ -56,6 +56,44 @@ func TestDeepHostnames(t *testing.T) {
 		r := harness.NewClient(t).Do(world.Host(w.Call("/a.B/Get"), name))
 		if r.Backend() != "ns/one" {
 			t.Errorf("got %s %q", r.Backend(), r.Message)
+		}
+		if strings.Contains(process.Log(), "cycle") {
+			t.Error("nginx gave up asking for variables")
+		}
+	})
+}
+
+// TestDeepPrefixes: a scope with more steps than nginx lets variables ask for each other, which cost no other scope
+// anything.
+func TestDeepPrefixes(t *testing.T) {
+	redirected := func(w *world.World, place string, m model.Match) *model.Rule {
+		r := w.Rule(m)
+		r.Source.Kind = model.HTTPRoute
+		r.Backends, r.Status = []model.Backend{{Weight: 1, Redirect: &model.Redirect{Code: 302, Scheme: "http", Hostname: place}}}, nil
+		return r
+	}
+	world.Each(t, "nginx", func(t *testing.T, p harness.Proxy) {
+		w := world.New(t)
+		header := []model.ValueMatch{{Name: "x-a", Value: "1"}}
+		deep := model.Scope{Hostname: "deep.test"}
+		path := ""
+		for i := range 60 {
+			path += "/a"
+			deep.Rules = append(deep.Rules, redirected(w, fmt.Sprintf("depth%d", i+1),
+				model.Match{Path: model.Path{Kind: model.PrefixPath, Value: path}, Headers: header}))
+		}
+		wide := model.Scope{Hostname: "*.test", Rules: []*model.Rule{redirected(w, "wide", model.Match{})}}
+		w.Serve(deep, wide)
+		process := w.Start(p)
+		client := harness.NewHTTPClient(t)
+		for _, c := range []struct{ host, path, value, want string }{
+			{"deep.test", path + "/b", "1", "depth60"}, {"deep.test", "/a/b", "1", "depth1"}, {"deep.test", path, "2", "wide"},
+			{"other.test", path, "1", "wide"},
+		} {
+			r := client.Do(harness.HTTPRequest{Address: w.Call("/").Address, Host: c.host, Target: c.path, Headers: harness.Fields{"x-a", c.value}})
+			if got := r.Headers.Get("location"); got != "http://"+c.want+c.path {
+				t.Errorf("%s %s: got %v to %q, want %s", c.host, c.path, &r, got, c.want)
+			}
 		}
 		if strings.Contains(process.Log(), "cycle") {
 			t.Error("nginx gave up asking for variables")

@@ -10,7 +10,6 @@ import (
 
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/matching"
-	"github.com/gatewright/gatewright/generators/model"
 )
 
 // router writes the maps that find the rule of a request: $gw_rule from $gw_scope, which each server{} sets.
@@ -26,6 +25,8 @@ type router struct {
 	digits int
 	// warm are the variables that have to be asked for first.
 	warm []string
+	// checks are the variables that look whether the path is ambiguous.
+	checks map[string]bool
 	// refused are rules that nginx can't be told.
 	refused *generators.Refusals
 }
@@ -53,8 +54,13 @@ type scopeStage struct {
 func (r *router) render() error {
 	r.digits = r.positionDigits()
 	levels := r.levels()
-	first := link(levels)
-	r.blocks.add(Map{Comment: "The rule of a call: the first one found.", Source: `""`, Name: "gw_rule", Default: first})
+	if r.tables.HasHTTP() {
+		r.warm = r.jump(levels)
+	} else {
+		first := link(levels)
+		r.blocks.add(Map{Comment: "The rule of a call: the first one found.", Source: `""`, Name: "gw_rule", Default: first})
+		r.warm = warm(levels)
+	}
 	for level, steps := range levels {
 		if level > 0 {
 			r.parents(level)
@@ -65,7 +71,6 @@ func (r *router) render() error {
 			}
 		}
 	}
-	r.warm = warm(levels)
 	if err := r.shapes.render(r); err != nil {
 		return err
 	}
@@ -261,14 +266,4 @@ func hostname(h string) string {
 		return "*"
 	}
 	return h
-}
-
-// checkKinds refuses routes that can't be rendered yet.
-func checkKinds(t *matching.Tables) error {
-	for i := range t.Scopes {
-		if k := t.Scopes[i].Kind; k != "" && k != model.GRPCRoute {
-			return fmt.Errorf("rules of kind %s (hostname %s) aren't rendered for nginx", k, hostname(t.Scopes[i].Hostname))
-		}
-	}
-	return nil
 }

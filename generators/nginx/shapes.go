@@ -171,7 +171,11 @@ func (ss *shapes) pieces(s *shape, r *router) ([]map[string]string, []string, er
 		total := 0
 		for _, c := range l.conditions {
 			if c.Regex != nil {
-				total += min(tokenBytes(c.Regex.Value()), 2*inline)
+				text, _, err := valueOf(&c)
+				if err != nil {
+					return nil, nil, err
+				}
+				total += min(tokenBytes(text), 2*inline)
 			}
 		}
 		all[j] = map[string]string{}
@@ -190,6 +194,17 @@ func (ss *shapes) pieces(s *shape, r *router) ([]map[string]string, []string, er
 	return all, order, nil
 }
 
+// valueOf is the expression of a condition for the value of its column, and its size.
+func valueOf(c *matching.Condition) (text string, size int, err error) {
+	if c.Subject != matching.SubjectQuery {
+		return c.Regex.Value(), c.Regex.Size(), nil
+	}
+	if text, size, err = c.Regex.Encoded(); err != nil {
+		return "", 0, fmt.Errorf("query parameter %q: the regular expression %.60q: %w", c.Name, c.Regex, err)
+	}
+	return text, size, nil
+}
+
 // tokenBytes is how long a text is in a token: quote writes some bytes as two.
 func tokenBytes(text string) int {
 	return len(text) + strings.Count(text, `\`) + strings.Count(text, `"`)
@@ -204,7 +219,11 @@ func (ss *shapes) piece(c matching.Condition, asked int, crowded bool, r *router
 	if c.Regex == nil {
 		return col.id, col.idOf(c.Value), nil
 	}
-	if piece = c.Regex.Value(); len(piece) <= inline && c.Regex.Size() <= small && !crowded {
+	piece, size, err := valueOf(&c)
+	if err != nil {
+		return "", "", err
+	}
+	if len(piece) <= inline && size <= small && !crowded {
 		return col.raw, piece, nil
 	}
 	token, err := Regex(pattern.Start(asked, c.Regex) + `^` + piece + `\z`)

@@ -77,23 +77,7 @@ func TestMeansTheSameInPCRE(t *testing.T) {
 			continue
 		}
 		patterns++
-		cmd := exec.Command("grep", "-anP", "--", "^(?:"+p.PCRE()+")$")
-		cmd.Env = []string{"LC_ALL=C"}
-		cmd.Stdin = strings.NewReader(subjects)
-		var stderr bytes.Buffer
-		cmd.Stderr = &stderr
-		out, err := cmd.Output()
-		if exit, ok := err.(*exec.ExitError); err != nil && (!ok || exit.ExitCode() != 1) {
-			t.Fatalf("grep -P %q: %v: %s", p.PCRE(), err, stderr.String())
-		}
-		got := map[int]bool{}
-		for line := range strings.Lines(string(out)) {
-			var n int
-			if _, err := fmt.Sscanf(line, "%d:", &n); err != nil {
-				t.Fatalf("grep printed %q", line)
-			}
-			got[n] = true
-		}
+		got := inPCRE(t, p.PCRE(), subjects)
 		for i, v := range values {
 			if p.Match(v) != got[i+1] {
 				t.Errorf("%q on %q: RE2 %t, PCRE %t (as %q)", p, v, p.Match(v), got[i+1], p.PCRE())
@@ -106,6 +90,29 @@ func TestMeansTheSameInPCRE(t *testing.T) {
 	if matched < 1000 {
 		t.Errorf("only %d matches: the values don't come near the patterns", matched)
 	}
+}
+
+// inPCRE says which lines an expression matches, from 1 on.
+func inPCRE(t *testing.T, pcre, subjects string) map[int]bool {
+	t.Helper()
+	cmd := exec.Command("grep", "-anP", "--", "^(?:"+pcre+")$")
+	cmd.Env = []string{"LC_ALL=C"}
+	cmd.Stdin = strings.NewReader(subjects)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if exit, ok := err.(*exec.ExitError); err != nil && (!ok || exit.ExitCode() != 1) {
+		t.Fatalf("grep -P %q: %v: %s", pcre, err, stderr.String())
+	}
+	got := map[int]bool{}
+	for line := range strings.Lines(string(out)) {
+		var n int
+		if _, err := fmt.Sscanf(line, "%d:", &n); err != nil {
+			t.Fatalf("grep printed %q", line)
+		}
+		got[n] = true
+	}
+	return got
 }
 
 func randomValue(r *rand.Rand) string {

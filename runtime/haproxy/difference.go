@@ -68,7 +68,7 @@ func read(files []generators.File, before *rendered) (*rendered, string) {
 				r.maps[f.Path] = list
 				continue
 			}
-			list, ok := readMap(string(f.Data))
+			list, ok := readMap(f.Path, string(f.Data))
 			if !ok {
 				return nil, f.Path + " has a key twice"
 			}
@@ -97,7 +97,8 @@ func (r *rendered) mapOf(path string) (entries, bool) {
 func (r *rendered) readConfig(text string) string {
 	name, settings := "", []string(nil)
 	var current *section
-	missing := 0
+	spared := true
+	r.spared = true
 	end := func() string {
 		all := strings.Join(settings, "\n")
 		switch {
@@ -143,19 +144,19 @@ func (r *rendered) readConfig(text string) string {
 			}
 			switch {
 			case setting == haproxy.SpareLine:
-				missing--
+				spared = true
 			case strings.HasPrefix(line, haproxy.FrontendPrefix):
-				missing++
+				r.spared, spared = r.spared && spared, false
 			}
 			r.config = append(r.config, line)
 		}
 	}
-	r.spared = missing == 0
+	r.spared = r.spared && spared
 	return end()
 }
 
 // readMap returns false when a key is there twice.
-func readMap(text string) (entries, bool) {
+func readMap(file, text string) (entries, bool) {
 	list := make(entries, strings.Count(text, "\n"))
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
@@ -163,7 +164,9 @@ func readMap(text string) (entries, bool) {
 			continue
 		}
 		key, value, _ := strings.Cut(line, " ")
-		key = strings.TrimSuffix(key, "|"+haproxy.FirstSide)
+		if unsided, ok := haproxy.WithoutSide(file, key, haproxy.FirstSide); ok {
+			key = unsided
+		}
 		if _, ok := list[key]; ok {
 			return nil, false
 		}

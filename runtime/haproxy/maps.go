@@ -40,7 +40,7 @@ func (c *change) readSide(side string) (map[string]entries, error) {
 		for line := range strings.Lines(out) {
 			// "ADDRESS KEY VALUE"
 			words := strings.SplitN(strings.TrimSpace(line), " ", 3)
-			if key, ok := strings.CutSuffix(words[min(1, len(words)-1)], "|"+side); ok && len(words) == 3 {
+			if key, ok := haproxy.WithoutSide(file, words[min(1, len(words)-1)], side); ok && len(words) == 3 {
 				held[file][key] = words[2]
 			}
 		}
@@ -61,7 +61,7 @@ func (c *change) fillMaps(held map[string]entries) (*worker, int, error) {
 			// No lookup reads it: HAProxy doesn't know it.
 			continue
 		}
-		gone, lines := mapDifference(held[file], c.next.maps[file], "|"+side)
+		gone, lines := mapDifference(held[file], c.next.maps[file], func(key string) string { return haproxy.WithSide(file, key, side) })
 		changed += len(gone) + len(lines)
 		name := word.Replace(file)
 		for _, key := range gone {
@@ -97,16 +97,16 @@ func (c *change) runSilent(commands batch) error {
 	return refusals(lines)
 }
 
-// mapDifference is the keys to take away first and the lines to add then.
-func mapDifference(held, want entries, suffix string) (gone, lines []string) {
+// mapDifference is the keys to take away first and the lines to add then, with their side.
+func mapDifference(held, want entries, sided func(key string) string) (gone, lines []string) {
 	for key, value := range held {
 		if now, ok := want[key]; !ok || now != value {
-			gone = append(gone, key+suffix)
+			gone = append(gone, sided(key))
 		}
 	}
 	for key, value := range want {
 		if had, ok := held[key]; !ok || had != value {
-			lines = append(lines, key+suffix+" "+value)
+			lines = append(lines, sided(key)+" "+value)
 		}
 	}
 	slices.Sort(gone)

@@ -135,7 +135,7 @@ func (c *change) planSpares() apply.Update {
 	for _, name := range c.newSections() {
 		switch {
 		case c.worker.spares[name] != "" || c.worker.sections[name]:
-		case c.next.sections[name].settings != c.next.spare:
+		case !haproxy.Plain(c.next.sections[name].settings, c.next.spare):
 			return apply.Update{Reason: fmt.Sprintf("section %s has settings of its own", name), Cause: "filters"}
 		case !c.next.spared:
 			return apply.Update{Reason: fmt.Sprintf("section %s is new, and a template of frontends doesn't look for spare sections", name),

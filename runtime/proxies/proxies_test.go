@@ -3,6 +3,7 @@ package proxies
 import (
 	"context"
 	"errors"
+	"reflect"
 
 	"log/slog"
 	"os"
@@ -35,7 +36,7 @@ func TestKinds(t *testing.T) {
 		if !caps.Has(model.FeatureHTTP2) || !caps.Has(model.FeatureGRPC) {
 			t.Errorf("%s %s serves no gRPC: %v", k.Name, k.Usual, caps.Missing)
 		}
-		if _, err := k.Generator(generators.Options{}).Render(model.Example(), caps); err != nil {
+		if _, err := k.Generator(generators.Options{}).Render(model.Examples()[0], caps); err != nil {
 			t.Errorf("%s: %v", k.Name, err)
 		}
 	}
@@ -116,7 +117,8 @@ func TestServing(t *testing.T) {
 			}
 			continue
 		}
-		if got := (Serving{g.User, g.Group, g.CallOnce, g.Instance, g.MaxStreams}); err != nil || got != c.serving {
+		got := Serving{g.User, g.Group, g.CallOnce, g.Instance, g.TrustedProxies, g.MaxStreams}
+		if err != nil || !reflect.DeepEqual(got, c.serving) {
 			t.Errorf("%+v: %+v, error %v", c.serving, got, err)
 		}
 	}

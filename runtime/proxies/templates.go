@@ -22,8 +22,10 @@ func (k *Kind) GeneratorWith(templates string, g generators.Options, caps model.
 	if g.Templates == nil {
 		return generator, nil
 	}
-	if _, err := generator.Render(model.Example(), caps); err != nil {
-		return nil, fmt.Errorf("--templates %s: %w: mend the template, or remove its file so that the built-in one is taken", templates, err)
+	for _, m := range model.Examples() {
+		if _, err := generator.Render(m, caps); err != nil {
+			return nil, fmt.Errorf("--templates %s: %w: mend the template, or remove its file so that the built-in one is taken", templates, err)
+		}
 	}
 	return generator, nil
 }

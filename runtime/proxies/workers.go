@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os/user"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +22,8 @@ type Serving struct {
 	CallOnce bool
 	// Instance tells this gateway from others in the header cdn-loop; "" to make a name up.
 	Instance string
+	// TrustedProxies are networks of proxies in front of this one, whose X-Forwarded headers are kept.
+	TrustedProxies []netip.Prefix
 	// MaxStreams is the most calls that one client connection has open at a time.
 	MaxStreams int
 }
@@ -35,7 +38,7 @@ func (s Serving) Check() error {
 
 // Fill tells it to a generator. Users needn't exist where the proxy doesn't run.
 func (s Serving) Fill(g *generators.Options, caps model.Capabilities) (err error) {
-	g.MaxStreams = s.MaxStreams
+	g.MaxStreams, g.TrustedProxies = s.MaxStreams, s.TrustedProxies
 	if s.CallOnce && !caps.Has(model.FeatureCallOnce) {
 		return fmt.Errorf("--call-once can't be kept: %s", caps.Missing[model.FeatureCallOnce])
 	}

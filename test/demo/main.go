@@ -21,10 +21,11 @@ import (
 	"github.com/gatewright/gatewright/test/harness"
 )
 
-// manifests are what the demo serves, and gateway is where they say that it listens.
+// manifests are what the demo serves, and gateway and web are where they say that it listens.
 const (
 	manifests = "deploy/demo"
 	gateway   = "127.90.0.1:8080"
+	web       = "127.90.0.1:8081"
 )
 
 // scene is some calls of one kind.
@@ -50,38 +51,83 @@ var scenes = []scene{
 	{"a call to the reviews: their Service doesn't exist", 1, "shop.example.com", "/shop.v1.Reviews/List", nil, []string{"Unavailable"}},
 }
 
+// page is a request of a browser's kind, and who is to answer it.
+type page struct {
+	title, host, target, want string
+}
+
+var pages = []page{
+	{"the shop's page, by HTTP/1.1", "www.example.com", "/cart?item=1", "shop/web"},
+	{"its old address: the proxy sends browsers on", "www.example.com", "/shop/cart?item=1", "301"},
+	{"a host that no route has", "other.example.com", "/", "404"},
+}
+
+// programs start a proxy on the folder with its configuration.
+var programs = map[string]func(binary, out string) []string{
+	"nginx": func(binary, out string) []string {
+		return []string{binary, "-p", out, "-c", filepath.Join(out, "nginx.conf")}
+	},
+	"haproxy": func(binary, out string) []string { return []string{binary, "-f", filepath.Join(out, "haproxy.cfg")} },
+}
+
+// foreground are arguments that keep a proxy from leaving the terminal.
+var foreground = map[string][]string{"nginx": {"-g", "daemon off;"}, "haproxy": {"-W", "-db"}}
+
 // stage is what the demo plays on.
 type stage struct{ *harness.Stage }
 
 func main() {
 	gatewright := flag.String("gatewright", "bin/gatewright", "the gatewright `binary`")
-	nginx := flag.String("nginx", "/usr/sbin/nginx", "the nginx `binary`")
+	proxy := flag.String("proxy", "nginx", "`name` of the proxy: nginx or haproxy")
+	binary := flag.String("proxy-binary", "/usr/sbin/nginx", "the proxy's `binary`")
 	flag.Parse()
 	stage := &stage{harness.NewStage("demo")}
 	defer stage.End()
-	stage.play(*gatewright, *nginx)
+	if programs[*proxy] == nil {
+		stage.Fatalf("-proxy %q: it must be nginx or haproxy", *proxy)
+	}
+	stage.play(*gatewright, *proxy, *binary)
 }
 
-func (s *stage) play(gatewright, nginx string) {
+func (s *stage) play(gatewright, proxy, binary string) {
 	dir := harness.TempDir(s)
 	out := filepath.Join(dir, "out")
 	s.startBackends()
 
-	s.show(2, gatewright, "generate", "-f", manifests, "-o", out, "--proxy-binary", nginx)
-	fmt.Printf("\n$ nginx -p %s -c %s/nginx.conf\n", out, out)
-	process := harness.Start(s, nginx, "-p", out, "-c", filepath.Join(out, "nginx.conf"), "-g", "daemon off;")
+	s.show(2, gatewright, "generate", "-f", manifests, "-o", out, "--proxy", proxy, "--proxy-binary", binary)
+	command := programs[proxy](binary, out)
+	fmt.Printf("\n$ %s %s\n", proxy, strings.Join(command[1:], " "))
+	process := harness.Start(s, binary, append(command[1:], foreground[proxy]...)...)
 	process.WaitListening(gateway)
+	process.WaitListening(web)
 
 	client := harness.NewClient(s)
 	for _, scene := range scenes {
 		s.call(client, scene)
 	}
-	s.show(0, gatewright, "explain", "-f", manifests, "--proxy-binary", nginx, "--authority", "shop.example.com", "--method",
-		"shop.v1.Cart/Add", "--check")
+	browser := harness.NewHTTPClient(s)
+	for _, p := range pages {
+		s.get(browser, p)
+	}
+	s.show(0, gatewright, "explain", "-f", manifests, "--proxy", proxy, "--proxy-binary", binary, "--authority", "shop.example.com",
+		"--method", "shop.v1.Cart/Add", "--check")
 	fmt.Println("\nEverything is stopped again.")
 }
 
-// startBackends starts a gRPC server at every endpoint of the manifests.
+// get asks for a page and says who answered.
+func (s *stage) get(client *harness.HTTPClient, p page) {
+	reply := client.Do(harness.HTTPRequest{Address: web, Target: p.target, Host: p.host})
+	fmt.Printf("\n%s: http://%s%s\n        %s", p.title, p.host, p.target, reply.Backend())
+	if location := reply.Headers.Get("location"); location != "" {
+		fmt.Printf(" to %s", location)
+	}
+	fmt.Println()
+	if got := reply.Backend(); got != p.want {
+		s.Fatalf("the answer came from %s, want %s", got, p.want)
+	}
+}
+
+// startBackends starts a server at every endpoint of the manifests.
 func (s *stage) startBackends() {
 	snapshot, _, err := resources.Load([]string{manifests}, nil)
 	if err != nil {
@@ -93,8 +139,8 @@ func (s *stage) startBackends() {
 		for _, endpoint := range slice.Endpoints {
 			for _, port := range slice.Ports {
 				address := net.JoinHostPort(endpoint.Addresses[0], strconv.Itoa(int(*port.Port)))
-				backends.Listen(service, endpoint.Addresses[0], *port.Port)
-				fmt.Printf("a gRPC server for Service %s at %s\n", service, address)
+				backends.ListenHTTP(service, endpoint.Addresses[0], *port.Port)
+				fmt.Printf("a server for Service %s at %s\n", service, address)
 			}
 		}
 	}

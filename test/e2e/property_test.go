@@ -11,7 +11,6 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
-	"sigs.k8s.io/yaml"
 
 	"github.com/gatewright/gatewright/controller/resources"
 	"github.com/gatewright/gatewright/generators/matching/reference"
@@ -67,7 +66,7 @@ func TestProperty(t *testing.T) {
 	for _, proxy := range proxies {
 		t.Run(proxy.String(), func(t *testing.T) {
 			t.Parallel()
-			p := property{proxy: proxy, backends: backends, secret: secret, ends: map[string]int{}}
+			p := property{proxy: proxy, backends: backends, secret: secret, ends: map[string]int{}, ask: askGRPC, want: expected}
 			for _, c := range configurations[proxy.String()] {
 				if p.check(t, c()); t.Failed() {
 					return
@@ -103,6 +102,11 @@ type property struct {
 	proxy    harness.Proxy
 	backends *harness.Backends
 	secret   string
+	// ask makes a call, maybe in several ways, and says who answered each; want are the answers that are right.
+	ask  func(*harness.Served, model.Call) []string
+	want func(model.Gateways, model.Call) []string
+	// options are those that a configuration is served with, besides its own.
+	options harness.Options
 
 	mu    sync.Mutex
 	calls int
@@ -121,6 +125,9 @@ func (p *property) check(t *testing.T, c configuration) {
 		return
 	}
 	t.Errorf("-seed %d -config %d: %d of %d calls went wrong", c.seed, c.number, len(wrong), len(c.calls))
+	for _, m := range wrong[:min(len(wrong), 10)] {
+		t.Logf("call: %+v\n got: %s\nwant: %s", m.call, m.got, m.want)
+	}
 	smaller, m := p.shrink(t, c.objects, wrong[0])
 	t.Errorf("the smallest that fails:\n%s\ncall: %+v\n got: %s\nwant: %s", smaller.manifests(), m.call, m.got, m.want)
 }
@@ -129,23 +136,34 @@ func (p *property) check(t *testing.T, c configuration) {
 func (p *property) run(t *testing.T, o *objects, snapshot *resources.Snapshot, calls []model.Call) []mismatch {
 	scope := harness.NewScope(t)
 	defer scope.End()
-	served := harness.Serve(scope, p.proxy, snapshot, harness.Options{Backends: p.backends, Endpoints: o.endpoints()})
+	options := p.options
+	options.Backends, options.Endpoints, options.CrossServing = p.backends, o.endpoints(), o.crossServing()
+	served := harness.Serve(scope, p.proxy, snapshot, options)
 	var wrong []mismatch
 	p.calling(calls, func(call model.Call) {
-		want, got := expected(served.Model, call), p.answer(served, call)
+		want, answers := p.want(served.Model, call), p.ask(served, call)
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.calls++
-		if strings.HasPrefix(got, "r") {
-			p.ends["a backend"]++
-		} else {
-			p.ends[got]++
-		}
-		if !slices.Contains(want, got) {
-			wrong = append(wrong, mismatch{call, got, strings.Join(want, " or ")})
+		for _, got := range answers {
+			p.calls++
+			p.ends[kindOfEnd(got)]++
+			if !slices.Contains(want, got) {
+				wrong = append(wrong, mismatch{call, got, strings.Join(want, " or ")})
+			}
 		}
 	})
 	return wrong
+}
+
+// kindOfEnd is the answer of a call without what is different each time.
+func kindOfEnd(answer string) string {
+	switch first, _, _ := strings.Cut(answer, " "); {
+	case strings.HasPrefix(answer, "r"):
+		return "a backend"
+	case len(first) == 3:
+		return first
+	}
+	return answer
 }
 
 func (p *property) calling(calls []model.Call, do func(model.Call)) {
@@ -183,8 +201,12 @@ const (
 	noListener  = "no listener"
 )
 
-// answer makes a call and says who answered.
-func (p *property) answer(served *harness.Served, call model.Call) string {
+// askGRPC makes a call as gRPC clients do.
+func askGRPC(served *harness.Served, call model.Call) []string {
+	return []string{answerGRPC(served, call)}
+}
+
+func answerGRPC(served *harness.Served, call model.Call) string {
 	address := fmt.Sprintf("%s:%d", served.Address(call.Gateway), call.Port)
 	c := harness.Call{Address: address, Authority: call.Authority, Path: call.Path, Metadata: metadata.MD{}}
 	if protocol(served.Model, call) == model.HTTPS {
@@ -273,119 +295,4 @@ func (p *property) shrink(t *testing.T, o *objects, m mismatch) (*objects, misma
 		}
 	}
 	return o, m
-}
-
-// smaller are copies of the objects with one thing less, big things first.
-func (o *objects) smaller() []*objects {
-	var all []*objects
-	add := func(change func(*objects)) {
-		c := *o
-		c.Gateways, c.Routes = nil, nil
-		for _, g := range o.Gateways {
-			c.Gateways = append(c.Gateways, g.DeepCopy())
-		}
-		for _, r := range o.Routes {
-			c.Routes = append(c.Routes, r.DeepCopy())
-		}
-		change(&c)
-		all = append(all, &c)
-	}
-	for i, r := range o.Routes {
-		if len(o.Routes) > 1 {
-			add(func(c *objects) { c.Routes = slices.Delete(c.Routes, i, i+1) })
-		}
-		for j, rule := range r.Spec.Rules {
-			if len(r.Spec.Rules) > 1 {
-				add(func(c *objects) { c.Routes[i].Spec.Rules = slices.Delete(c.Routes[i].Spec.Rules, j, j+1) })
-			}
-			for k, match := range rule.Matches {
-				if len(rule.Matches) > 1 {
-					add(func(c *objects) {
-						c.Routes[i].Spec.Rules[j].Matches = slices.Delete(c.Routes[i].Spec.Rules[j].Matches, k, k+1)
-					})
-				}
-				for h := range match.Headers {
-					add(func(c *objects) {
-						m := &c.Routes[i].Spec.Rules[j].Matches[k]
-						m.Headers = slices.Delete(m.Headers, h, h+1)
-					})
-				}
-			}
-			if len(rule.Filters) > 0 {
-				add(func(c *objects) { c.Routes[i].Spec.Rules[j].Filters = nil })
-			}
-		}
-		for j := range r.Spec.Hostnames {
-			add(func(c *objects) { c.Routes[i].Spec.Hostnames = slices.Delete(c.Routes[i].Spec.Hostnames, j, j+1) })
-		}
-	}
-	for i, g := range o.Gateways {
-		for j := range g.Spec.Listeners {
-			if len(g.Spec.Listeners) > 1 {
-				add(func(c *objects) { c.Gateways[i].Spec.Listeners = slices.Delete(c.Gateways[i].Spec.Listeners, j, j+1) })
-			}
-		}
-	}
-	return all
-}
-
-// grant lets routes of the other namespace use the Services, which are all in the default one.
-const grant = `apiVersion: gateway.networking.k8s.io/v1
-kind: ReferenceGrant
-metadata: {namespace: default, name: routes}
-spec:
-  from: [{group: gateway.networking.k8s.io, kind: GRPCRoute, namespace: other}]
-  to: [{group: "", kind: Service}]
-`
-
-// manifests are the objects as YAML, without Services.
-func (o *objects) manifests() string {
-	var texts []string
-	for _, g := range o.Gateways {
-		texts = append(texts, marshal(g))
-	}
-	for _, r := range o.Routes {
-		texts = append(texts, marshal(r))
-	}
-	return strings.Join(append(texts, grant), "---\n")
-}
-
-// marshal writes an object as a user does: without a status, and without fields that are null.
-func marshal(object any) string {
-	var fields map[string]any
-	text, err := yaml.Marshal(object)
-	if err == nil {
-		err = yaml.Unmarshal(text, &fields)
-	}
-	delete(fields, "status")
-	if metadata, ok := fields["metadata"].(map[string]any); ok && metadata["creationTimestamp"] == nil {
-		delete(metadata, "creationTimestamp")
-	}
-	if err == nil {
-		text, err = yaml.Marshal(fields)
-	}
-	if err != nil {
-		return fmt.Sprintf("# %v\n", err)
-	}
-	return string(text)
-}
-
-// snapshot goes the way of all manifests: through YAML.
-func (o *objects) snapshot(t harness.T, more ...string) *resources.Snapshot {
-	t.Helper()
-	texts := append([]string{o.manifests()}, more...)
-	services := make([]string, len(o.Services))
-	for i, name := range o.Services {
-		namespace, name, _ := strings.Cut(name, "/")
-		services[i] = harness.Service(namespace, name, 50051)
-	}
-	return harness.Load(t, "", append(texts, strings.Join(services, "---\n"))...)
-}
-
-func (o *objects) endpoints() map[string][]bool {
-	endpoints := map[string][]bool{}
-	for name := range o.Empty {
-		endpoints[name] = nil
-	}
-	return endpoints
 }

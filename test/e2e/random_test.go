@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,6 +83,8 @@ type random struct {
 type words struct {
 	hosts, wildcards, services, methods, headerNames, values []string
 	expressions                                              []expression
+	// paths and parameters are for HTTPRoutes.
+	paths, parameters []string
 }
 
 func newRandom(seed, number uint64) random {
@@ -114,9 +117,14 @@ func (r random) chance(p int) bool { return r.IntN(100) < p }
 type objects struct {
 	Gateways []*gatewayv1.Gateway
 	Routes   []*gatewayv1.GRPCRoute
+	// HTTPRoutes are those beside them, and Shares says that both kinds may have the same hosts.
+	HTTPRoutes []*gatewayv1.HTTPRoute
+	Shares     bool
 	// Services are those that exist, "default/rN" for the N-th rule; Empty those of them without endpoints.
 	Services []string
 	Empty    map[string]bool
+	// H2C are Services that say that they speak HTTP/2.
+	H2C map[string]bool
 }
 
 // objects makes a configuration of one or two Gateways and some routes.
@@ -184,8 +192,18 @@ func (r random) route(o *objects, number int) *gatewayv1.GRPCRoute {
 	if r.chance(70) {
 		route.CreationTimestamp = metav1.NewTime(time.Date(2024, 1, 1+r.IntN(3), 0, 0, 0, 0, time.UTC))
 	}
+	route.Spec.ParentRefs = r.parentRefs(o)
+	route.Spec.Hostnames = r.hostnames()
+	for range 1 + r.IntN(5) {
+		route.Spec.Rules = append(route.Spec.Rules, r.rule(o))
+	}
+	return route
+}
+
+func (r random) parentRefs(o *objects) []gatewayv1.ParentReference {
+	var refs []gatewayv1.ParentReference
 	for _, g := range o.Gateways {
-		if len(o.Gateways) > 1 && r.chance(40) && len(route.Spec.ParentRefs) > 0 {
+		if len(o.Gateways) > 1 && r.chance(40) && len(refs) > 0 {
 			continue
 		}
 		ref := gatewayv1.ParentReference{Namespace: new(gatewayv1.Namespace("default")), Name: gatewayv1.ObjectName(g.Name)}
@@ -195,19 +213,19 @@ func (r random) route(o *objects, number int) *gatewayv1.GRPCRoute {
 		case 1:
 			ref.Port = &l.Port
 		}
-		route.Spec.ParentRefs = append(route.Spec.ParentRefs, ref)
+		refs = append(refs, ref)
 	}
-	seen := map[string]bool{}
+	return refs
+}
+
+func (r random) hostnames() []gatewayv1.Hostname {
+	var names []gatewayv1.Hostname
 	for range r.IntN(4) {
-		if h := r.hostnamePattern(); h != "" && !seen[h] {
-			seen[h] = true
-			route.Spec.Hostnames = append(route.Spec.Hostnames, gatewayv1.Hostname(h))
+		if h := gatewayv1.Hostname(r.hostnamePattern()); h != "" && !slices.Contains(names, h) {
+			names = append(names, h)
 		}
 	}
-	for range 1 + r.IntN(5) {
-		route.Spec.Rules = append(route.Spec.Rules, r.rule(o))
-	}
-	return route
+	return names
 }
 
 func (r random) rule(o *objects) gatewayv1.GRPCRouteRule {

@@ -19,7 +19,7 @@ func (r random) call(o *objects) model.Call {
 	listener := pick(r, gateway.Spec.Listeners)
 	call := model.Call{
 		Gateway: gateway.Namespace + "/" + gateway.Name, Port: int32(listener.Port), Method: "POST",
-		Authority: r.authority(route, listener),
+		Authority: r.authority(route.Spec.Hostnames, listener),
 		Path:      "/" + pick(r, r.services) + "/" + pick(r, r.methods),
 	}
 	if rule := pick(r, route.Spec.Rules); len(rule.Matches) > 0 {
@@ -49,12 +49,12 @@ func (o *objects) gateway(name string) *gatewayv1.Gateway {
 	return o.Gateways[0]
 }
 
-// authority is mostly a host of the route or the listener, in one of the ways to write it.
-func (r random) authority(route *gatewayv1.GRPCRoute, listener gatewayv1.Listener) string {
+// authority is mostly a host of a route or a listener, in one of the ways to write it.
+func (r random) authority(hostnames []gatewayv1.Hostname, listener gatewayv1.Listener) string {
 	host := pick(r, r.hosts)
 	switch {
-	case len(route.Spec.Hostnames) > 0 && r.chance(70):
-		host = string(pick(r, route.Spec.Hostnames))
+	case len(hostnames) > 0 && r.chance(70):
+		host = string(pick(r, hostnames))
 	case listener.Hostname != nil && r.chance(70):
 		host = string(*listener.Hostname)
 	}

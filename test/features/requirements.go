@@ -2,6 +2,7 @@ package features
 
 import (
 	"fmt"
+	"strings"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -10,7 +11,12 @@ import (
 
 const notYet = "not built yet"
 
-// requirements are R1 to R34, those that have several parts with a row for each.
+// numbers writes numbers with commas between.
+func numbers(list []int) string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(list), " ", ", "), "[]")
+}
+
+// requirements are R1 to R40, those that have several parts with a row for each.
 var requirements = []row{
 	{requirement: "R1", what: "listener protocol HTTP: cleartext HTTP/2", change: func(*objects) {}},
 	{requirement: "R1", what: "HTTP/1.1 on the same port", needs: []model.Feature{model.FeatureHTTP1Shared}},
@@ -80,9 +86,7 @@ var requirements = []row{
 	{requirement: "R23", what: "quiet streams", limit: func(model.Capabilities) string { return "24 hours; 1 hour across a reload" }},
 	{requirement: "R24", what: "attachment to Gateways", change: from(gatewayv1.NamespacesFromAll, "other")},
 	{requirement: "R24", what: "attachment to ListenerSets", change: func(o *objects) { o.listenerSet() }},
-	{requirement: "R25", what: "a GRPCRoute and an HTTPRoute for one host: the older one", limit: func(model.Capabilities) string {
-		return "HTTPRoutes count here, and aren't served"
-	}},
+	{requirement: "R25", what: "a GRPCRoute and an HTTPRoute for one host: the older one; both with `--cross-serving share`"},
 	{requirement: "R26", what: "`gatewright controller`: other controllers' conditions and statuses stay"},
 	{requirement: "R27", what: "status of listeners"},
 	{requirement: "R28", what: "Programmed only when the proxy has confirmed it"},
@@ -119,6 +123,22 @@ var requirements = []row{
 				"or more, " +
 				"and key pairs over 64,500 bytes are reloaded"
 		}},
+	{requirement: "R35", what: "HTTPRoutes: paths, methods, headers, query parameters", needs: []model.Feature{model.FeatureHTTP},
+		limit: only("nginx", "a tab around a header's value counts as part of it, and `x_role` is taken for `x-role`")},
+	{requirement: "R35", what: "HTTPRoutes and GRPCRoutes on one port in cleartext", needs: []model.Feature{model.FeatureHTTP1Shared}},
+	{requirement: "R36", what: "HTTPRoutes: paths as they came; those that can be read as another one are answered 400 (docs/http-paths.md)",
+		needs: []model.Feature{model.FeatureHTTP}},
+	{requirement: "R37", what: "HTTPRoutes: header modifiers, redirects, rewrites, CORS", needs: []model.Feature{model.FeatureHTTP}},
+	{requirement: "R37", what: "HTTPRoutes: a path rewrite for an h2c backend", needs: []model.Feature{model.FeatureRewriteH2C}},
+	{requirement: "R37", what: "HTTPRoutes: timeouts", needs: []model.Feature{model.FeatureHTTP}, limit: func(model.Capabilities) string {
+		return "the time in which nothing comes from the endpoint: an answer that goes on coming isn't cut off"
+	}},
+	{requirement: "R37", what: "HTTPRoutes: retries", needs: []model.Feature{model.FeatureHTTP}, limit: func(c model.Capabilities) string {
+		return fmt.Sprintf("on %s, up to %d times, at once: `backoff` is refused by name", numbers(c.Limits.RetryCodes), c.Limits.RetryAttempts)
+	}},
+	{requirement: "R38", what: "HTTPRoutes: HTTP statuses of the proxy's own, with a line of text", needs: []model.Feature{model.FeatureHTTP}},
+	{requirement: "R39", what: "HTTPRoutes: WebSocket, and no other upgrade", needs: []model.Feature{model.FeatureHTTP},
+		limit: only("nginx", "by HTTP/1.1 only")},
 	{requirement: "R40", what: "a call whose endpoint fails runs once", needs: []model.Feature{model.FeatureCallOnce}, limit: only("haproxy",
 		"with `--call-once`, or for a Service with the annotation `gatewright.io/call-once: \"true\"`; without, clients send a call again by "+
 			"themselves "+

@@ -75,6 +75,8 @@ type Backends struct {
 	names   map[string]string   // endpoint → name
 	address map[string][]string // Service → addresses
 	slow    map[string]time.Duration
+	keys    map[string]*keyed
+	onHTTP  func(*HTTPEcho)
 }
 
 // NewBackends starts a server that listens nowhere yet. It stops with the test.
@@ -100,8 +102,25 @@ func (b *Backends) Address(service string, i int) string {
 	return b.address[service][i]
 }
 
-// Listen answers at an address and port under a name. A second call for the same place changes nothing.
+// Listen answers gRPC at an address and port under a name. A second call for the same place changes nothing.
 func (b *Backends) Listen(name, address string, port int32) {
+	b.t.Helper()
+	b.listen(name, address, port, func(l net.Listener) {
+		go func() {
+			if err := b.server.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+				b.t.Errorf("backend %s: %v", name, err)
+			}
+		}()
+	})
+}
+
+// ListenHTTP answers HTTP/1.1, HTTP/2 in cleartext, and gRPC at an address and port under a name.
+func (b *Backends) ListenHTTP(name, address string, port int32) {
+	b.t.Helper()
+	b.listen(name, address, port, b.serveBoth)
+}
+
+func (b *Backends) listen(name, address string, port int32, serve func(net.Listener)) {
 	b.t.Helper()
 	endpoint := net.JoinHostPort(address, strconv.Itoa(int(port)))
 	b.mu.Lock()
@@ -114,11 +133,7 @@ func (b *Backends) Listen(name, address string, port int32) {
 		b.t.Fatalf("backend %s: %v", name, err)
 	}
 	b.names[endpoint] = name
-	go func() {
-		if err := b.server.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
-			b.t.Errorf("backend %s: %v", name, err)
-		}
-	}()
+	serve(l)
 }
 
 // Slow makes every call that comes in at an address wait before its first answer.

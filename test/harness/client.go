@@ -213,12 +213,16 @@ func (k connection) credentials() credentials.TransportCredentials {
 	if !k.tls {
 		return insecure.NewCredentials()
 	}
+	return anyAuthorityCredentials{credentials.NewTLS(k.config())}
+}
+
+func (k connection) config() *tls.Config {
 	config := &tls.Config{RootCAs: roots(), ServerName: k.sni, InsecureSkipVerify: k.unverified}
 	if k.unverified && k.sni == "-" {
 		// An IP address is a name that Go doesn't send.
 		config.ServerName, _, _ = net.SplitHostPort(k.address)
 	}
-	return anyAuthorityCredentials{credentials.NewTLS(config)}
+	return config
 }
 
 func hostOf(authority string) string {

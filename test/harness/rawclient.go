@@ -17,6 +17,8 @@ type RawClient struct {
 	// replies are those of streams that haven't been asked for yet.
 	replies map[uint32]*RawReply
 	err     error
+	// timeout is how long Wait waits.
+	timeout time.Duration
 }
 
 // RawReply is how a stream ended.
@@ -62,15 +64,21 @@ func DialRaw(t T, address string) *RawClient {
 		t.Fatalf("a raw client: %v", err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	c := &RawClient{conn: newRawConn(conn), next: 1, replies: map[uint32]*RawReply{}}
-	_, err = conn.Write([]byte(http2.ClientPreface))
-	if err == nil {
-		err = c.conn.greet()
-	}
+	c, err := newRawClient(conn)
 	if err != nil {
 		t.Fatalf("a raw client: %v", err)
 	}
 	return c
+}
+
+// newRawClient greets a server.
+func newRawClient(conn net.Conn) (*RawClient, error) {
+	c := &RawClient{conn: newRawConn(conn), next: 1, replies: map[uint32]*RawReply{}, timeout: DefaultTimeout}
+	_, err := conn.Write([]byte(http2.ClientPreface))
+	if err == nil {
+		err = c.conn.greet()
+	}
+	return c, err
 }
 
 // Call makes a call of one message and returns how it ended.
@@ -121,7 +129,7 @@ func (c *RawClient) note(err error) {
 // Wait returns how a stream ended.
 func (c *RawClient) Wait(stream uint32) *RawReply {
 	reply := c.replies[stream]
-	_ = c.conn.SetReadDeadline(time.Now().Add(DefaultTimeout)) // A connection that is closed says so by reading.
+	_ = c.conn.SetReadDeadline(time.Now().Add(c.timeout)) // A connection that is closed says so by reading.
 	for !reply.Ended && reply.Reset == nil && reply.Err == nil {
 		f, err := c.conn.read()
 		if err != nil {

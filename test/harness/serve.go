@@ -30,8 +30,12 @@ type Options struct {
 	// Endpoints says for a Service, "namespace/name", which endpoints it has: true is one that runs, false
 	// one that refuses connections. A Service that isn't named has one that runs.
 	Endpoints map[string][]bool
+	// HTTP has all backends speak HTTP beside gRPC, and not those of HTTPRoutes only.
+	HTTP bool
 	// Generator is what the generator is made with; the harness adds the marker.
 	Generator generators.Options
+	// CrossServing is what becomes of routes of both kinds that want the same hosts.
+	CrossServing translate.CrossServing
 }
 
 // Served is a running proxy with everything around it.
@@ -39,6 +43,7 @@ type Served struct {
 	Proxy    Proxy
 	Backends *Backends
 	Client   *Client
+	HTTP     *HTTPClient
 	Process  *Process
 	// Dir is the rendered folder.
 	Dir     string
@@ -54,7 +59,7 @@ type Served struct {
 // its Services, starts the proxy, and returns when it answers. It stops with the test.
 func Serve(t T, p Proxy, s *resources.Snapshot, o Options) *Served {
 	t.Helper()
-	served := &Served{Proxy: p, Backends: o.Backends, Client: NewClient(t), t: t, addresses: map[string]string{}}
+	served := &Served{Proxy: p, Backends: o.Backends, Client: NewClient(t), HTTP: NewHTTPClient(t), t: t, addresses: map[string]string{}}
 	if served.Backends == nil {
 		served.Backends = NewBackends(t)
 	}
@@ -79,7 +84,7 @@ func (s *Served) write(snapshot *resources.Snapshot, o Options) {
 	s.t.Helper()
 	moved := s.move(snapshot, o)
 	result := translate.Translate(moved, s.Proxy.Capabilities,
-		translate.Options{Controller: Controller, Backends: translate.BackendsEndpoints})
+		translate.Options{Controller: Controller, Backends: translate.BackendsEndpoints, CrossServing: o.CrossServing})
 	s.Model, s.Reports = result.Gateways, result.Reports()
 	options := o.Generator
 	options.Marker = s.marker
@@ -128,6 +133,33 @@ func (s *Served) Call(listener string) Call {
 	}
 	s.t.Fatalf("no listener %s is served; there are %v", listener, have)
 	return Call{}
+}
+
+// Request returns a request to a listener, which is named as for Call, in HTTP/1.1.
+func (s *Served) Request(listener, host, target string) HTTPRequest {
+	s.t.Helper()
+	c := s.Call(listener)
+	return HTTPRequest{Address: c.Address, TLS: c.TLS, Host: host, Target: target}
+}
+
+// Versions says which versions of HTTP a request may use: nginx up to 1.25.0 speaks one of them in cleartext, by the kind of
+// the port's routes.
+func (s *Served) Versions(address string) (http1, http2 bool) {
+	if s.Proxy.Capabilities.Has(model.FeatureHTTP1Shared) {
+		return true, true
+	}
+	for _, g := range s.Model.Gateways {
+		for _, l := range g.Listeners {
+			if net.JoinHostPort(g.Addresses[0], strconv.Itoa(int(l.Port))) != address {
+				continue
+			}
+			if l.Protocol == model.HTTPS {
+				return true, true
+			}
+			http1 = http1 || slices.ContainsFunc(l.Scopes, func(s model.Scope) bool { return s.Kind() == model.HTTPRoute })
+		}
+	}
+	return http1, !http1
 }
 
 // Address is where a Gateway, "namespace/name", was moved to.

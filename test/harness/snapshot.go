@@ -47,6 +47,11 @@ func (s *Served) move(snapshot *resources.Snapshot, o Options) *resources.Snapsh
 	for _, r := range snapshot.GRPCRoutes {
 		moved.GRPCRoutes = append(moved.GRPCRoutes, moveRoute(r))
 	}
+	moved.HTTPRoutes = nil
+	for _, r := range snapshot.HTTPRoutes {
+		moved.HTTPRoutes = append(moved.HTTPRoutes, moveHTTPRoute(r))
+	}
+	http := httpServices(snapshot.HTTPRoutes)
 	have := map[string]bool{}
 	for _, slice := range snapshot.EndpointSlices {
 		have[slice.Namespace+"/"+slice.Labels[discoveryv1.LabelServiceName]] = true
@@ -60,7 +65,7 @@ func (s *Served) move(snapshot *resources.Snapshot, o Options) *resources.Snapsh
 		if !ok {
 			states = []bool{true}
 		}
-		moved.EndpointSlices = append(moved.EndpointSlices, s.slice(service, states))
+		moved.EndpointSlices = append(moved.EndpointSlices, s.slice(service, states, o.HTTP || http[name]))
 	}
 	return &moved
 }
@@ -79,17 +84,44 @@ func (s *Served) moveGateway(g *gatewayv1.Gateway) *gatewayv1.Gateway {
 }
 
 func moveRoute(r *gatewayv1.GRPCRoute) *gatewayv1.GRPCRoute {
-	for i, ref := range r.Spec.ParentRefs {
-		if ref.Port != nil && *ref.Port != Unprivileged(*ref.Port) {
-			r = r.DeepCopy()
-			r.Spec.ParentRefs[i].Port = new(Unprivileged(*ref.Port))
-		}
-	}
+	r = r.DeepCopy()
+	moveParents(r.Spec.ParentRefs)
 	return r
 }
 
+func moveHTTPRoute(r *gatewayv1.HTTPRoute) *gatewayv1.HTTPRoute {
+	r = r.DeepCopy()
+	moveParents(r.Spec.ParentRefs)
+	return r
+}
+
+func moveParents(refs []gatewayv1.ParentReference) {
+	for i, ref := range refs {
+		if ref.Port != nil {
+			refs[i].Port = new(Unprivileged(*ref.Port))
+		}
+	}
+}
+
+// httpServices are the Services, "namespace/name", that HTTPRoutes send to: their servers speak HTTP and gRPC.
+func httpServices(routes []*gatewayv1.HTTPRoute) map[string]bool {
+	services := map[string]bool{}
+	for _, r := range routes {
+		for _, rule := range r.Spec.Rules {
+			for _, ref := range rule.BackendRefs {
+				namespace := r.Namespace
+				if ref.Namespace != nil {
+					namespace = string(*ref.Namespace)
+				}
+				services[namespace+"/"+string(ref.Name)] = true
+			}
+		}
+	}
+	return services
+}
+
 // slice is an EndpointSlice of a Service with an endpoint for each state, and a server at those that run.
-func (s *Served) slice(service *corev1.Service, running []bool) *discoveryv1.EndpointSlice {
+func (s *Served) slice(service *corev1.Service, running []bool, http bool) *discoveryv1.EndpointSlice {
 	name := service.Namespace + "/" + service.Name
 	slice := &discoveryv1.EndpointSlice{
 		TypeMeta: metav1.TypeMeta{APIVersion: "discovery.k8s.io/v1", Kind: "EndpointSlice"},
@@ -117,7 +149,11 @@ func (s *Served) slice(service *corev1.Service, running []bool) *discoveryv1.End
 			continue
 		}
 		for _, port := range service.Spec.Ports {
-			s.Backends.Listen(fmt.Sprintf("%s:%d", name, port.Port), address, Unprivileged(port.Port))
+			listen := s.Backends.Listen
+			if http {
+				listen = s.Backends.ListenHTTP
+			}
+			listen(fmt.Sprintf("%s:%d", name, port.Port), address, Unprivileged(port.Port))
 		}
 	}
 	return slice

@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/gatewright/gatewright/generators/model"
@@ -14,7 +15,11 @@ type Verdict struct {
 	Handshake bool
 	// Misdirected says that the host belongs to another listener than the server name: HTTP 421 (R7).
 	Misdirected bool
-	// Rule serves the call, by its match number Match. Nil: no rule matches, UNIMPLEMENTED (R13).
+	// HTTP says that the request is answered as HTTPRoutes' are, by an HTTP status, and not by a gRPC status.
+	HTTP bool
+	// Ambiguous says that the path is one that may be read as another one: HTTP 400 (R36).
+	Ambiguous bool
+	// Rule serves the call, by its match number Match. Nil: no rule matches, UNIMPLEMENTED or HTTP 404 (R13).
 	Rule  *model.Rule
 	Match int
 }
@@ -45,12 +50,16 @@ func Evaluate(m model.Gateways, call model.Call) Verdict {
 			return Verdict{Misdirected: true}
 		}
 	}
+	http := isHTTP(owner, call)
+	if http && ambiguous(call.PathOnly()) {
+		return Verdict{HTTP: true, Ambiguous: true}
+	}
 	if owner == nil {
-		return Verdict{}
+		return Verdict{HTTP: http}
 	}
 	var best *candidate
 	for _, scope := range owner.Scopes {
-		if !hostMatches(scope.Hostname, call.Host()) {
+		if !hostMatches(scope.Hostname, call.Host()) || http != ofHTTP(scope) {
 			continue
 		}
 		for _, rule := range scope.Rules {
@@ -66,9 +75,62 @@ func Evaluate(m model.Gateways, call model.Call) Verdict {
 		}
 	}
 	if best == nil {
-		return Verdict{}
+		return Verdict{HTTP: http}
 	}
-	return Verdict{Rule: best.rule, Match: best.index}
+	return Verdict{HTTP: http, Rule: best.rule, Match: best.index}
+}
+
+// isHTTP is R25: a host that routes of one kind have is theirs, and elsewhere the content type tells.
+func isHTTP(owner *model.Listener, call model.Call) bool {
+	grpc, http := false, false
+	if owner != nil {
+		for _, scope := range owner.Scopes {
+			if !hostMatches(scope.Hostname, call.Host()) {
+				continue
+			}
+			http = http || ofHTTP(scope)
+			grpc = grpc || !ofHTTP(scope)
+		}
+	}
+	if grpc != http {
+		return http
+	}
+	return !call.GRPC()
+}
+
+func ofHTTP(s model.Scope) bool { return len(s.Rules) > 0 && s.Rules[0].Source.Kind == model.HTTPRoute }
+
+// ambiguous is R36: a path that has two readings.
+func ambiguous(path string) bool {
+	if !strings.HasPrefix(path, "/") || strings.Contains(path, "//") || strings.ContainsAny(path, `\#`) {
+		return true
+	}
+	for i := 0; i < len(path); i++ {
+		if path[i] <= ' ' || path[i] >= 0x7f {
+			return true
+		}
+		if path[i] != '%' {
+			continue
+		}
+		code, err := strconv.ParseUint(path[i+1:min(i+3, len(path))], 16, 8)
+		if err != nil || i+2 >= len(path) {
+			return true
+		}
+		c := byte(code)
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if c < ' ' || c == 0x7f || letter || '0' <= c && c <= '9' || strings.IndexByte(`-._\`, c) >= 0 {
+			return true
+		}
+	}
+	parts := strings.FieldsFunc(strings.NewReplacer("%2F", "/", "%2f", "/", "%3B", ";", "%3b", ";").Replace(path),
+		func(r rune) bool { return r == '/' })
+	for _, part := range parts {
+		segment, _, _ := strings.Cut(part, ";")
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // mostSpecific is the listener that owns a host (R7): a name goes before a wildcard, a longer wildcard before

@@ -9,11 +9,7 @@ tool sigs.k8s.io/gateway-api-conformance-images/echo-basic
 // The suite asks for a v0.2.0 of its servers, which is not to be had.
 replace sigs.k8s.io/gateway-api-conformance-images => sigs.k8s.io/gateway-api-conformance-images v0.1.0
 
-require (
-	sigs.k8s.io/controller-runtime v0.25.2
-	sigs.k8s.io/gateway-api v1.7.0
-	sigs.k8s.io/gateway-api/conformance v1.7.0
-)
+require sigs.k8s.io/gateway-api/conformance v1.7.0
 
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
@@ -79,6 +75,8 @@ require (
 	k8s.io/kube-openapi v0.0.0-20260721132016-d427ff9ee9ad // indirect
 	k8s.io/streaming v0.37.2 // indirect
 	k8s.io/utils v0.0.0-20260626114624-be93311217bd // indirect
+	sigs.k8s.io/controller-runtime v0.25.2 // indirect
+	sigs.k8s.io/gateway-api v1.7.0 // indirect
 	sigs.k8s.io/gateway-api-conformance-images v0.2.0 // indirect
 	sigs.k8s.io/json v0.0.0-20250730193827-2d320260d730 // indirect
 	sigs.k8s.io/randfill v1.0.0 // indirect
