@@ -223,8 +223,9 @@ func TestRefusals(t *testing.T) {
 	for _, f := range class.Status.SupportedFeatures {
 		features = append(features, string(f.Name))
 	}
-	if !slices.IsSorted(features) || !slices.Contains(features, "GRPCRoute") || slices.Contains(features, "HTTPRoute") {
-		t.Errorf("supportedFeatures are %v, want them sorted, with GRPCRoute and without HTTPRoute", features)
+	if !slices.IsSorted(features) || !slices.Contains(features, "GRPCRoute") || !slices.Contains(features, "HTTPRoute") ||
+		slices.Contains(features, "HTTPRouteRequestMirror") {
+		t.Errorf("supportedFeatures are %v, want them sorted, with GRPCRoute and HTTPRoute and without HTTPRouteRequestMirror", features)
 	}
 }
 
