@@ -39,7 +39,7 @@ func TestFailures(t *testing.T) {
 				fmt.Fprintf(&rules, "    http-request deny deny_status %d if { req.fhdr(x-fail) %d }\n", status, status)
 			}
 		}
-		before := map[string]string{"nginx": "    return 418;\n", "haproxy": "    use_backend %[var(txn."}[p.Name]
+		before := map[string]string{"nginx": "    return 418;\n", "haproxy": "    http-request add-header cdn-loop"}[p.Name]
 		s.Edit(before, rules.String()+before)
 		for _, status := range failing {
 			i := slices.IndexFunc(answers.Failures, func(f answers.Failure) bool { return slices.Contains(f.Statuses, status) })
@@ -269,6 +269,9 @@ func TestRawRequests(t *testing.T) {
 			status, _ := strconv.Atoi(a.headers[":status"])
 			_, isGRPC := a.headers["grpc-status"]
 			t.Logf("%s %s: HTTP %d, grpc-status %q %q, %s", p, c.name, status, a.headers["grpc-status"], a.headers["grpc-message"], a.ended)
+			if p.Name == "haproxy" && status == 400 && !isGRPC {
+				continue // HAProxy couldn't read it, and doesn't know what it is for: clients of gRPC take that for INTERNAL.
+			}
 			if a.headers != nil && (!isGRPC || a.headers["content-type"] != "application/grpc") {
 				t.Errorf("%s: HTTP status %d, %v", c.name, status, a.headers)
 			}
