@@ -172,6 +172,9 @@ func expectedHTTP(m model.Gateways, call model.Call) []string {
 	return answers
 }
 
+// brokenOff is what nginx may make of the answer of a gRPC server that doesn't wait for the body.
+const brokenOff = "200, then reset: INTERNAL_ERROR"
+
 // unreadable are paths that nginx can't read: with a "%" that begins no code, a zero, what no request line has, or too many "..".
 var unreadable = regexp.MustCompile(`%00|%(?:[^0-9A-Fa-f]|.[^0-9A-Fa-f]|.?$)|[\x00-\x20\x7f]|\.\.`)
 
@@ -185,10 +188,10 @@ func expectedOf(m model.Gateways, v reference.Verdict, call model.Call) []string
 			answers = append(answers, codes.Internal.String(), "400", reset) // A path that no gRPC client sends.
 		}
 		if call.Method != "POST" {
-			answers = append(answers, "405", noRule) // A method that no gRPC client uses.
+			answers = append(answers, "405", noRule, codes.Internal.String()) // A method that no gRPC client uses.
 		}
 		if !strings.Contains(strings.TrimPrefix(call.PathOnly(), "/"), "/") {
-			answers = append(answers, noRule) // The servers of the tests have no such method.
+			answers = append(answers, noRule, brokenOff) // The servers of the tests have no such method.
 		}
 		return answers
 	case v.Ambiguous && unreadable.MatchString(call.PathOnly()):
@@ -216,9 +219,8 @@ func expectedOf(m model.Gateways, v reference.Verdict, call model.Call) []string
 			// A backend that is asked by HEAD, or takes the request for a call, doesn't say what it got.
 			answers = append(answers, passed(c.Service, &target, host), c.Service)
 			if call.GRPC() {
-				// What the gRPC server at the endpoint says to paths that are no method, and to requests that are no calls. nginx may
-				// end the stream behind it, for the server doesn't wait for the body.
-				answers = append(answers, noRule, codes.Internal.String(), "200, then reset: INTERNAL_ERROR")
+				// What the gRPC server at the endpoint says to paths that are no method, and to requests that are no calls.
+				answers = append(answers, noRule, codes.Internal.String(), brokenOff)
 			}
 		}
 	}
