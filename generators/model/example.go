@@ -8,13 +8,13 @@ import (
 )
 
 // Examples are models that between them have something of everything that a template may be asked to write, alone or beside
-// the rest: one with GRPCRoutes and HTTPRoutes, and one without HTTPRoutes. Whoever has templates of his
+// the rest: one with GRPCRoutes and HTTPRoutes, one without HTTPRoutes, and one without anything. Whoever has templates of his
 // own learns from it at the start, and not when a user's object is the first to need a line, that one is broken.
 func Examples() []Gateways {
 	both := example()
 	grpc := both
 	grpc.Gateways = both.Gateways[:2]
-	return []Gateways{both, grpc}
+	return []Gateways{both, grpc, {}}
 }
 
 func example() Gateways {

@@ -68,8 +68,10 @@ type View struct {
 	Zone     string
 	Profiles []Profile
 	// Warm are variables to ask for first, in order, without dollars.
-	Warm     []string
-	Servers  []Server
+	Warm    []string
+	Servers []Server
+	// Unscoped says that no server sets the scope of a request, for none serves any.
+	Unscoped bool
 	Failures []Failure
 	// Ambiguous is the expression for paths that an HTTPRoute's requests are refused for, a token.
 	Ambiguous string
@@ -243,7 +245,8 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		User: user, Group: group, Ciphers: generators.Ciphers,
 		Prefixes: r.prefixes(), Warm: r.warm, Sizes: bs.sizes(len(as.splits), ss.names, ss.longName), Literals: bs.ordered, Maps: bs.maps(),
 		Splits:    as.splits,
-		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list, Failures: failures(),
+		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list,
+		Unscoped: !slices.ContainsFunc(ss.list, func(s Server) bool { return s.Scope != "" }), Failures: failures(),
 		Instance: instance, Loop: answers.Loop,
 		Ambiguous: ambiguous, HTTPFailures: httpFailures(), HTTP: g.http(as, t, c.Version),
 		NoRule: answers.HTTPNoRule, TwoPaths: answers.HTTPAmbiguous, HTTPLoop: answers.HTTPLoop,
