@@ -49,7 +49,7 @@ func (p *probe) until(service string, want func(harness.Reply) bool) time.Durati
 	return 0
 }
 
-// settle returns when no worker of before is left that answers: when many new connections in a row are answered
+// settle returns when no old worker is left that answers: when many new connections in a row are answered
 // as they should.
 func (p *probe) settle(call harness.Call, want func(harness.Reply) bool) {
 	for good := 0; good < 100; good++ {

@@ -20,7 +20,7 @@ func validateHAProxy(ctx context.Context, binary, dir string) error {
 	return joined.Validate(ctx, dir)
 }
 
-// reloadHAProxy returns when the workers of before have ended or only finish what they have begun: a new worker
+// reloadHAProxy returns when the old workers have ended or only finish what they have begun: a new worker
 // runs, and the master has told the others to stop by then. HAProxy may lose a signal that comes too early: it is sent
 // again when the master has done nothing since.
 func reloadHAProxy(p *Process) {

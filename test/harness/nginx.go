@@ -53,8 +53,8 @@ func validateNginx(ctx context.Context, binary, dir string) error {
 	return joined.Validate(ctx, dir)
 }
 
-// reloadNginx returns when no worker of before takes connections any more. For a tenth of a second after the
-// new workers have begun to answer, those of before go on accepting.
+// reloadNginx returns when no old worker takes connections any more. For a tenth of a second after the
+// new workers have begun to answer, the old ones go on accepting.
 func reloadNginx(p *Process) {
 	p.t.Helper()
 	before := p.Children()

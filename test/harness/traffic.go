@@ -29,7 +29,7 @@ type Traffic struct {
 	mu    sync.Mutex
 	calls int
 	wrong map[string]int
-	// sentOn are calls that nginx never took: its workers of before told the client twice in a row to go away.
+	// sentOn are calls that nginx never took: its old workers told the client twice in a row to go away.
 	sentOn int
 	// crossed are calls that nginx gave up as it learnt of other endpoints.
 	crossed int
@@ -45,7 +45,7 @@ func Crossed(p Proxy, r Reply) bool {
 		strings.Contains(r.Message, "no endpoint of Service ")
 }
 
-// SentOn says whether nginx never took a call: workers of before told the client twice in a row to go away, and it tries
+// SentOn says whether nginx never took a call: old workers told the client twice in a row to go away, and it tries
 // only twice. It may be one call in a thousand.
 func SentOn(p Proxy, r Reply) bool {
 	return p.Name == "nginx" && !r.FromServer() && strings.Contains(r.Message, "draining")
