@@ -68,6 +68,7 @@ soak: proxies build ## Endurance, an hour or more: random inputs and calls, chan
 	@sh test/suite.sh ./test/e2e -timeout 2h -run TestProperty -args -configs $(CONFIGS) -every-version
 	@sh test/suite.sh ./test/run -timeout 2h -count $(ROUNDS) -run 'TestChanges|TestKills|TestEndInReload' \
 		-args -callers 25 -changes 50 -kills 20 -ends 8
+	@sh test/suite.sh ./test/run -timeout 2h -count $(ROUNDS) -run TestHTTPChanges -args -callers 50 -changes 50
 
 .PHONY: race
 race: export CGO_ENABLED = 1

@@ -119,3 +119,6 @@ func (r *requirement) missing(v model.Version, has map[string]bool) string {
 	}
 	return ""
 }
+
+// Lingers says whether a version, when it is reloaded, keeps connections of HTTP/1.1 a while that were in use just now.
+func Lingers(v model.Version) bool { return v.AtLeast(1, 27, 4) }

@@ -262,7 +262,7 @@ func (g *Generator) http(as *actions, t *matching.Tables, v model.Version) *HTTP
 	slices.SortFunc(as.http.profiles, func(a, b HTTPProfile) int { return byName(a.Name, b.Name) })
 	slices.SortFunc(as.http.cors, func(a, b Preflight) int { return byName(a.Name, b.Name) })
 	return &HTTPView{
-		Profiles: as.http.profiles, Preflights: as.http.cors, Trusted: g.options.TrustedProxies, Lingers: v.AtLeast(1, 27, 4),
+		Profiles: as.http.profiles, Preflights: as.http.cors, Trusted: g.options.TrustedProxies, Lingers: Lingers(v),
 		Statuses: slices.Sorted(maps.Keys(as.http.statuses)), Redirects: slices.Sorted(maps.Keys(as.http.codes)),
 		ConnectTime: milliseconds(connectTime), NextTime: milliseconds(nextTime),
 	}

@@ -169,7 +169,7 @@ func (a *Applier) apply(ctx context.Context, job Job) Outcome {
 		}
 	}
 	if a.Hooks.Pace != nil && a.live != nil {
-		if out.wait = a.Hooks.Pace(); out.wait > 0 {
+		if out.wait = a.Hooks.Pace(*a.live, job.Capabilities); out.wait > 0 {
 			return out
 		}
 	}

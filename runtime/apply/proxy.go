@@ -75,9 +75,9 @@ type Hooks struct {
 	// first as by next.
 	Step func(old, next model.Gateways) (first model.Gateways, needed bool)
 	// Pace is how long the next reload should wait, 0 for not at all, for a proxy whose reloads cost more the closer they
-	// follow each other. It is asked again after that time, and meanwhile a newer snapshot takes the place of the one that
-	// waits.
-	Pace func() time.Duration
+	// follow each other. It is told what the proxy serves, by what it can do. It is asked again after that time, and meanwhile
+	// a newer snapshot takes the place of the one that waits.
+	Pace func(live Configuration, c model.Capabilities) time.Duration
 	// Sockets asks the system where the proxy listens. With an error all but Bound and Listening is right.
 	Sockets func() (Sockets, error)
 }

@@ -147,35 +147,6 @@ func refusalText(out string) string {
 	return strings.Join(lines, "\n")
 }
 
-// Pace lets reloads wait while many workers of earlier ones still drain: a second for each reload's worth of
-// them beyond five.
-func (p *Proxy) Pace() time.Duration {
-	master, err := p.master()
-	if err != nil {
-		return 0
-	}
-	draining, serving := workers(master.PID)
-	if len(serving) == 0 {
-		return 0
-	}
-	piles := len(draining)/len(serving) - freePiles
-	switch {
-	case piles <= 0:
-		return 0
-	case time.Since(time.Unix(0, p.reloaded.Load())) > min(time.Duration(piles)*pacePile, paceMax):
-		return 0
-	}
-	return paceStep
-}
-
-// The pace of reloads. A worker that drains costs memory only, 10 to 100 MB with thousands of rules.
-const (
-	freePiles = 8
-	pacePile  = 250 * time.Millisecond
-	paceMax   = 5 * time.Second
-	paceStep  = 50 * time.Millisecond
-)
-
 // workers are the children of a master, those that drain apart from those that serve.
 func workers(master int) (draining, serving []int) {
 	for _, pid := range process.Children(master) {

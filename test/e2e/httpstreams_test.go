@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -119,7 +118,7 @@ func testWebSockets(t *testing.T, s *harness.Served) {
 			if http1, _ := s.Versions(r.Address); !http1 {
 				continue
 			}
-			conn, in := upgrade(t, r, "websocket")
+			conn, in := r.Upgrade(t, "websocket")
 			for i := range 3 {
 				message := strings.Repeat(strconv.Itoa(i), 1000)
 				if _, err := io.WriteString(conn, message); err != nil {
@@ -142,25 +141,4 @@ func testWebSockets(t *testing.T, s *harness.Served) {
 			}
 		}
 	}
-}
-
-// upgrade asks for another protocol, and fails the test when it isn't given.
-func upgrade(t *testing.T, r harness.HTTPRequest, protocol string) (io.ReadWriteCloser, *bufio.Reader) {
-	t.Helper()
-	r.Headers = harness.Fields{"connection", "Upgrade", "upgrade", protocol, "sec-websocket-version", "13",
-		"sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="}
-	conn := r.Dial(t)
-	if _, err := conn.Write(r.Text()); err != nil {
-		t.Fatal(err)
-	}
-	in := bufio.NewReader(conn)
-	response, err := http.ReadResponse(in, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if response.StatusCode != 101 || !strings.EqualFold(response.Header.Get("upgrade"), protocol) ||
-		response.Header.Get("sec-websocket-accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
-		t.Fatalf("%s%s: got %s %q", r.Host, r.Target, response.Status, response.Header)
-	}
-	return conn, in
 }

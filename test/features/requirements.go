@@ -7,6 +7,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/generators/nginx"
 )
 
 const notYet = "not built yet"
@@ -115,7 +116,7 @@ var requirements = []row{
 	{requirement: "R34", what: "routes, weights, Services, server names and certificates without a reload",
 		limit: func(c model.Capabilities) string {
 			if c.Proxy == "nginx" {
-				return "by a reload, which loses no call"
+				return "by a reload"
 			}
 			return "up to 128 Services at a time are served that came since the last reload, in sections that HAProxy's statistics and logs call " +
 				"spare:1 to spare:128; " +
@@ -164,6 +165,14 @@ func reloadLimit(c model.Capabilities) string {
 		if !c.Version.AtLeast(1, 27, 1) {
 			limit += "; a connection that begins just as nginx reloads may get the answers of before, for 1 minute at most"
 		}
+	}
+	switch {
+	case c.Proxy == "haproxy":
+		limit += "; the first request on a connection of HTTP/1.1 that was idle meanwhile gets the answer of before, for 11 minutes at most"
+	case nginx.Lingers(c.Version):
+		limit += "; a connection of HTTP/1.1 that was in use meanwhile gets one more answer of before, for 5 seconds at most"
+	default:
+		limit += "; a request that is on its way on an idle connection of HTTP/1.1 is lost, seen by no endpoint (docs/http.md)"
 	}
 	return limit
 }

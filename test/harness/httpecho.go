@@ -240,6 +240,10 @@ func (b *Backends) hold(w http.ResponseWriter, r *http.Request, e *HTTPEcho, han
 	b.mu.Lock()
 	released := b.key(r.Header.Get(AskKey)).released
 	b.mu.Unlock()
+	if _, ok := w.(*http1Answer); ok {
+		// No request is read behind it: see watch. Unsaid, a proxy would send the next one to a connection that ends.
+		w.Header().Set("connection", "close")
+	}
 	if !hang {
 		w.Header().Set("content-type", "text/event-stream")
 		_, _ = io.WriteString(w, FirstEvent) // The client sees what is missing.

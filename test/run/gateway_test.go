@@ -130,10 +130,25 @@ const port = 50051
 // service writes a Service with a server behind each endpoint, by index; one endpoint when none is given.
 func (g *gateway) service(name string, endpoints ...int) {
 	g.Helper()
+	g.serve(name, "", g.backends.Listen, endpoints...)
+}
+
+// webService is service for HTTPRoutes, with the appProtocol where there is one.
+func (g *gateway) webService(name, protocol string, endpoints ...int) {
+	g.Helper()
+	g.serve(name, protocol, g.backends.ListenHTTP, endpoints...)
+}
+
+func (g *gateway) serve(name, protocol string, listen func(name, address string, port int32), endpoints ...int) {
+	g.Helper()
 	if len(endpoints) == 0 {
 		endpoints = []int{0}
 	}
-	text := harness.Service("default", name, port) + fmt.Sprintf(`---
+	text := harness.Service("default", name, port)
+	if protocol != "" {
+		text = strings.TrimSuffix(text, "}\n") + ", appProtocol: " + protocol + "}\n"
+	}
+	text += fmt.Sprintf(`---
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
 metadata: {name: %[1]s, labels: {kubernetes.io/service-name: %[1]s}}
@@ -143,7 +158,7 @@ endpoints:
 `, name, port)
 	for _, i := range endpoints {
 		address := g.backends.Address(name, i)
-		g.backends.Listen("default/"+name+":"+strconv.Itoa(port), address, port)
+		listen("default/"+name+":"+strconv.Itoa(port), address, port)
 		text += fmt.Sprintf("- {addresses: [%s], conditions: {ready: true}}\n", address)
 	}
 	g.write("service-"+name, text)
