@@ -40,6 +40,18 @@ func (b *blockWriter) parent() {
 	}})
 }
 
+// past ends the way of a request that has a target with nothing more to do.
+const past = "http-request allow if routed !special !status !undecided"
+
+// early says that many requests are decided by a step, so that it is worth to ask whether one is done. Where there are
+// HTTPRoutes, the template has asked for the first steps of GRPCRoutes before.
+func (b *blockWriter) early(n *needs) bool {
+	if b.position > 0 {
+		return false
+	}
+	return b.kind == model.HTTPRoute || !b.http && (n.key == matching.KeyPath || n.key == matching.KeyService)
+}
+
 // stepNames are for comments.
 var stepNames = map[matching.Key]string{
 	matching.KeyPath: "the whole path", matching.KeyService: "the service", matching.KeyMethod: "the method", matching.KeyPrefix: "a prefix",
@@ -72,6 +84,9 @@ func (b *blockWriter) step(n *needs) error {
 	} else {
 		add("http-request set-var(txn.target) '%s%s,map_str(%sroutes.map)' if !decided", base, b.routes.sides.converter, b.folder)
 	}
+	if b.early(n) {
+		add(past)
+	}
 	if n.http {
 		// The entry says what the keys of its values begin with.
 		base = "var(txn.entry)"
@@ -103,6 +118,9 @@ func (b *blockWriter) step(n *needs) error {
 		// None of them: what the entry says for that, or on to the next step.
 		add("http-request set-var(txn.target) 'var(txn.target),field(2,|)' if undecided")
 		add("http-request unset-var(txn.target) if undecided")
+		if b.early(n) {
+			add(past)
+		}
 	}
 	b.blocks = append(b.blocks, block)
 	return nil

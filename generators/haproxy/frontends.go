@@ -46,8 +46,8 @@ type Frontend struct {
 	// hosts that nobody has.
 	HTTP              *HTTP
 	NoRule, Ambiguous string
-	// AmbiguousPath is a regular expression for paths that are answered so.
-	AmbiguousPath string
+	// AmbiguousPath is a regular expression for paths that are answered so, and OrdinaryPath one for most of those that aren't.
+	AmbiguousPath, OrdinaryPath string
 }
 
 // Block is the rules of one step of a scope.
@@ -125,11 +125,14 @@ func (f *frontends) of(p *matching.Port) (*Frontend, error) {
 		fe.Binds = binds(p)
 	}
 	var err error
-	if fe.Blocks, err = f.blocks(p, model.GRPCRoute); err != nil {
+	if fe.Blocks, _, err = f.blocks(p, model.GRPCRoute); err != nil {
 		return nil, err
 	}
 	fe.NoRule, fe.Ambiguous = bodyOf(answers.HTTPNoRule), bodyOf(answers.HTTPAmbiguous)
-	if fe.AmbiguousPath, err = Arg(model.AmbiguousPath); err == nil && f.http {
+	if fe.AmbiguousPath, err = Arg(model.AmbiguousPath); err != nil {
+		return nil, err
+	}
+	if fe.OrdinaryPath, err = Arg(model.OrdinaryPath); err == nil && f.http {
 		fe.HTTP, err = f.httpOf(p)
 	}
 	return fe, err
@@ -170,8 +173,9 @@ func bindAddresses(p *matching.Port) []string {
 }
 
 // blocks writes the steps of a port for one kind of routes: those of the scopes that hosts find first, then of their
-// parents, and so on. A step that finds nothing leaves the call to the next one.
-func (f *frontends) blocks(p *matching.Port, kind model.RouteKind) ([]Block, error) {
+// parents, and so on. A step that finds nothing leaves the call to the next one. first is how many are for the scopes that
+// hosts find first.
+func (f *frontends) blocks(p *matching.Port, kind model.RouteKind) (list []Block, first int, err error) {
 	scopes := map[int]bool{}
 	for _, c := range p.Classes {
 		for _, s := range c.Scopes() {
@@ -187,8 +191,11 @@ func (f *frontends) blocks(p *matching.Port, kind model.RouteKind) ([]Block, err
 		}
 		for _, n := range f.union(scopes, kind) {
 			if err := b.step(n); err != nil {
-				return nil, err
+				return nil, 0, err
 			}
+		}
+		if b.position == 0 {
+			first = len(b.blocks)
 		}
 		parents := map[int]bool{}
 		for s := range scopes {
@@ -198,7 +205,7 @@ func (f *frontends) blocks(p *matching.Port, kind model.RouteKind) ([]Block, err
 		}
 		scopes = parents
 	}
-	return b.blocks, nil
+	return b.blocks, first, nil
 }
 
 // always are the steps that a configuration has which is changed while it runs: those without conditions or

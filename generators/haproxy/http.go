@@ -13,8 +13,8 @@ import (
 // HTTP is what a frontend has for requests of HTTPRoutes. Lines for what no rule uses are left out, unless rules may come
 // while HAProxy runs.
 type HTTP struct {
-	// Blocks are the steps of scopes.
-	Blocks []Block
+	// First are the steps of the scopes that hosts find first, and Rest those of their parents.
+	First, Rest []Block
 	// Statuses are those of rules, and Codes those of redirects.
 	Statuses, Codes []int
 	// Early are the failures that are answered without rules where nothing is known of the request.
@@ -83,9 +83,13 @@ func (f *frontends) httpOf(p *matching.Port) (*HTTP, error) {
 	if h.Early, err = early(); err != nil {
 		return nil, err
 	}
-	h.Blocks, err = f.blocks(p, model.HTTPRoute)
+	blocks, first, err := f.blocks(p, model.HTTPRoute)
+	h.First, h.Rest = blocks[:first], blocks[first:]
 	return h, err
 }
+
+// Past is the line that ends the way of a request with nothing more to do.
+func (h *HTTP) Past() string { return past }
 
 // Redirects says that there are any.
 func (h *HTTP) Redirects() bool { return len(h.Codes) > 0 }

@@ -50,7 +50,8 @@ const (
 // FrontendPrefix, has the line SpareLine.
 const (
 	FrontendPrefix = "frontend gateway:"
-	SpareLine      = "http-request set-var(txn.section) var(txn.section),map_str(" + LiveMap + ")"
+	SpareLine      = "use_backend %[" + spareSection + "] if { " + spareSection + " -m found }"
+	spareSection   = "var(txn.target),field(1,;),map_str(" + LiveMap + ")"
 )
 
 // CLI is the path of the socket that takes commands, for a marker's path.

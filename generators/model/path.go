@@ -11,6 +11,9 @@ const AmbiguousPath = `[^\x21-\x7e]|[#\\]|//|` +
 	`%(?:[01][0-9A-Fa-f]|2[DdEe]|3[0-9]|[46][1-9A-Fa-f]|5[0-9AaCcFf]|7[0-9AaFf])|` +
 	`(?:/|%2[Ff])\.\.?(?:[/;]|%2[Ff]|%3[Bb]|$)|^[^/]|^$`
 
+// OrdinaryPath is a regular expression, the same to RE2 and PCRE, for most paths that aren't ambiguous: it is soon asked.
+const OrdinaryPath = `\A/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*/)*(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*)?\z`
+
 var ambiguousPath = regexp.MustCompile(AmbiguousPath)
 
 // Ambiguous says whether a path, without its query, is one that an HTTPRoute's requests are refused for: 400.

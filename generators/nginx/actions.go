@@ -257,6 +257,9 @@ type Upstream struct {
 // serves says whether calls can be sent to the upstream. What a resolver tells may be nothing at any time.
 func (u *Upstream) serves() bool { return u.Resolve != "" || len(u.Servers) > 0 }
 
+// upstreamDigits are how many digits of a hash the name of an upstream begins with.
+const upstreamDigits = 8
+
 // upstreams names the upstream of each cluster, apart from those of a team's own configuration. resolve leaves
 // their endpoints to a resolver where it can.
 func upstreams(clusters []model.Cluster, resolve bool, refused *generators.Refusals) (map[string]*Upstream, []Upstream) {
@@ -264,11 +267,15 @@ func upstreams(clusters []model.Cluster, resolve bool, refused *generators.Refus
 	list := make([]*Upstream, 0, len(clusters))
 	for i := range clusters {
 		c := &clusters[i]
-		base := "gw_" + strings.Map(upstreamRune, c.Name)
-		u := &Upstream{Name: base, Service: answers.Service(c), Empty: answers.NoEndpoints(c), Protocol: c.Protocol}
+		// For each call nginx compares the name that it wants with those of all upstreams until it finds it: a hash in front
+		// has it see by their first letters that others are others. By the hash and not by a number, for an upstream that is
+		// renamed loses what it knows.
+		hash, text := hashOf(c.Name), strings.Map(upstreamRune, c.Name)
+		u := &Upstream{
+			Name: "gw_" + hash[:upstreamDigits] + "_" + text, Service: answers.Service(c), Empty: answers.NoEndpoints(c), Protocol: c.Protocol,
+		}
 		if used[u.Name] {
-			// By the hash and not by a number: an upstream that is renamed loses what it knows.
-			u.Name = base + "_" + hashOf(c.Name)
+			u.Name = "gw_" + hash + "_" + text
 		}
 		used[u.Name] = true
 		byName[c.Name] = u

@@ -73,8 +73,9 @@ type View struct {
 	// Unscoped says that no server sets the scope of a request, for none serves any.
 	Unscoped bool
 	Failures []Failure
-	// Ambiguous is the expression for paths that an HTTPRoute's requests are refused for, a token.
-	Ambiguous string
+	// Ambiguous is the expression for paths that an HTTPRoute's requests are refused for, and Ordinary one for most of the
+	// others: tokens.
+	Ambiguous, Ordinary string
 	// HTTPFailures are what nginx answers requests of HTTPRoutes with when it fails by itself.
 	HTTPFailures []HTTPFailure
 	// HTTP has what only HTTPRoutes need; nil when there are none.
@@ -193,7 +194,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	}
 	as := newActions(bs, clusters)
 	if t.HasHTTP() {
-		as.startHTTP(c.Version)
+		as.startHTTP(c.Version, len(g.options.TrustedProxies) > 0)
 	}
 	bs.failureMaps()
 	for i, rule := range t.Rules {
@@ -205,6 +206,10 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		return nil, err
 	}
 	filled = append(filled, as.http.upstreams()...)
+	ordinary, err := Regex(model.OrdinaryPath)
+	if err != nil {
+		return nil, err
+	}
 	ambiguous, err := Regex(model.AmbiguousPath)
 	if err != nil {
 		return nil, err
@@ -248,7 +253,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list,
 		Unscoped: !slices.ContainsFunc(ss.list, func(s Server) bool { return s.Scope != "" }), Failures: failures(),
 		Instance: instance, Loop: answers.Loop,
-		Ambiguous: ambiguous, HTTPFailures: httpFailures(), HTTP: g.http(as, t, c.Version),
+		Ambiguous: ambiguous, Ordinary: ordinary, HTTPFailures: httpFailures(), HTTP: g.http(as, t, c.Version),
 		NoRule: answers.HTTPNoRule, TwoPaths: answers.HTTPAmbiguous, HTTPLoop: answers.HTTPLoop,
 	}, nil
 }

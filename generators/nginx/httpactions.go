@@ -14,9 +14,11 @@ import (
 // httpActions are what answers requests of HTTPRoutes: a cluster with what filters do, another place to ask, or a status.
 type httpActions struct {
 	// version decides how HTTP/2 is spoken to endpoints.
-	version  model.Version
-	profiles []HTTPProfile
-	names    map[string]string
+	version model.Version
+	// forwarded are the headers that say whose request it is.
+	forwarded []forwardedHeader
+	profiles  []HTTPProfile
+	names     map[string]string
 	// statuses and codes are the HTTP statuses that rules answer with, and redirect with.
 	statuses, codes map[int]bool
 	// uri, host and location are the maps of what an endpoint is asked for, and of the place of a redirect.
@@ -35,8 +37,8 @@ type Preflight struct {
 }
 
 // startHTTP starts the maps that only HTTPRoutes need.
-func (a *actions) startHTTP(v model.Version) {
-	a.http = httpActions{version: v, names: map[string]string{}, statuses: map[int]bool{}, codes: map[int]bool{}, known: map[string]bool{},
+func (a *actions) startHTTP(v model.Version, trusted bool) {
+	a.http = httpActions{version: v, forwarded: forwardedHeaders(trusted), names: map[string]string{}, statuses: map[int]bool{}, codes: map[int]bool{}, known: map[string]bool{},
 		retried: map[string]*Upstream{}}
 	a.http.uri = a.blocks.add(Map{Comment: "What an endpoint is asked for: nothing here is what the client asked for, byte for byte,",
 		Source: "$gw_action", Name: "gw_uri"})

@@ -18,6 +18,8 @@ type HTTPProfile struct {
 	Module string
 	// HTTP2 says that the module proxy speaks HTTP/2.
 	HTTP2 bool
+	// Host and URI are variables: the host that is sent, and what an endpoint is asked for. "" is what the client asked for.
+	Host, URI string
 	// Directives are lines without indentation.
 	Directives []string
 }
@@ -28,7 +30,15 @@ var proxyHTTP2 = model.Version{Major: 1, Minor: 29, Patch: 4}
 
 // httpProfile is the name of the location for what a backend's filters, timeouts and retries do.
 func (a *actions) httpProfile(b *model.Backend, u *Upstream) (string, error) {
-	p := HTTPProfile{Module: "proxy"}
+	p := HTTPProfile{Module: "proxy", Host: "$gw_authority"}
+	if r := b.Rewrite; r != nil {
+		if r.Hostname != "" {
+			p.Host = "$gw_host_sent"
+		}
+		if r.Path != nil {
+			p.URI = "$gw_uri"
+		}
+	}
 	if u.Protocol == model.BackendH2C {
 		if p.HTTP2 = a.http.version.Compare(proxyHTTP2) >= 0; !p.HTTP2 {
 			p.Module = "grpc"
@@ -37,14 +47,14 @@ func (a *actions) httpProfile(b *model.Backend, u *Upstream) (string, error) {
 	forwarded := map[string]bool{}
 	for i := range b.RequestHeaders {
 		h := &b.RequestHeaders[i]
-		lines, err := p.requestHeader(h, a.blocks)
+		lines, err := p.requestHeader(h, a.http.forwarded, a.blocks)
 		if err != nil {
 			return "", fmt.Errorf("request header %q: %w", h.Name, err)
 		}
 		forwarded[h.Name] = true
 		p.Directives = append(p.Directives, lines...)
 	}
-	for _, h := range forwardedHeaders {
+	for _, h := range a.http.forwarded {
 		if !forwarded[h.name] {
 			p.set(h.name, h.value)
 		}
@@ -65,7 +75,7 @@ func (a *actions) httpProfile(b *model.Backend, u *Upstream) (string, error) {
 		p.Directives = append(p.Directives, lines...)
 	}
 	p.Directives = append(p.Directives, p.limits(b)...)
-	key := fmt.Sprintf("%s %t\n%s", p.Module, p.HTTP2, strings.Join(p.Directives, "\n"))
+	key := fmt.Sprintf("%s %t %s %s\n%s", p.Module, p.HTTP2, p.Host, p.URI, strings.Join(p.Directives, "\n"))
 	if name, ok := a.http.names[key]; ok {
 		return name, nil
 	}
@@ -75,11 +85,18 @@ func (a *actions) httpProfile(b *model.Backend, u *Upstream) (string, error) {
 	return p.Name, nil
 }
 
-// forwardedHeaders say to an endpoint whose request it is.
-var forwardedHeaders = []struct{ name, value string }{
-	{"x-forwarded-for", "$gw_forwarded_for"},
-	{"x-forwarded-host", "$gw_forwarded_host"},
-	{"x-forwarded-proto", "$gw_forwarded_proto"},
+// forwardedHeader says to an endpoint whose request it is.
+type forwardedHeader struct{ name, value string }
+
+// forwardedHeaders are those of all requests. Where proxies in front are trusted, maps ask for each request whether one of
+// them has sent it.
+func forwardedHeaders(trusted bool) []forwardedHeader {
+	if trusted {
+		return []forwardedHeader{
+			{"x-forwarded-for", "$gw_forwarded_for"}, {"x-forwarded-host", "$gw_forwarded_host"}, {"x-forwarded-proto", "$gw_forwarded_proto"},
+		}
+	}
+	return []forwardedHeader{{"x-forwarded-for", "$remote_addr"}, {"x-forwarded-host", "$gw_authority"}, {"x-forwarded-proto", "$scheme"}}
 }
 
 func (p *HTTPProfile) set(name, value string) {
@@ -87,8 +104,8 @@ func (p *HTTPProfile) set(name, value string) {
 }
 
 // requestHeader is what a filter does to a header. The proxy's own headers are those that it adds to.
-func (p *HTTPProfile) requestHeader(h *model.HeaderChange, bs *blocks) ([]string, error) {
-	for _, own := range forwardedHeaders {
+func (p *HTTPProfile) requestHeader(h *model.HeaderChange, forwarded []forwardedHeader, bs *blocks) ([]string, error) {
+	for _, own := range forwarded {
 		if own.name != h.Name || !h.Keep {
 			continue
 		}

@@ -88,7 +88,7 @@ func TestResolve(t *testing.T) {
 	for _, want := range []string{
 		"resolver 127.0.0.1:5353;", "resolver_timeout 30s;", "zone gatewright 64m;", "server dns.a.svc:80 ",
 		"server " + EndpointsName(&model.Cluster{Name: "a/one/80", Namespace: "a", Service: "one"}) + " service=grpc resolve ",
-		"upstream gw_a_two_80 {",
+		"upstream gw_81c9459a_a_two_80 {",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)

@@ -23,7 +23,7 @@ http {
   map_hash_max_size 65536; map_hash_bucket_size 256;
 %[3]s  server {
     %[2]s
-    location / { grpc_pass grpc://%[4]s; grpc_set_header Host $http_host; }
+    location / { %[4]s }
   }
 }
 `
@@ -36,14 +36,11 @@ defaults
     timeout server 1h
     timeout connect 5s
 frontend front
-    bind %s proto h2
+    bind %s%s
 %s%s`
 
 // backendAt is a Service of a workload and the IP address and port of its endpoint.
 type backendAt struct{ name, address string }
-
-// hand is a way to write a configuration by hand. Backend says for each path which backend it goes to.
-type hand func(p harness.Proxy, dir, address string, backends []backendAt, paths []path) map[string]string
 
 // path is the path of a rule's calls, and the number of its backend.
 type path struct {
@@ -51,75 +48,109 @@ type path struct {
 	backend int
 }
 
-func byHand(p harness.Proxy, dir, address string, backends []backendAt, paths []path) map[string]string {
-	if p.Name == "haproxy" {
-		return byHandHAProxy(address, backends, paths)
+// handwork is what a configuration by hand is for.
+type handwork struct {
+	proxy        harness.Proxy
+	protocol     *protocol
+	backends     []backendAt
+	paths        []path
+	dir, address string
+}
+
+// hand is a way to write a configuration by hand.
+type hand func(handwork) map[string]string
+
+func byHand(h handwork) map[string]string {
+	if h.proxy.Name == "haproxy" {
+		return byHandHAProxy(h)
 	}
-	listen := "listen " + address + " http2;"
-	if p.Capabilities.Version.AtLeast(1, 25, 1) {
-		listen = "listen " + address + "; http2 on;"
+	listen := "listen " + h.address + ";"
+	switch {
+	case h.protocol.http2 && h.proxy.Capabilities.Version.AtLeast(1, 25, 1):
+		listen += " http2 on;"
+	case h.protocol.http2:
+		listen = "listen " + h.address + " http2;"
 	}
 	var blocks strings.Builder
-	for _, b := range backends {
+	for _, b := range h.backends {
 		fmt.Fprintf(&blocks, "  upstream %s { server %s; keepalive 128; keepalive_requests 1000000000; }\n", b.name, b.address)
 	}
-	target := backends[0].name
-	if len(backends) > 1 {
+	target := h.backends[0].name
+	if len(h.backends) > 1 {
 		target = "$backend"
 		blocks.WriteString("  map $request_uri $backend {\n")
-		for _, p := range paths {
-			fmt.Fprintf(&blocks, "    %s %s;\n", p.text, backends[p.backend].name)
+		for _, p := range h.paths {
+			fmt.Fprintf(&blocks, "    %s %s;\n", p.text, h.backends[p.backend].name)
 		}
 		blocks.WriteString("  }\n")
 	}
-	return map[string]string{p.ConfigFile: fmt.Sprintf(handNginx, dir, listen, blocks.String(), target)}
+	pass := "grpc_pass grpc://" + target + "; grpc_set_header Host $http_host;"
+	if h.protocol.web {
+		pass = "proxy_pass http://" + target + `; proxy_set_header Host $http_host; proxy_http_version 1.1; proxy_set_header Connection "";`
+	}
+	return map[string]string{h.proxy.ConfigFile: fmt.Sprintf(handNginx, h.dir, listen, blocks.String(), pass)}
 }
 
-func byHandHAProxy(address string, backends []backendAt, paths []path) map[string]string {
-	if len(backends) == 1 {
-		return map[string]string{"haproxy.cfg": fmt.Sprintf(handHAProxy, address, "    default_backend "+backends[0].name+"\n",
-			sections(backends))}
+func byHandHAProxy(h handwork) map[string]string {
+	if len(h.backends) == 1 {
+		return map[string]string{"haproxy.cfg": h.haproxy("    default_backend " + h.backends[0].name + "\n")}
 	}
 	var m strings.Builder
-	for _, p := range paths {
-		fmt.Fprintf(&m, "%s %s\n", p.text, backends[p.backend].name)
+	for _, p := range h.paths {
+		fmt.Fprintf(&m, "%s %s\n", p.text, h.backends[p.backend].name)
 	}
 	return map[string]string{
-		"haproxy.cfg": fmt.Sprintf(handHAProxy, address,
-			"    http-request set-var(txn.backend) path,map_str(paths.map)\n    use_backend %[var(txn.backend)]\n", sections(backends)),
-		"paths.map": m.String(),
+		"haproxy.cfg": h.haproxy("    http-request set-var(txn.backend) " + h.fetch() + ",map_str(paths.map)\n    use_backend %[var(txn.backend)]\n"),
+		"paths.map":   m.String(),
 	}
 }
 
 // linear is HAProxy with a line for each rule, which it goes through one after the other.
-func linear(_ harness.Proxy, _, address string, backends []backendAt, paths []path) map[string]string {
+func linear(h handwork) map[string]string {
 	var lines strings.Builder
-	for _, p := range paths {
-		fmt.Fprintf(&lines, "    use_backend %s if { path %s }\n", backends[p.backend].name, p.text)
+	for _, p := range h.paths {
+		fmt.Fprintf(&lines, "    use_backend %s if { %s -m str %s }\n", h.backends[p.backend].name, h.fetch(), p.text)
 	}
-	return map[string]string{"haproxy.cfg": fmt.Sprintf(handHAProxy, address, lines.String(), sections(backends))}
+	return map[string]string{"haproxy.cfg": h.haproxy(lines.String())}
 }
 
-func sections(backends []backendAt) string {
-	var out strings.Builder
-	for _, b := range backends {
-		fmt.Fprintf(&out, "backend %s\n    server s %s proto h2\n", b.name, b.address)
+// haproxy is HAProxy's file with these lines in its frontend.
+func (h handwork) haproxy(lines string) string {
+	var sections strings.Builder
+	for _, b := range h.backends {
+		fmt.Fprintf(&sections, "backend %s\n    server s %s%s\n", b.name, b.address, h.proto())
 	}
-	return out.String()
+	return fmt.Sprintf(handHAProxy, h.address, h.proto(), lines, sections.String())
+}
+
+// fetch is what is looked up of a call: its path, with the query where there are some.
+func (h handwork) fetch() string {
+	if h.protocol.web {
+		return "pathq"
+	}
+	return "path"
+}
+
+// proto is what follows the address of a line that is for gRPC only.
+func (h handwork) proto() string {
+	if h.protocol.web {
+		return ""
+	}
+	return " proto h2"
 }
 
 // startHand writes a configuration by hand and starts the proxy on it.
-func startHand(t harness.T, p harness.Proxy, name string, write hand, backends []backendAt, paths []path) *contender {
-	dir, address := harness.TempDir(t), harness.Address(t)+":8080"
-	for file, text := range write(p, dir, address, backends, paths) {
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+func startHand(t harness.T, h handwork, name string, write hand) *contender {
+	h.dir, h.address = harness.TempDir(t), harness.Address(t)+":8080"
+	for file, text := range write(h) {
+		if err := os.WriteFile(filepath.Join(h.dir, file), []byte(text), 0o644); err != nil {
 			t.Fatalf("write the configuration by hand: %v", err)
 		}
 	}
 	c := &contender{
-		name: name, check: checkTime(t, p, dir),
-		process: harness.Start(t, p.Binary, p.Run(dir)...), client: harness.NewClient(t), address: address,
+		name: name, check: checkTime(t, h.proxy, h.dir),
+		process: harness.Start(t, h.proxy.Binary, h.proxy.Run(h.dir)...), call: h.protocol.client(t, h.address),
 	}
-	c.process.WaitListening(address)
+	c.process.WaitListening(h.address)
 	return c
 }

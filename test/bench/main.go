@@ -25,7 +25,7 @@ import (
 var sizes = []int{10, 1000, 10000}
 
 // parts are what can be measured.
-var parts = append([]string{"render", "generate", "calls", "balance", "changes", "hostile"}, clustered...)
+var parts = append([]string{"render", "generate", "calls", "requests", "balance", "changes", "hostile"}, clustered...)
 
 // clustered are the parts that need a cluster. It runs in a network namespace, so they need root.
 var clustered = []string{"growth", "more", "footprint"}
@@ -100,7 +100,8 @@ func (s settings) measure() int {
 	measures := map[string]func(){
 		"render":    func() { measureRender(scope, harness.Newest(proxies)) },
 		"generate":  func() { measureGenerate(scope, harness.Newest(proxies)) },
-		"calls":     func() { measureProxies(scope, proxies, s) },
+		"calls":     func() { measureProxies(scope, proxies, s, gRPC) },
+		"requests":  func() { measureProxies(scope, proxies, s, web...) },
 		"balance":   func() { measureBalance(scope, harness.Newest(proxies), s) },
 		"changes":   func() { measureChanges(scope, proxies, s) },
 		"hostile":   func() { measureHostile(scope, proxies) },

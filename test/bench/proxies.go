@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc/codes"
-
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/test/harness"
 )
@@ -26,8 +24,8 @@ var workloads = []struct{ rules, services int }{{10, 1}, {1000, 1}, {10000, 1}, 
 type contender struct {
 	name    string
 	process *harness.Process
-	client  *harness.Client
-	address string
+	// call makes a call that a rule is for.
+	call func(rule int) error
 	// check is how long the proxy's own check takes.
 	check time.Duration
 	// spent is what a call cost in each round.
@@ -37,23 +35,27 @@ type contender struct {
 // contest is several configurations for the same backends and the same calls: what of a call isn't routing,
 // such as decoding headers that differ from call to call, then costs all the same. The first is by hand.
 type contest struct {
+	protocol   *protocol
 	name       string
 	contenders []*contender
-	calls      []harness.Call
+	// rules are called in turns.
+	rules []int
 }
 
 // measureProxies measures what the configurations cost the proxies.
-func measureProxies(t *harness.Scope, proxies []harness.Proxy, s settings) {
-	held := [][]string{{"proxy", "rules on Services", "configuration", "check", "worker's memory"}}
-	spent := [][]string{{"proxy", "rules on Services", "configuration", "CPU a call", "by hand", "ratio", "middle half of ratios",
+func measureProxies(t *harness.Scope, proxies []harness.Proxy, s settings, protocols ...*protocol) {
+	held := [][]string{{"proxy", "calls", "rules on Services", "configuration", "check", "worker's memory"}}
+	spent := [][]string{{"proxy", "calls", "rules on Services", "configuration", "CPU a call", "by hand", "ratio", "middle half of ratios",
 		"page faults a call", "by hand"}}
 	for _, p := range proxies {
 		scope := harness.NewScope(t)
 		backends := harness.NewBackends(scope)
 		var all []*contest
-		for _, w := range workloads {
-			if (s.rules == 0 || s.rules == w.rules) && (s.services == 0 || s.services == w.services) {
-				all = append(all, newContest(scope, p, backends, w.rules, w.services, s.templates))
+		for _, f := range protocols {
+			for _, w := range workloads {
+				if f.served(p) && (s.rules == 0 || s.rules == w.rules) && (s.services == 0 || s.services == w.services) {
+					all = append(all, newContest(scope, p, f, backends, w.rules, w.services, s.templates))
+				}
 			}
 		}
 		for range s.rounds {
@@ -63,10 +65,10 @@ func measureProxies(t *harness.Scope, proxies []harness.Proxy, s settings) {
 		}
 		for _, c := range all {
 			for _, at := range c.contenders {
-				held = append(held, []string{p.String(), c.name, at.name, milliseconds(at.check), megabytes(workerRSS(scope, at.process))})
+				held = append(held, []string{p.String(), c.protocol.name, c.name, at.name, milliseconds(at.check), megabytes(workerRSS(scope, at.process))})
 			}
 			for _, at := range c.contenders[1:] {
-				spent = append(spent, append([]string{p.String(), c.name, at.name}, compare(at.spent, c.contenders[0].spent)...))
+				spent = append(spent, append([]string{p.String(), c.protocol.name, c.name, at.name}, compare(at.spent, c.contenders[0].spent)...))
 			}
 		}
 		scope.End()
@@ -75,44 +77,37 @@ func measureProxies(t *harness.Scope, proxies []harness.Proxy, s settings) {
 	table("CPU of the workers a call", spent)
 }
 
-func newContest(t harness.T, p harness.Proxy, backends *harness.Backends, rules, services int, templates string) *contest {
-	snapshot := harness.Load(t, "", workload(rules, services))
-	served := harness.Serve(t, p, snapshot, harness.Options{Backends: backends})
-	listener := served.Call("bench/gw/http")
-	c := &contest{name: fmt.Sprintf("%d on %d", rules, services)}
+func newContest(t harness.T, p harness.Proxy, f *protocol, backends *harness.Backends, rules, services int, templates string) *contest {
+	snapshot := harness.Load(t, "", f.workload(rules, services))
+	serve := func(name string, g generators.Options) *contender {
+		served := harness.Serve(t, p, snapshot, harness.Options{Backends: backends, Generator: g})
+		return &contender{name: name, process: served.Process, check: checkTime(t, p, served.Dir),
+			call: f.client(t, served.Call("bench/gw/http").Address)}
+	}
+	c := &contest{protocol: f, name: fmt.Sprintf("%d on %d", rules, services)}
+	rendered := serve("rendered", generators.Options{})
 
-	var at []backendAt
+	h := handwork{proxy: p, protocol: f}
 	for i := range services {
 		name := backend(i, services)
-		at = append(at, backendAt{name, backends.Address("bench/"+name, 0) + ":50051"})
+		h.backends = append(h.backends, backendAt{name, backends.Address("bench/"+name, 0) + ":50051"})
 	}
-	var paths []path
 	for i := range rules {
-		_, text, _ := target(i/rulesOfRoute, i%rulesOfRoute)
-		paths = append(paths, path{text, i % services})
+		h.paths = append(h.paths, path{f.path(i), i % services})
 	}
-	c.contenders = append(c.contenders, startHand(t, p, "by hand", byHand, at, paths),
-		&contender{name: "rendered", process: served.Process, client: served.Client, address: listener.Address,
-			check: checkTime(t, p, served.Dir)})
+	c.contenders = append(c.contenders, startHand(t, h, "by hand", byHand), rendered)
 	if p.Name == "haproxy" && services > 1 {
-		c.contenders = append(c.contenders, startHand(t, p, "a line a rule", linear, at, paths))
+		c.contenders = append(c.contenders, startHand(t, h, "a line a rule", linear))
 	}
 	for dir := range strings.FieldsFuncSeq(templates, func(r rune) bool { return r == ',' }) {
-		other := harness.Serve(t, p, snapshot, harness.Options{Backends: backends, Generator: generators.Options{Templates: os.DirFS(dir)}})
-		c.contenders = append(c.contenders, &contender{
-			name: filepath.Base(dir), process: other.Process, client: other.Client, address: other.Call("bench/gw/http").Address,
-			check: checkTime(t, p, other.Dir),
-		})
+		c.contenders = append(c.contenders, serve(filepath.Base(dir), generators.Options{Templates: os.DirFS(dir)}))
 	}
 	for range 2000 {
-		call := listener
-		i := rand.IntN(rules)
-		call.Authority, call.Path, call.Metadata = target(i/rulesOfRoute, i%rulesOfRoute)
-		c.calls = append(c.calls, call)
+		c.rules = append(c.rules, rand.IntN(rules))
 	}
 	for _, at := range c.contenders {
 		// Workers answer, have touched their memory, and have a connection to every backend.
-		c.make(t, at, len(c.calls))
+		c.make(t, at, len(c.rules))
 	}
 	return c
 }
@@ -133,15 +128,13 @@ func (c *contest) round(t harness.T, calls int) {
 // make makes calls to one contender, several at a time.
 func (c *contest) make(t harness.T, at *contender, calls int) {
 	const callers = 16
-	start := rand.IntN(len(c.calls))
+	start := rand.IntN(len(c.rules))
 	var wait sync.WaitGroup
 	for caller := range callers {
 		wait.Go(func() {
 			for i := caller; i < calls; i += callers {
-				call := c.calls[(start+i)%len(c.calls)]
-				call.Address = at.address
-				if r := at.client.Do(call); r.Code != codes.OK {
-					t.Errorf("%s, %s: %s%s: %s %s", c.name, at.name, call.Authority, call.Path, r.Code, r.Message)
+				if err := at.call(c.rules[(start+i)%len(c.rules)]); err != nil {
+					t.Errorf("%s, %s, %s: %v", c.protocol.name, c.name, at.name, err)
 					return
 				}
 			}

@@ -19,6 +19,27 @@ const (
 // condition, one names a service only, and one a method; in every tenth route that one is a regular expression.
 func workload(rules, services int) string {
 	var out strings.Builder
+	out.WriteString(gatewayAndServices(services))
+	for i := range rules / rulesOfRoute {
+		fmt.Fprintf(&out, `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {namespace: bench, name: route-%d}
+spec:
+  parentRefs: [{name: gw}]
+  hostnames: [%s]
+  rules:
+`, i, host(i))
+		for j := range rulesOfRoute {
+			out.WriteString(rule(i, j, services))
+		}
+	}
+	return out.String()
+}
+
+// gatewayAndServices are what the routes of a workload name.
+func gatewayAndServices(services int) string {
+	var out strings.Builder
 	out.WriteString(`apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {namespace: bench, name: gw}
@@ -33,22 +54,8 @@ apiVersion: v1
 kind: Service
 metadata: {namespace: bench, name: %s}
 spec:
-  ports: [{name: grpc, port: 50051}]
+  ports: [{port: 50051}]
 `, backend(i, services))
-	}
-	for i := range rules / rulesOfRoute {
-		fmt.Fprintf(&out, `---
-apiVersion: gateway.networking.k8s.io/v1
-kind: GRPCRoute
-metadata: {namespace: bench, name: route-%d}
-spec:
-  parentRefs: [{name: gw}]
-  hostnames: [%s]
-  rules:
-`, i, host(i))
-		for j := range rulesOfRoute {
-			out.WriteString(rule(i, j, services))
-		}
 	}
 	return out.String()
 }
