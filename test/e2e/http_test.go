@@ -22,6 +22,7 @@ var httpGroups = []struct {
 	{"headers", func(t *testing.T, s *harness.Served) { exchangeAll(t, s, modifiers) }},
 	{"forwarded", func(t *testing.T, s *harness.Served) { exchangeAll(t, s, forwarded) }},
 	{"cors", func(t *testing.T, s *harness.Served) { exchangeAll(t, s, cors) }},
+	{"names", func(t *testing.T, s *harness.Served) { exchangeAll(t, s, names) }},
 	{"answers", func(t *testing.T, s *harness.Served) { exchangeAll(t, s, ownAnswers) }},
 	{"calls", testCallsBeside},
 	{"failures", testFailures},

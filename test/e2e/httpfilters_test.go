@@ -98,3 +98,15 @@ var forwarded = []exchange{
 		"x-forwarded-proto", "https", "x-forwarded-host", "evil.example.org"}, backend: "plain", sees: map[string]string{
 		"x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http", "x-forwarded-host": "rewrite.example.com"}},
 }
+
+// names of parameters that look like what the proxies' files call other ones.
+var names = []exchange{
+	{host: "names.example.com", target: "/?a=1", backend: "plain"},
+	{host: "names.example.com", target: "/?A=1", backend: "plain"},
+	{host: "names.example.com", target: "/?a__2=1", backend: "h2c"},
+	{host: "names.example.com", target: "/?A=1&a__2=2", backend: "plain"},
+	{host: "names.example.com", target: "/?A=2&a__2=1", backend: "h2c"},
+	{host: "names.example.com", target: "/?a=2&A_base64=1", backend: "h2c"},
+	{host: "names.example.com", target: "/?a=2&a_base64=1", backend: "ws"},
+	{host: "names.example.com", target: "/?a=3&A_base64=2", backend: "ws"},
+}
