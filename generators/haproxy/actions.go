@@ -82,9 +82,12 @@ func pathFields(c *model.PathChange) (path, old string) {
 	return "p" + Value(value), Value(c.Prefix)
 }
 
+// longestTimeout is about the longest that HAProxy's clock counts: it takes a longer one for one that is over.
+const longestTimeout = 24 * 24 * time.Hour
+
 // timeoutField is how long a server may be silent: HAProxy has no other limit for a request. Each attempt has that long.
 func timeoutField(t model.Timeouts) string {
-	limit := cmp.Or(t.Backend, t.Request)
+	limit := min(cmp.Or(t.Backend, t.Request), longestTimeout)
 	if limit == 0 {
 		return ""
 	}
