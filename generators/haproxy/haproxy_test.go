@@ -27,7 +27,8 @@ func render(t testing.TB, g model.Gateways, caps model.Capabilities, o generator
 func TestTooLong(t *testing.T) {
 	w := &world.World{}
 	w.Model.Gateways = []model.Gateway{{Namespace: "ns", Name: "gw"}}
-	w.Model.Clusters = []model.Cluster{{Name: "one", Protocol: model.BackendHTTP1, Endpoints: []model.Endpoint{{Address: "192.0.2.1", Port: 1}}}}
+	w.Model.Clusters = []model.Cluster{{Name: "one", Protocol: model.BackendHTTP1,
+		Endpoints: []model.Endpoint{{Address: "192.0.2.1", Port: 1}}}}
 	var m model.Match
 	for i := range 10 {
 		m.Headers = append(m.Headers, model.ValueMatch{Name: "x-" + strconv.Itoa(i), Regex: world.Regex(t, strings.Repeat("a", 2000))})
