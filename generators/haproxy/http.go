@@ -19,8 +19,8 @@ type HTTP struct {
 	Statuses, Codes []int
 	// Early are the failures that are answered without rules where nothing is known of the request.
 	Early []Early
-	// Loop and Unserved are texts of answers, as quoted words.
-	Loop, Unserved string
+	// Loop, Unserved and Hostless are texts of answers, as quoted words.
+	Loop, Unserved, Hostless string
 	// Trusted are networks whose X-Forwarded headers are kept.
 	Trusted []netip.Prefix
 	// Scheme and Port are the listeners' own for redirects.
@@ -63,7 +63,8 @@ func bodyOf(a answers.HTTP) string { return `"` + a.Text + `\n"` }
 
 // httpOf is the HTTP part of a port.
 func (f *frontends) httpOf(p *matching.Port) (*HTTP, error) {
-	h := &HTTP{Loop: bodyOf(answers.HTTPLoop), Unserved: bodyOf(unserved), Trusted: f.trusted, Scheme: "http", Port: p.Port,
+	h := &HTTP{Loop: bodyOf(answers.HTTPLoop), Unserved: bodyOf(unserved), Hostless: bodyOf(answers.HTTPHostless), Trusted: f.trusted,
+		Scheme: "http", Port: p.Port,
 		Statuses: slices.Sorted(slices.Values(f.used.statuses)), Codes: slices.Sorted(slices.Values(f.used.codes)),
 		Rewrites: f.used.rewrites, Timeouts: f.used.timeouts, CORS: f.used.cors}
 	if p.Protocol == model.HTTPS {

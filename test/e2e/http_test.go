@@ -18,6 +18,7 @@ var httpGroups = []struct {
 	test func(*testing.T, *harness.Served)
 }{
 	{"redirects", func(t *testing.T, s *harness.Served) { exchangeAll(t, s, redirects) }},
+	{"redirects without a host", testHostless},
 	{"rewrites", func(t *testing.T, s *harness.Served) { exchangeAll(t, s, rewrites) }},
 	{"headers", func(t *testing.T, s *harness.Served) { exchangeAll(t, s, modifiers) }},
 	{"forwarded", func(t *testing.T, s *harness.Served) { exchangeAll(t, s, forwarded) }},

@@ -1,6 +1,14 @@
 package e2e
 
-import "github.com/gatewright/gatewright/test/harness"
+import (
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatewright/gatewright/test/harness"
+)
 
 func to(location string) map[string]string { return map[string]string{"location": location} }
 
@@ -109,4 +117,21 @@ var names = []exchange{
 	{host: "names.example.com", target: "/?a=2&A_base64=1", backend: "h2c"},
 	{host: "names.example.com", target: "/?a=2&a_base64=1", backend: "ws"},
 	{host: "names.example.com", target: "/?a=3&A_base64=2", backend: "ws"},
+}
+
+// testHostless: a request without a host isn't sent to the host that its path has: "https:///a/b" is "https://a/b" to browsers.
+func testHostless(t *testing.T, s *harness.Served) {
+	for _, head := range []string{" HTTP/1.0", " HTTP/1.0\r\nHost: ", " HTTP/1.1\r\nHost: ", " HTTP/1.1\r\nHost: :80"} {
+		conn, err := net.Dial("tcp", s.Request("gw/other", "", "").Address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(harness.DefaultTimeout))
+		_, _ = io.WriteString(conn, "GET /evil.example/x"+head+"\r\nConnection: close\r\n\r\n")
+		answer, err := io.ReadAll(conn)
+		_ = conn.Close()
+		if !strings.Contains(string(answer), " 400 ") || strings.Contains(strings.ToLower(string(answer)), "location") {
+			t.Errorf("%q: got %q, %v", head, answer, err)
+		}
+	}
 }
