@@ -48,6 +48,11 @@ func (a *actions) httpProfile(b *model.Backend, u *Upstream) (string, error) {
 		if !forwarded[h.name] {
 			p.set(h.name, h.value)
 		}
+		for _, alias := range aliases(h.name) {
+			if !forwarded[alias] {
+				p.set(alias, `""`)
+			}
+		}
 	}
 	for i := range b.ResponseHeaders {
 		h := &b.ResponseHeaders[i]
@@ -80,6 +85,13 @@ var forwardedHeaders = []struct{ name, value string }{
 	{"x-forwarded-for", "$gw_forwarded_for"},
 	{"x-forwarded-host", "$gw_forwarded_host"},
 	{"x-forwarded-proto", "$gw_forwarded_proto"},
+}
+
+// aliases are other names that some endpoints take for one: they read "_" as "-".
+func aliases(name string) []string {
+	begin, end := name[:strings.LastIndexByte(name, '-')], name[strings.LastIndexByte(name, '-')+1:]
+	under := strings.ReplaceAll(begin, "-", "_")
+	return []string{begin + "_" + end, under + "-" + end, under + "_" + end}
 }
 
 func (p *HTTPProfile) set(name, value string) {

@@ -105,6 +105,14 @@ var forwarded = []exchange{
 	{host: "rewrite.example.com", target: "/foo", headers: harness.Fields{"x-forwarded-for", "1.2.3.4", "x-forwarded-for", "5.6.7.8",
 		"x-forwarded-proto", "https", "x-forwarded-host", "evil.example.org"}, backend: "plain", sees: map[string]string{
 		"x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http", "x-forwarded-host": "rewrite.example.com"}},
+	// Nor does it pass by a name that an endpoint may read as one of them.
+	{host: "errors.example.com", target: "/plain", headers: harness.Fields{"x_forwarded_for", "1.2.3.4", "x-forwarded_proto", "https",
+		"x_forwarded-host", "evil.example.org", "x_forwarded", "kept"}, backend: "plain", sees: map[string]string{"x_forwarded_for": "",
+		"x-forwarded_proto": "", "x_forwarded-host": "", "x-forwarded-for": "127.0.0.1", "x_forwarded": "kept"}},
+	// An endpoint that heeds Connection would leave out what it names.
+	{host: "errors.example.com", target: "/plain", headers: harness.Fields{"connection", "x-forwarded-for, X-Role", "keep-alive", "timeout=5",
+		"proxy-connection", "x", "x-role", "r"}, backend: "plain", sees: map[string]string{"connection": "", "keep-alive": "",
+		"proxy-connection": "", "x-role": "r", "x-forwarded-for": "127.0.0.1"}, breaks: resets},
 }
 
 // names of parameters that look like what the proxies' files call other ones.
