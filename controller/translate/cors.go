@@ -3,6 +3,7 @@ package translate
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -28,7 +29,7 @@ func cors(f *gatewayv1.HTTPCORSFilter) (*model.CORS, error) {
 			return nil, part(fmt.Sprintf("cors.allowOrigins[%d]", i), "%q isn't an origin; use *, https://example.com:8443 or https://*.example.com",
 				clip(string(o)))
 		}
-		c.AllowOrigins = append(c.AllowOrigins, origin)
+		c.AllowOrigins = append(c.AllowOrigins, withoutOwnPort(origin))
 	}
 	for _, m := range f.AllowMethods {
 		c.AllowMethods = append(c.AllowMethods, string(m))
@@ -45,5 +46,19 @@ func cors(f *gatewayv1.HTTPCORSFilter) (*model.CORS, error) {
 			*list.out = append(*list.out, string(n))
 		}
 	}
+	if c.AllowCredentials {
+		// The API: it can't be used then, and browsers take it for a header of that name.
+		c.ExposeHeaders = slices.DeleteFunc(c.ExposeHeaders, func(name string) bool { return name == "*" })
+	}
 	return c, nil
+}
+
+// withoutOwnPort is an origin as browsers write it: without the port that its scheme has anyway.
+func withoutOwnPort(origin string) string {
+	for scheme, port := range map[string]string{"http://": ":80", "https://": ":443"} {
+		if strings.HasPrefix(origin, scheme) {
+			return strings.TrimSuffix(origin, port)
+		}
+	}
+	return origin
 }

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,11 @@ func TestHTTPRules(t *testing.T) {
 		}},
 		{"no backends", `{matches: [{path: {value: /a}}]}`, "", func(r *model.Rule) bool { return r.Status.HTTPStatus() == 500 }},
 		{"a path that requests are refused for", `{matches: [{path: {type: Exact, value: /a%41}}]` + to, "answered 400", nil},
+		{"CORS", `{filters: [{type: CORS, cors: {allowOrigins: ["https://a.test:443", "http://a.test:443"], exposeHeaders: ["*", x-a], ` +
+			`allowCredentials: true}}]` + to, "", func(r *model.Rule) bool {
+			c := r.Backends[0].CORS
+			return slices.Equal(c.AllowOrigins, []string{"https://a.test", "http://a.test:443"}) && slices.Equal(c.ExposeHeaders, []string{"x-a"})
+		}},
 		{"TRACE", `{matches: [{method: TRACE}]` + to, "TRACE isn't supported", nil},
 		{"a parameter that only codes can name", `{matches: [{queryParams: [{name: "a&b", value: x}]}]` + to, "isn't supported", nil},
 		{"two of one parameter", `{matches: [{queryParams: [{name: a, value: x}, {name: A, value: z}]}]` + to, "",

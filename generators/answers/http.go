@@ -14,6 +14,8 @@ var (
 	HTTPNoRule = HTTP{404, "no HTTPRoute rule matches"}
 	// HTTPAmbiguous answers a path that another reader could take for another one (R36): see model.Ambiguous.
 	HTTPAmbiguous = HTTP{400, "the path can be read as another path too"}
+	// HTTPHostless answers a request without a host that is to be sent elsewhere: browsers take "http:///a/b" for "http://a/b".
+	HTTPHostless = HTTP{400, "there is no host to send the request to"}
 	// HTTPLoop answers a request that has been here before.
 	HTTPLoop = HTTP{508, Loop.Message}
 )

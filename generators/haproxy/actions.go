@@ -37,7 +37,7 @@ var (
 )
 
 // actions are the fields of a handling and a redirect, with a semicolon before each.
-func (t *targets) actions(h *model.Handling, redirect *model.Redirect) string {
+func (t *targets) actions(h *model.Handling, redirect *model.Redirect) (_ string, err error) {
 	fields := make([]string, 7)
 	host, path := "", (*model.PathChange)(nil)
 	switch {
@@ -53,13 +53,15 @@ func (t *targets) actions(h *model.Handling, redirect *model.Redirect) string {
 		fields[1], fields[2] = pathFields(path)
 	}
 	if h.CORS != nil {
-		fields[3] = t.policy(h.CORS)
+		if fields[3], err = t.policy(h.CORS); err != nil {
+			return "", err
+		}
 	}
 	if redirect == nil {
 		fields[4] = timeoutField(h.Timeouts)
 		t.used.timeouts = t.used.timeouts || fields[4] != ""
 	}
-	return strings.TrimRight(";"+strings.Join(fields, ";"), ";")
+	return strings.TrimRight(";"+strings.Join(fields, ";"), ";"), nil
 }
 
 func portField(r *model.Redirect) string {
@@ -80,9 +82,12 @@ func pathFields(c *model.PathChange) (path, old string) {
 	return "p" + Value(value), Value(c.Prefix)
 }
 
+// longestTimeout is about the longest that HAProxy's clock counts: it takes a longer one for one that is over.
+const longestTimeout = 24 * 24 * time.Hour
+
 // timeoutField is how long a server may be silent: HAProxy has no other limit for a request. Each attempt has that long.
 func timeoutField(t model.Timeouts) string {
-	limit := cmp.Or(t.Backend, t.Request)
+	limit := min(cmp.Or(t.Backend, t.Request), longestTimeout)
 	if limit == 0 {
 		return ""
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gatewright/gatewright/generators/matching"
@@ -67,6 +68,8 @@ var (
 	plain    = form{"", ""}
 	encoded  = form{"_base64", ",base64"}
 	digested = form{"_sha1", ",sha1,hex"}
+
+	forms = []form{plain, encoded, digested}
 )
 
 // formOf is how a column is looked at, by regular expressions or in a key.
@@ -83,11 +86,14 @@ func formOf(c column, regex bool) form {
 // variables names the variables of a frontend and knows how they are set.
 type variables struct {
 	names map[string]string
-	// used counts the columns whose names look alike in a variable.
-	used map[string]int
+	// used counts the columns whose names look alike in a variable, taken has the variables of all columns in all forms.
+	used  map[string]int
+	taken map[string]bool
 }
 
-func newVariables() *variables { return &variables{map[string]string{}, map[string]int{}} }
+func newVariables() *variables {
+	return &variables{map[string]string{}, map[string]int{}, map[string]bool{}}
+}
 
 // nameBytes is how much of a header's name stands in a variable's: many of those stand in one line.
 const nameBytes = 40
@@ -97,19 +103,31 @@ func (v *variables) of(c column, f form) string {
 	c.digest = false
 	key := c.String()
 	if _, ok := v.names[key]; !ok {
-		base := strings.Map(func(r rune) rune {
+		v.names[key] = v.free(strings.Map(func(r rune) rune {
 			if 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
 				return r
 			}
 			return '_'
-		}, strings.ToLower(string(c.subject)+"_"+c.name[:min(len(c.name), nameBytes)]))
-		v.used[base]++
-		if v.names[key] = base; v.used[base] > 1 {
-			// No name of a subject ends in two of these and a number.
-			v.names[key] = fmt.Sprintf("%s__%d", base, v.used[base])
-		}
+		}, strings.ToLower(string(c.subject)+"_"+c.name[:min(len(c.name), nameBytes)])))
 	}
 	return "txn." + v.names[key] + f.suffix
+}
+
+// free takes a name that no column has in any form: names of a user's choice may end like those of forms and numbers.
+func (v *variables) free(base string) string {
+	for {
+		v.used[base]++
+		name := base
+		if n := v.used[base]; n > 1 {
+			name = fmt.Sprintf("%s__%d", base, n)
+		}
+		if !slices.ContainsFunc(forms, func(f form) bool { return v.taken[name+f.suffix] }) {
+			for _, f := range forms {
+				v.taken[name+f.suffix] = true
+			}
+			return name
+		}
+	}
 }
 
 // fetch is an expression that yields a column, where a condition holds.

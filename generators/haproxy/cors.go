@@ -19,8 +19,7 @@ import (
 //	NAME|o|ORIGIN   an origin, or one with a wildcard, may ask
 
 // policy writes a policy, once, and returns its name.
-func (t *targets) policy(c *model.CORS) string {
-	t.used.cors = true
+func (t *targets) policy(c *model.CORS) (string, error) {
 	credentials := ""
 	if c.AllowCredentials {
 		credentials = "1"
@@ -31,9 +30,12 @@ func (t *targets) policy(c *model.CORS) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q", text, origins))
 	name := "cors-" + hex.EncodeToString(sum[:8])
 	if t.policies[name] {
-		return name
+		return name, nil
 	}
-	t.policies[name] = true
+	if err := checkLine(name+"|p"+t.sides.suffix, text); err != nil {
+		return "", fmt.Errorf("CORS: %w", err)
+	}
+	t.used.cors, t.policies[name] = true, true
 	t.cors.add(name+"|p"+t.sides.suffix, text)
 	for _, o := range origins {
 		if o == "*" {
@@ -49,7 +51,7 @@ func (t *targets) policy(c *model.CORS) string {
 			}
 		}
 	}
-	return name
+	return name, nil
 }
 
 // names are names as a list of a header has them, or "*" where that is one of them.

@@ -68,7 +68,9 @@ type frontends struct {
 	version  model.Version
 	instance string
 	// http says that there are HTTPRoutes, or that some may come while HAProxy runs.
-	http    bool
+	http bool
+	// late says that headers of HTTP's requests that are the proxy's own are set behind the steps.
+	late    bool
 	used    used
 	trusted []netip.Prefix
 	messages
@@ -90,7 +92,7 @@ func newMessages() (m messages, err error) {
 }
 
 func newFrontends(m model.Gateways, t *matching.Tables, r *routes, folder string, weights bool, v model.Version) (*frontends, error) {
-	f := &frontends{tables: t, routes: r, folder: folder, weights: weights, version: v,
+	f := &frontends{tables: t, routes: r, folder: folder, weights: weights, version: v, late: r.readsOwn(),
 		keyPairs: make(map[string]*model.KeyPair, len(m.KeyPairs))}
 	for i := range m.KeyPairs {
 		f.keyPairs[m.KeyPairs[i].Name] = &m.KeyPairs[i]

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -26,15 +27,32 @@ func render(t testing.TB, g model.Gateways, caps model.Capabilities, o generator
 func TestTooLong(t *testing.T) {
 	w := &world.World{}
 	w.Model.Gateways = []model.Gateway{{Namespace: "ns", Name: "gw"}}
+	w.Model.Clusters = []model.Cluster{{Name: "one", Protocol: model.BackendHTTP1,
+		Endpoints: []model.Endpoint{{Address: "192.0.2.1", Port: 1}}}}
 	var m model.Match
 	for i := range 10 {
 		m.Headers = append(m.Headers, model.ValueMatch{Name: "x-" + strconv.Itoa(i), Regex: world.Regex(t, strings.Repeat("a", 2000))})
 	}
-	w.Listener(model.Listener{Name: "l", Port: 80, Protocol: model.HTTP, Scopes: []model.Scope{{Rules: []*model.Rule{w.Rule(m)}}}})
+	cors := model.CORS{AllowOrigins: []string{"*"}}
+	for i := range 60 {
+		cors.AllowHeaders = append(cors.AllowHeaders, strings.Repeat("a", 200)+strconv.Itoa(i))
+	}
+	page := w.Rule(model.Match{Path: model.Path{Kind: model.ExactPath, Value: "/"}})
+	page.Source.Kind, page.Status = model.HTTPRoute, nil
+	page.Backends = []model.Backend{{Weight: 1, Cluster: "one", Handling: model.Handling{CORS: &cors}}}
+	rules := []*model.Rule{w.Rule(m), page}
+	w.Listener(model.Listener{Name: "l", Port: 80, Protocol: model.HTTP, Scopes: []model.Scope{
+		{Hostname: "a.test", Rules: rules[:1]}, {Hostname: "b.test", Rules: rules[1:]},
+	}})
 	_, err := haproxy.New(generators.Options{}).Render(w.Model, haproxy.CapabilitiesOf(model.Version{Major: 3}))
 	var refused generators.Refusals
-	if !errors.As(err, &refused) || len(refused) != 1 || *refused[0].Rule != w.Model.Gateways[0].Listeners[0].Scopes[0].Rules[0].Source {
-		t.Errorf("got %v", err)
+	if !errors.As(err, &refused) || len(refused) != 2 {
+		t.Fatalf("got %v", err)
+	}
+	for _, r := range rules {
+		if !slices.ContainsFunc(refused, func(x generators.Refused) bool { return *x.Rule == r.Source }) {
+			t.Errorf("%s isn't named by: %v", &r.Source, err)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 
@@ -15,12 +16,14 @@ import (
 type HTTP struct {
 	// First are the steps of the scopes that hosts find first, and Rest those of their parents.
 	First, Rest []Block
+	// Late says that conditions look at headers that are the proxy's own for endpoints: it sets them when a target is found.
+	Late bool
 	// Statuses are those of rules, and Codes those of redirects.
 	Statuses, Codes []int
 	// Early are the failures that are answered without rules where nothing is known of the request.
 	Early []Early
-	// Loop and Unserved are texts of answers, as quoted words.
-	Loop, Unserved string
+	// Loop, Unserved and Hostless are texts of answers, as quoted words.
+	Loop, Unserved, Hostless string
 	// Trusted are networks whose X-Forwarded headers are kept.
 	Trusted []netip.Prefix
 	// Scheme and Port are the listeners' own for redirects.
@@ -63,8 +66,9 @@ func bodyOf(a answers.HTTP) string { return `"` + a.Text + `\n"` }
 
 // httpOf is the HTTP part of a port.
 func (f *frontends) httpOf(p *matching.Port) (*HTTP, error) {
-	h := &HTTP{Loop: bodyOf(answers.HTTPLoop), Unserved: bodyOf(unserved), Trusted: f.trusted, Scheme: "http", Port: p.Port,
-		Statuses: slices.Sorted(slices.Values(f.used.statuses)), Codes: slices.Sorted(slices.Values(f.used.codes)),
+	h := &HTTP{Loop: bodyOf(answers.HTTPLoop), Unserved: bodyOf(unserved), Hostless: bodyOf(answers.HTTPHostless), Trusted: f.trusted,
+		Scheme: "http", Port: p.Port,
+		Late: f.late, Statuses: slices.Sorted(slices.Values(f.used.statuses)), Codes: slices.Sorted(slices.Values(f.used.codes)),
 		Rewrites: f.used.rewrites, Timeouts: f.used.timeouts, CORS: f.used.cors}
 	if p.Protocol == model.HTTPS {
 		h.Scheme = "https"
@@ -86,6 +90,24 @@ func (f *frontends) httpOf(p *matching.Port) (*HTTP, error) {
 	blocks, first, err := f.blocks(p, model.HTTPRoute)
 	h.First, h.Rest = blocks[:first], blocks[first:]
 	return h, err
+}
+
+// ownHeaders are those that endpoints get from the proxy.
+var ownHeaders = regexp.MustCompile(`^(?:upgrade|connection|keep-alive|proxy-connection|x[-_]forwarded[-_](?:for|proto|host))$`)
+
+// readsOwn says whether conditions of HTTPRoutes look at such headers.
+func (r *routes) readsOwn() bool {
+	own := func(c column) bool { return c.subject == matching.SubjectHeader && ownHeaders.MatchString(c.name) }
+	for _, steps := range r.needs {
+		for _, n := range steps {
+			for _, columns := range n.sets {
+				if n.http && slices.ContainsFunc(columns, own) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // Past is the line that ends the way of a request with nothing more to do.

@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,22 +30,79 @@ func (r *routes) httpStages(s *matching.Scope) []matching.Stage {
 		return stages
 	}
 	slices.SortFunc(all, func(a, b matching.Entry) int { return strings.Compare(a.Value, b.Value) })
-	byValue, kept, copied := map[string]*matching.Entry{}, all[:0:0], 0
+	byValue, kept, copied := map[string]*matching.Entry{}, all[:0:0], &copied{routes: r, by: map[int]int{}, out: map[int]bool{}}
 	for i := range all {
 		e := &all[i]
+		if e.Candidates = copied.left(e.Candidates); len(e.Candidates) == 0 {
+			continue
+		}
 		if shorter := shorterPrefix(byValue, e.Value); shorter != nil && !closed(e.Candidates) {
-			copied += len(shorter.Candidates)
-			if copied > copies {
-				r.refused.Rule(r.sourceOf(e), fmt.Errorf("rules with conditions under nested prefixes take more than %d lines of a map together: "+
-					"give fewer of them conditions", copies))
-				continue
-			}
-			e.Candidates = merged(e.Candidates, shorter.Candidates)
+			next := copied.left(shorter.Candidates)
+			copied.count(e.Candidates, next)
+			e.Candidates = merged(e.Candidates, next)
 		}
 		byValue[e.Value] = e
 		kept = append(kept, *e)
 	}
 	return append(stages, matching.Stage{Order: matching.OrderRest, Key: matching.KeyPrefix, Entries: kept})
+}
+
+// copied are the candidates that entries of one scope repeat. A copy counts for the younger one of the two rules that make
+// it; where there are too many, the youngest rules are refused, whosever entry is the one too many (R42).
+type copied struct {
+	*routes
+	lines int
+	// by has the lines of each rule, out the rules that are refused.
+	by  map[int]int
+	out map[int]bool
+}
+
+// left are the candidates without those of rules that are refused.
+func (c *copied) left(list []matching.Candidate) []matching.Candidate {
+	if len(c.out) == 0 {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(x matching.Candidate) bool { return c.out[x.Rule] })
+}
+
+// count takes copies of candidates into an entry in.
+func (c *copied) count(entry, next []matching.Candidate) {
+	oldest := entry[0].Rule
+	for _, x := range entry[1:] {
+		if c.younger(oldest, x.Rule) {
+			oldest = x.Rule
+		}
+	}
+	for _, x := range next {
+		by := x.Rule
+		if c.younger(oldest, by) {
+			by = oldest
+		}
+		c.by[by]++
+	}
+	for c.lines += len(next); c.lines > copies; {
+		youngest := -1
+		for rule := range c.by {
+			if youngest < 0 || c.younger(rule, youngest) {
+				youngest = rule
+			}
+		}
+		c.refused.Rule(&c.tables.Rules[youngest].Source, fmt.Errorf("rules with conditions under nested prefixes take more "+
+			"than %d lines of a map together, and the youngest go first: give fewer of them conditions", copies))
+		c.lines -= c.by[youngest]
+		c.out[youngest] = true
+		delete(c.by, youngest)
+	}
+}
+
+// younger compares two rules by the ages of their routes, and by their places in one.
+func (c *copied) younger(a, b int) bool {
+	x, y := &c.tables.Rules[a].Source, &c.tables.Rules[b].Source
+	return cmp.Or(ageOf(x).Compare(ageOf(y)), cmp.Compare(x.Rule, y.Rule)) > 0
+}
+
+func ageOf(s *model.Source) model.Age {
+	return model.Age{Created: s.Created, Namespace: s.Namespace, Name: s.Name}
 }
 
 // sourceOf is the first rule of an entry.

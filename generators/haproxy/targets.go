@@ -81,7 +81,8 @@ func (t *targets) backend(r *model.Rule, name string, b *model.Backend) (string,
 		if !slices.Contains(t.used.codes, b.Redirect.Code) {
 			t.used.codes = append(t.used.codes, b.Redirect.Code)
 		}
-		return fmt.Sprintf("redirect:%d;%s;", b.Redirect.Code, name) + t.actions(&b.Handling, b.Redirect), nil
+		actions, err := t.actions(&b.Handling, b.Redirect)
+		return fmt.Sprintf("redirect:%d;%s;", b.Redirect.Code, name) + actions, err
 	}
 	c := t.clusters[b.Cluster]
 	if c == nil {
@@ -100,9 +101,11 @@ func (t *targets) backend(r *model.Rule, name string, b *model.Backend) (string,
 	}
 	target := section.Name + ";" + name + ";" + section.service
 	if r.Source.Kind == model.HTTPRoute {
-		target += t.actions(&b.Handling, nil)
+		var actions string
+		actions, err = t.actions(&b.Handling, nil)
+		target += actions
 	}
-	return target, nil
+	return target, err
 }
 
 // status is an answer of a rule: a gRPC status, or an HTTP status where the rule is an HTTPRoute's.

@@ -44,7 +44,7 @@ func (a *actions) corsOrigin(c *model.CORS) ([]string, error) {
 		lines = append(lines, a.corsHeader(c, "Access-Control-Allow-Credentials", "true"))
 	}
 	expose := strings.Join(c.ExposeHeaders, ", ")
-	if expose == "" || c.AllowCredentials && expose == "*" {
+	if expose == "" {
 		return lines, nil
 	}
 	value, err := a.blocks.pieces(expose)

@@ -83,8 +83,8 @@ type View struct {
 	// Instance tells this gateway from others, and Loop answers a call that has been here before.
 	Instance string
 	Loop     model.Status
-	// NoRule, TwoPaths and HTTPLoop are what requests of HTTPRoutes get whichever rule they are for.
-	NoRule, TwoPaths, HTTPLoop answers.HTTP
+	// NoRule, TwoPaths, Hostless and HTTPLoop are what requests of HTTPRoutes get whichever rule they are for.
+	NoRule, TwoPaths, Hostless, HTTPLoop answers.HTTP
 }
 
 // HTTPView is what the templates see of HTTPRoutes.
@@ -254,7 +254,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		Unscoped: !slices.ContainsFunc(ss.list, func(s Server) bool { return s.Scope != "" }), Failures: failures(),
 		Instance: instance, Loop: answers.Loop,
 		Ambiguous: ambiguous, Ordinary: ordinary, HTTPFailures: httpFailures(), HTTP: g.http(as, t, c.Version),
-		NoRule: answers.HTTPNoRule, TwoPaths: answers.HTTPAmbiguous, HTTPLoop: answers.HTTPLoop,
+		NoRule: answers.HTTPNoRule, TwoPaths: answers.HTTPAmbiguous, Hostless: answers.HTTPHostless, HTTPLoop: answers.HTTPLoop,
 	}, nil
 }
 

@@ -82,10 +82,13 @@ func (a *actions) httpAction(b *model.Backend, u *Upstream) (string, error) {
 	if b.Retry != nil && b.Retry.Attempts > 0 {
 		u = a.retried(u, b.Retry.Attempts+1)
 	}
-	uri, host := "", ""
+	uri, asked, host := "", "", ""
 	if r := b.Rewrite; r != nil {
 		if r.Path != nil {
 			if uri, err = a.changed(r.Path); err != nil {
+				return "", err
+			}
+			if asked, err = together(uri, "$gw_search"); err != nil {
 				return "", err
 			}
 		}
@@ -100,7 +103,7 @@ func (a *actions) httpAction(b *model.Backend, u *Upstream) (string, error) {
 		return id, nil
 	}
 	if uri != "" {
-		a.http.uri.entry(id, `"`+uri+`$gw_search"`, "")
+		a.http.uri.entry(id, asked, "")
 	}
 	if host != "" {
 		a.http.host.entry(id, host, "")
@@ -154,7 +157,10 @@ func (a *actions) redirectAction(r *model.Redirect) (string, error) {
 			return "", err
 		}
 	}
-	place := `"` + scheme + "://" + host + a.redirectPort(r) + path + `$gw_search"`
+	place, err := together(scheme, "://", host, a.redirectPort(r), path, "$gw_search")
+	if err != nil {
+		return "", err
+	}
 	id, known := a.id(fmt.Sprintf("redirect %d %s", r.Code, place))
 	if known {
 		return id, nil
@@ -213,13 +219,17 @@ func (a *actions) changed(c *model.PathChange) (string, error) {
 	}
 	name := "gw_changed_" + a.blocks.ids.Of(fmt.Sprintf("%d %s", depth, c.Value))
 	if !a.http.known[name] {
-		a.http.known[name] = true
-		b := a.blocks.add(Map{Comment: "A prefix that becomes one with a slash behind it, or nothing.", Source: "$" + rest, Name: name,
-			Default: `"` + unquoted(trimmed) + `$` + rest + `"`})
+		longer, err := together(unquoted(trimmed), "$", rest)
+		if err != nil {
+			return "", err
+		}
 		whole, err := Value(c.Of(c.Prefix))
 		if err != nil {
 			return "", err
 		}
+		a.http.known[name] = true
+		b := a.blocks.add(Map{Comment: "A prefix that becomes one with a slash behind it, or nothing.", Source: "$" + rest, Name: name,
+			Default: longer})
 		b.entry(`""`, whole, "")
 	}
 	return "${" + name + "}", nil

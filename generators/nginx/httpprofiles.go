@@ -58,6 +58,11 @@ func (a *actions) httpProfile(b *model.Backend, u *Upstream) (string, error) {
 		if !forwarded[h.name] {
 			p.set(h.name, h.value)
 		}
+		for _, alias := range aliases(h.name) {
+			if !forwarded[alias] {
+				p.set(alias, `""`)
+			}
+		}
 	}
 	for i := range b.ResponseHeaders {
 		h := &b.ResponseHeaders[i]
@@ -97,6 +102,13 @@ func forwardedHeaders(trusted bool) []forwardedHeader {
 		}
 	}
 	return []forwardedHeader{{"x-forwarded-for", "$remote_addr"}, {"x-forwarded-host", "$gw_authority"}, {"x-forwarded-proto", "$scheme"}}
+}
+
+// aliases are other names that some endpoints take for one: they read "_" as "-".
+func aliases(name string) []string {
+	begin, end := name[:strings.LastIndexByte(name, '-')], name[strings.LastIndexByte(name, '-')+1:]
+	under := strings.ReplaceAll(begin, "-", "_")
+	return []string{begin + "_" + end, under + "-" + end, under + "_" + end}
 }
 
 func (p *HTTPProfile) set(name, value string) {

@@ -2,6 +2,7 @@ package nginx_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -31,6 +32,44 @@ func TestRefused(t *testing.T) {
 				t.Errorf("got %v, want an error with %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestLongPaths: a path that nginx can't read with what stands beside it in a token is refused, however near to the limit.
+func TestLongPaths(t *testing.T) {
+	caps := nginx.CapabilitiesOf(model.Version{Major: 1, Minor: 26})
+	token := regexp.MustCompile(`"(?:[^"\\\n]|\\.)*"`)
+	for dollars := 330; dollars < 345; dollars++ {
+		for _, end := range []string{"", "a", "aaaa", "aaaaaaa", "/"} {
+			path := model.PathChange{Prefix: "/p", Value: "/" + strings.Repeat("$", dollars) + end}
+			whole := model.PathChange{Whole: true, Value: path.Value}
+			for name, b := range map[string]model.Backend{
+				"redirect":          {Redirect: &model.Redirect{Code: 302, Hostname: "a.test", Path: &path}},
+				"whole redirect":    {Redirect: &model.Redirect{Code: 302, Scheme: "https", Port: 8443, Path: &whole}},
+				"rewrite":           {Cluster: "ns/one/80", Handling: model.Handling{Rewrite: &model.Rewrite{Path: &path}}},
+				"rewrite of it all": {Cluster: "ns/one/80", Handling: model.Handling{Rewrite: &model.Rewrite{Path: &whole}}},
+			} {
+				w := &world.World{}
+				w.Model.Clusters = []model.Cluster{{Name: "ns/one/80", Namespace: "ns", Service: "one", Port: 80, Protocol: model.BackendHTTP1,
+					Endpoints: []model.Endpoint{{Address: "192.0.2.1", Port: 80}}}}
+				w.Model.Gateways = []model.Gateway{{Namespace: "ns", Name: "gw"}}
+				b.Weight = 1
+				r := w.Rule(model.Match{Path: model.Path{Kind: model.PrefixPath, Value: "/p"}})
+				r.Source.Kind, r.Backends, r.Status = model.HTTPRoute, []model.Backend{b}, nil
+				w.Listener(model.Listener{Name: "l", Port: 80, Protocol: model.HTTP, Scopes: []model.Scope{{Rules: []*model.Rule{r}}}})
+				files, err := nginx.New(generators.Options{}).Render(w.Model, caps)
+				if err != nil && !strings.Contains(err.Error(), "at most 4090") {
+					t.Fatal(err)
+				}
+				for _, f := range files {
+					for _, text := range token.FindAllString(string(f.Data), -1) {
+						if len(text) > 4090 {
+							t.Errorf("%s, %d dollars and %q: %s has a token of %d bytes", name, dollars, end, f.Path, len(text))
+						}
+					}
+				}
+			}
+		}
 	}
 }
 

@@ -61,6 +61,15 @@ func quote(text, forDollar string) (string, error) {
 	return b.String(), nil
 }
 
+// together puts quotes around text that is joined of tokens without theirs and of variables.
+func together(parts ...string) (string, error) {
+	token := `"` + strings.Join(parts, "") + `"`
+	if len(token) > tokenLimit {
+		return "", &TooLongError{len(token)}
+	}
+	return token, nil
+}
+
 // Key writes text as a key of a map that stands for itself, whatever nginx reads in keys.
 func Key(text string) (string, error) {
 	switch {

@@ -18,10 +18,12 @@ var httpGroups = []struct {
 	test func(*testing.T, *harness.Served)
 }{
 	{"redirects", func(t *testing.T, s *harness.Served) { exchangeAll(t, s, redirects) }},
+	{"redirects without a host", testHostless},
 	{"rewrites", func(t *testing.T, s *harness.Served) { exchangeAll(t, s, rewrites) }},
 	{"headers", func(t *testing.T, s *harness.Served) { exchangeAll(t, s, modifiers) }},
 	{"forwarded", func(t *testing.T, s *harness.Served) { exchangeAll(t, s, forwarded) }},
 	{"cors", func(t *testing.T, s *harness.Served) { exchangeAll(t, s, cors) }},
+	{"names", func(t *testing.T, s *harness.Served) { exchangeAll(t, s, names) }},
 	{"answers", func(t *testing.T, s *harness.Served) { exchangeAll(t, s, ownAnswers) }},
 	{"calls", testCallsBeside},
 	{"failures", testFailures},
@@ -72,6 +74,29 @@ spec:
 		s := harness.Serve(t, p, harness.Load(t, "", read(t, "gateway.yaml"), services("any"), route), harness.Options{
 			Generator: generators.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}})
 		exchangeAll(t, s, list)
+	})
+}
+
+// TestOwnHeaders: conditions see the headers that a client sent, also where endpoints get the proxy's own in their place.
+func TestOwnHeaders(t *testing.T) {
+	const route = `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: any}
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+  - {matches: [{headers: [{name: X-Forwarded-Proto, value: https}]}], backendRefs: [{name: secure, port: 50051}]}
+  - {backendRefs: [{name: any, port: 50051}]}
+`
+	own := map[string]string{"x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http", "x-forwarded-host": "a.example.com"}
+	list := []exchange{
+		{host: "a.example.com", target: "/", backend: "secure", headers: harness.Fields{"x-forwarded-proto", "https"}, sees: own},
+		{host: "a.example.com", target: "/", backend: "any", headers: harness.Fields{"x-forwarded-proto", "http"}, sees: own},
+		{host: "a.example.com", target: "/", backend: "any", sees: own},
+	}
+	eachProxy(t, func(t *testing.T, p harness.Proxy) {
+		exchangeAll(t, harness.Serve(t, p, harness.Load(t, "", read(t, "gateway.yaml"), services("any", "secure"), route),
+			harness.Options{}), list)
 	})
 }
 

@@ -150,9 +150,9 @@ func testTimeouts(t *testing.T, s *harness.Served) {
 		}
 	}
 	// Those that are in time, and those without a limit, aren't cut.
-	for _, path := range []string{"/request", "/backend", "/h2c", "/two", "/none"} {
+	for _, path := range []string{"/request", "/backend", "/h2c", "/two", "/none", "/month", "/years"} {
 		r := s.Request("gw/http", "timeouts.example.com", path)
-		if path == "/none" {
+		if path == "/none" || path == "/month" || path == "/years" {
 			r.Headers = harness.Fields{harness.AskDelay, "400ms"}
 		}
 		for _, r := range versions(s, r) {

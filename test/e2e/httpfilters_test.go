@@ -1,6 +1,14 @@
 package e2e
 
-import "github.com/gatewright/gatewright/test/harness"
+import (
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatewright/gatewright/test/harness"
+)
 
 func to(location string) map[string]string { return map[string]string{"location": location} }
 
@@ -97,4 +105,41 @@ var forwarded = []exchange{
 	{host: "rewrite.example.com", target: "/foo", headers: harness.Fields{"x-forwarded-for", "1.2.3.4", "x-forwarded-for", "5.6.7.8",
 		"x-forwarded-proto", "https", "x-forwarded-host", "evil.example.org"}, backend: "plain", sees: map[string]string{
 		"x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http", "x-forwarded-host": "rewrite.example.com"}},
+	// Nor does it pass by a name that an endpoint may read as one of them.
+	{host: "errors.example.com", target: "/plain", headers: harness.Fields{"x_forwarded_for", "1.2.3.4", "x-forwarded_proto", "https",
+		"x_forwarded-host", "evil.example.org", "x_forwarded", "kept"}, backend: "plain", sees: map[string]string{"x_forwarded_for": "",
+		"x-forwarded_proto": "", "x_forwarded-host": "", "x-forwarded-for": "127.0.0.1", "x_forwarded": "kept"}},
+	// An endpoint that heeds Connection would leave out what it names.
+	{host: "errors.example.com", target: "/plain", headers: harness.Fields{"connection", "x-forwarded-for, X-Role", "keep-alive", "timeout=5",
+		"proxy-connection", "x", "x-role", "r"}, backend: "plain", sees: map[string]string{"connection": "", "keep-alive": "",
+		"proxy-connection": "", "x-role": "r", "x-forwarded-for": "127.0.0.1"}, breaks: resets},
+}
+
+// names of parameters that look like what the proxies' files call other ones.
+var names = []exchange{
+	{host: "names.example.com", target: "/?a=1", backend: "plain"},
+	{host: "names.example.com", target: "/?A=1", backend: "plain"},
+	{host: "names.example.com", target: "/?a__2=1", backend: "h2c"},
+	{host: "names.example.com", target: "/?A=1&a__2=2", backend: "plain"},
+	{host: "names.example.com", target: "/?A=2&a__2=1", backend: "h2c"},
+	{host: "names.example.com", target: "/?a=2&A_base64=1", backend: "h2c"},
+	{host: "names.example.com", target: "/?a=2&a_base64=1", backend: "ws"},
+	{host: "names.example.com", target: "/?a=3&A_base64=2", backend: "ws"},
+}
+
+// testHostless: a request without a host isn't sent to the host that its path has: "https:///a/b" is "https://a/b" to browsers.
+func testHostless(t *testing.T, s *harness.Served) {
+	for _, head := range []string{" HTTP/1.0", " HTTP/1.0\r\nHost: ", " HTTP/1.1\r\nHost: ", " HTTP/1.1\r\nHost: :80"} {
+		conn, err := net.Dial("tcp", s.Request("gw/other", "", "").Address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(harness.DefaultTimeout))
+		_, _ = io.WriteString(conn, "GET /evil.example/x"+head+"\r\nConnection: close\r\n\r\n")
+		answer, err := io.ReadAll(conn)
+		_ = conn.Close()
+		if !strings.Contains(string(answer), " 400 ") || strings.Contains(strings.ToLower(string(answer)), "location") {
+			t.Errorf("%q: got %q, %v", head, answer, err)
+		}
+	}
 }
