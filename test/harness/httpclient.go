@@ -310,10 +310,13 @@ func (raw *RawReply) reply() (reply HTTPReply) {
 // Request makes an HTTP request of the fields, with a body where there is one, and waits for the answer so long at most.
 func (c *RawClient) Request(fields Fields, body []byte, wait time.Duration) HTTPReply {
 	c.timeout = wait
-	stream := c.Open(fields, len(body) == 0)
-	if len(body) > 0 {
-		c.Data(stream, true, body)
-	}
+	var stream uint32
+	c.note(c.conn.together(func() {
+		stream = c.Open(fields, len(body) == 0)
+		if len(body) > 0 {
+			c.Data(stream, true, body)
+		}
+	}))
 	reply := c.Wait(stream).reply()
 	reply.read()
 	return reply

@@ -85,7 +85,8 @@ func Exchange(conn net.Conn, text string, wait time.Duration, last func(*HTTPRep
 		_ = conn.SetDeadline(time.Now().Add(wait)) // A connection that is closed says so by reading.
 		reply, again := readReply(in, http.MethodGet)
 		reply.read()
-		if replies = append(replies, reply); !again || last(&reply) {
+		replies = append(replies, reply)
+		if last(&reply) || !again {
 			return replies
 		}
 	}

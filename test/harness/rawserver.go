@@ -47,7 +47,9 @@ type rawConn struct {
 	net.Conn
 	framer *http2.Framer
 
-	mu      sync.Mutex // For all that is written.
+	mu sync.Mutex // For all that is written.
+	// held is what is written at once when it is complete; nil sends everything as it comes.
+	held    *bytes.Buffer
 	block   bytes.Buffer
 	encoder *hpack.Encoder
 	// fields are those of the block that is being read.
@@ -56,11 +58,30 @@ type rawConn struct {
 }
 
 func newRawConn(conn net.Conn) *rawConn {
-	c := &rawConn{Conn: conn, framer: http2.NewFramer(conn, conn)}
+	c := &rawConn{Conn: conn}
+	c.framer = http2.NewFramer(c, conn)
 	c.framer.AllowIllegalWrites, c.framer.AllowIllegalReads = true, true
 	c.encoder = hpack.NewEncoder(&c.block)
 	c.decoder = hpack.NewDecoder(4096, func(f hpack.HeaderField) { c.fields = append(c.fields, f.Name, f.Value) })
 	return c
+}
+
+// Write sends what the framer writes, or keeps it where it is held.
+func (c *rawConn) Write(p []byte) (int, error) {
+	if c.held != nil {
+		return c.held.Write(p)
+	}
+	return c.Conn.Write(p)
+}
+
+// together sends all that a function writes at once, so that the server reads it at once.
+func (c *rawConn) together(write func()) error {
+	c.held = &bytes.Buffer{}
+	write()
+	held := c.held
+	c.held = nil
+	_, err := c.Conn.Write(held.Bytes())
+	return err
 }
 
 // greet sends the settings of a side that reads all it gets.
