@@ -22,7 +22,7 @@ import (
 // nginx can do everything, within the limits of nginx.
 var nginx = model.Capabilities{
 	Proxy: "nginx", Version: model.Version{Major: 1, Minor: 26, Patch: 3},
-	Limits: model.Limits{MatchValue: 4000, HeaderValue: 4000, MatchHeaderName: "-", AddHeaderName: "-_",
+	Limits: model.Limits{MatchValue: 4000, PrefixDepth: 64, HeaderValue: 4000, MatchHeaderName: "-", AddHeaderName: "-_",
 		RetryCodes: []int{500, 503}, RetryAttempts: 5},
 }
 

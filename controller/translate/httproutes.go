@@ -98,6 +98,9 @@ func (g *graph) httpPath(m *gatewayv1.HTTPPathMatch) (model.Path, error) {
 		if value = strings.TrimSuffix(value, "/"); value == "" {
 			return model.Path{}, nil
 		}
+		if depth, most := strings.Count(value, "/"), g.caps.Limits.PrefixDepth; most > 0 && depth > most {
+			return model.Path{}, part("value", "the prefix has %d segments, and the proxy takes at most %d", depth, most)
+		}
 		return model.Path{Kind: model.PrefixPath, Value: value}, nil
 	case gatewayv1.PathMatchRegularExpression:
 		p, err := g.pattern(value)

@@ -56,6 +56,10 @@ func TestHTTPRules(t *testing.T) {
 		}},
 		{"no backends", `{matches: [{path: {value: /a}}]}`, "", func(r *model.Rule) bool { return r.Status.HTTPStatus() == 500 }},
 		{"a path that requests are refused for", `{matches: [{path: {type: Exact, value: /a%41}}]` + to, "answered 400", nil},
+		{"a prefix of 64 segments", `{matches: [{path: {value: ` + strings.Repeat("/a", 64) + `}}]` + to, "", func(r *model.Rule) bool {
+			return r.Matches[0].Path.Kind == model.PrefixPath
+		}},
+		{"a prefix of 65 segments", `{matches: [{path: {value: ` + strings.Repeat("/a", 65) + `}}]` + to, "the prefix has 65 segments", nil},
 		{"CORS", `{filters: [{type: CORS, cors: {allowOrigins: ["https://a.test:443", "http://a.test:443"], exposeHeaders: ["*", x-a], ` +
 			`allowCredentials: true}}]` + to, "", func(r *model.Rule) bool {
 			c := r.Backends[0].CORS

@@ -70,6 +70,8 @@ type Limits struct {
 	// Headers is the most bytes of names and values that the headers of a request have room for, besides what every
 	// call has.
 	Headers int `json:"headers,omitempty"`
+	// PrefixDepth is the most segments that a path prefix may have.
+	PrefixDepth int `json:"prefixDepth,omitempty"`
 	// RetryCodes are the HTTP statuses of a backend that a request can be tried again on, ascending, and RetryAttempts is how
 	// often at most.
 	RetryCodes    []int `json:"retryCodes,omitempty"`

@@ -53,7 +53,9 @@ var matchLimits = model.Limits{
 	AddHeaderName:    "-_",
 	RequestValueList: true,
 	EncodedQuery:     true,
-	RetryCodes:       []int{403, 404, 429, 500, 502, 503, 504},
+	// Each depth is a step of its own, which all reloads read, whosever prefix it is for.
+	PrefixDepth: 64,
+	RetryCodes:  []int{403, 404, 429, 500, 502, 503, 504},
 	// Each endpoint stands in the file once more for each.
 	RetryAttempts: 5,
 }

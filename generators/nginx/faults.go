@@ -32,6 +32,13 @@ var Faults = []model.Fault{
 		Means:    "large_client_header_buffers is far smaller here, so it isn't reached; keep it small in an http{} of your own",
 	},
 	{
+		Versions: []model.VersionRange{{From: oldest}},
+		What: "an HTTPRoute's request without a body that may be repeated (GET, HEAD, OPTIONS, PUT, DELETE) is sent again when its connection " +
+			"breaks before the answer",
+		Means: "an endpoint may run it twice, as RFC 9110 allows; `retry: {attempts: 0}` on the rule turns that off, and the next endpoint too " +
+			"where one refuses",
+	},
+	{
 		Versions: []model.VersionRange{{From: oldest, Fixed: model.Version{Major: 1, Minor: 29}}},
 		What:     "an informational answer (103) of an endpoint is taken for a malformed one",
 		Means:    "such a call is INTERNAL",
