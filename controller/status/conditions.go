@@ -103,10 +103,10 @@ func GatewayNotProgrammed(gen int64, reason gatewayv1.GatewayConditionReason, me
 	return condition(gatewayv1.GatewayConditionProgrammed, metav1.ConditionFalse, reason, gen, message)
 }
 
-// ListenerAccepted says that a listener is valid.
-func ListenerAccepted(gen int64) metav1.Condition {
-	return condition(gatewayv1.ListenerConditionAccepted, metav1.ConditionTrue,
-		gatewayv1.ListenerReasonAccepted, gen, "the listener is accepted")
+// ListenerAccepted says that a listener is valid. Notes are what else is to be known of it.
+func ListenerAccepted(gen int64, notes ...string) metav1.Condition {
+	return condition(gatewayv1.ListenerConditionAccepted, metav1.ConditionTrue, gatewayv1.ListenerReasonAccepted, gen,
+		strings.Join(append([]string{"the listener is accepted"}, notes...), "; "))
 }
 
 // ListenerNotAccepted refuses a listener.

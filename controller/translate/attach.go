@@ -179,6 +179,8 @@ func (g *graph) leavePorts(p *parent, r *route) {
 			owner = r
 			p.gateway.portKinds[l.spec.Port] = r
 		}
+		l.portKind = []string{fmt.Sprintf("port %d is one for %ss, for %s is the oldest route of it: %s", l.spec.Port, owner.kind, owner.object(),
+			g.caps.Missing[model.FeatureHTTP1Shared])}
 		if owner.kind == r.kind {
 			kept = append(kept, l)
 			continue

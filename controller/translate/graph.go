@@ -105,6 +105,7 @@ type listener struct {
 	refused, conflict *problem
 	refs              []problem // ResolvedRefs=False
 	notes             []string  // about certificates, for the message of ResolvedRefs
+	portKind          []string  // whose port it is where it can't be for both kinds of routes, for the message of Accepted
 	overlaps          []string  // names of listeners
 	keyPairs          []*keyPair
 	kinds             []gatewayv1.RouteGroupKind

@@ -160,6 +160,10 @@ spec:
 		!strings.Contains(c.Message, "GRPCRoute default/calls is older, and port 80 is one for GRPCRoutes: it is old") {
 		t.Errorf("%s: %s", c.Reason, c.Message)
 	}
+	if c := findReport(t, r, "Gateway", "gateway").Gateway.Listeners[0].Conditions[0]; !strings.Contains(c.Message,
+		"port 80 is one for GRPCRoutes, for GRPCRoute default/calls is the oldest route of it: it is old") {
+		t.Errorf("the listener: %s", c.Message)
+	}
 	if c := findReport(t, r, "GRPCRoute", "calls").Route.Parents[0].Conditions[0]; c.Status != "True" {
 		t.Errorf("the older route: %s", c.Message)
 	}

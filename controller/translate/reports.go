@@ -170,7 +170,7 @@ func (l *listener) status(gen int64) gatewayv1.ListenerStatus {
 }
 
 func (l *listener) conditions(gen int64) []metav1.Condition {
-	accepted, conflicted := status.ListenerAccepted(gen), status.ListenerNoConflicts(gen)
+	accepted, conflicted := status.ListenerAccepted(gen, l.portKind...), status.ListenerNoConflicts(gen)
 	resolved, programmed := status.ListenerResolvedRefs(gen, l.notes...), status.ListenerPending(gen)
 	switch {
 	case l.conflict != nil:
