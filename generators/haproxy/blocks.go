@@ -41,7 +41,7 @@ func (b *blockWriter) parent() {
 }
 
 // past ends the way of a request that has a target with nothing more to do.
-const past = "http-request allow if routed !special !status !undecided"
+const past = "http-request allow if routed !special !aside"
 
 // early says that many requests are decided by a step, so that it is worth to ask whether one is done. Where there are
 // HTTPRoutes, the template has asked for the first steps of GRPCRoutes before.

@@ -160,10 +160,12 @@ func expectedHTTP(m model.Gateways, call model.Call) []string {
 	}
 	switch {
 	case call.PathOnly() == "*":
-		// From 3.0 on HAProxy takes that for "/" where HTTP/2 has it, before any line of its configuration.
+		// From 3.0 on HAProxy takes that for "/" where HTTP/2 has it, before any line of its configuration, or ends the
+		// connection of other methods than OPTIONS. nginx refuses it before it knows the host.
 		root := call
 		root.Path = "/" + strings.TrimPrefix(call.Path, "*")
-		answers = append(append(answers, "400", "404", reset), expectedOf(m, reference.Evaluate(m, root), root)...)
+		answers = append(append(answers, "400", "404", reset, noHandshake, codes.Internal.String()),
+			expectedOf(m, reference.Evaluate(m, root), root)...)
 	case !strings.HasPrefix(call.Path, "/"):
 		answers = append(answers, "400", "404", reset, codes.Internal.String()) // It is no path at all.
 	case strings.Contains(call.Path, "#"):
