@@ -21,14 +21,14 @@ ARGS ?=
 VERSION ?= $(shell git describe --tags --always)
 # What `make race` runs: packages that need no proxy.
 RACE ?= ./cmd/... ./controller/... ./generators ./generators/matching/... ./generators/model ./generators/pattern ./runtime/apply \
-	./runtime/folder ./runtime/marker ./runtime/process ./runtime/serve ./runtime/proxies ./runtime/watch ./test/cases
+	./runtime/bridge/... ./runtime/folder ./runtime/marker ./runtime/process ./runtime/serve ./runtime/proxies ./runtime/watch ./test/cases
 # What `make test` takes of them: where goroutines share state, but for what brings libraries of Kubernetes with it. To compile those
 # for the race detector takes minutes where nothing is compiled yet.
-SHARED = ./runtime/apply ./runtime/folder ./runtime/marker ./runtime/process ./runtime/watch
+SHARED = ./runtime/apply ./runtime/bridge/frames ./runtime/folder ./runtime/marker ./runtime/process ./runtime/watch
 # How long the tests of one package may take.
 TIMEOUT ?= 30m
 # What `make check` tests.
-CHECK = ./cmd/... ./controller/... ./generators/... ./runtime/apply ./runtime/folder ./runtime/process ./runtime/watch ./runtime/beneath \
+CHECK = ./cmd/... ./controller/... ./generators/... ./runtime/apply ./runtime/bridge/... ./runtime/folder ./runtime/process ./runtime/watch ./runtime/beneath \
 	./runtime/proxies ./runtime/serve ./templates ./test ./test/cases ./test/harness ./test/generators/... ./test/e2e
 # How much `make soak` does: random inputs for the generators, random configurations to serve, rounds of changes and kills.
 SEEDS ?= 5000

@@ -80,6 +80,8 @@ var layers = []layer{
 		"generators", "generators/limits", "generators/model",
 		"runtime/apply", "runtime/folder", "runtime/process", "runtime/proxies", "runtime/watch",
 	}},
+	{packages: "runtime/bridge/frames"},
+	{packages: "runtime/bridge", internal: []string{"runtime/bridge/frames", "runtime/watch"}},
 	{packages: "runtime/child", internal: []string{"runtime/marker", "runtime/process"}},
 	{packages: "runtime/*", internal: []string{
 		"generators", "generators/*", "runtime/folder", "runtime/apply", "runtime/child", "runtime/marker", "runtime/process",
@@ -90,7 +92,7 @@ var layers = []layer{
 	{packages: "cmd/gatewright", internal: []string{
 		"generators", "generators/limits", "generators/model",
 		"controller", "controller/*",
-		"runtime/apply", "runtime/folder", "runtime/proxies", "runtime/serve",
+		"runtime/apply", "runtime/bridge", "runtime/folder", "runtime/proxies", "runtime/serve",
 	}},
 	{packages: "test", internal: []string{}},
 	{packages: "test/*", internal: []string{"…"}},

@@ -94,9 +94,11 @@ func TestBadInput(t *testing.T) {
 	dir := t.TempDir()
 	good, empty, foreign, loop := filepath.Join(dir, "good.yaml"), filepath.Join(dir, "empty.yaml"), filepath.Join(dir, "foreign"),
 		filepath.Join(dir, "loop")
+	open := filepath.Join(dir, "open")
 	err := errors.Join(
 		os.WriteFile(good, []byte(shop), 0o644), os.WriteFile(empty, nil, 0o644), os.Mkdir(foreign, 0o755),
 		os.WriteFile(filepath.Join(foreign, "precious"), []byte("x"), 0o644), os.Symlink("loop", loop),
+		os.Mkdir(open, 0o700), os.Chmod(open, 0o777),
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -134,6 +136,16 @@ func TestBadInput(t *testing.T) {
 		{"explain -f " + good + " --authority a --method a", "", "want SERVICE/METHOD"},
 		{"explain -f " + good + " --authority a --method a/b -H c", "", "want NAME=VALUE"},
 		{"explain -f " + good + " --authority a --method a/b -o dot", "", "it must be text, json or yaml"},
+		{"bridge", "", "no configuration: name it with --config FILE"},
+		{"bridge --config a.json", "", "no socket: name it with --socket PATH"},
+		{"bridge --config a.json --socket " + dir + "/s --status " + dir + "/s", "", "the same socket"},
+		{"bridge --config a.json --socket " + dir + "/nowhere/s", "", "its folder"},
+		{"bridge --config a.json --socket " + good + "/s", "", "is not a folder"},
+		{"bridge --config a.json --socket " + good, "", "it is not a socket: move it away"},
+		{"bridge --config a.json --socket " + dir + "/" + strings.Repeat("x", 100), "", "at most"},
+		{"bridge --config a.json --socket " + open + "/s", "", "others may write to"},
+		{"bridge --config a.json --socket " + dir + "/s --socket-user no-such-user", "", "no-such-user"},
+		{"bridge --config a.json --socket " + dir + "/s --drain -1s", "", "less than nothing"},
 		{"graph -f " + good + " -o text", "", "it must be mermaid or dot"},
 		{"graph", "", "no manifests"},
 		{"capabilities --proxy-version 1", "", "--proxy-version"},
@@ -149,14 +161,15 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// TestFlagsMeanTheSame holds a flag to one meaning wherever it occurs; -o is a folder for generate.
+// TestFlagsMeanTheSame holds a flag to one meaning wherever it occurs; -o is a folder for generate, --config one of a folder's
+// files for reload.
 func TestFlagsMeanTheSame(t *testing.T) {
 	usage := map[string]string{}
 	count := 0
 	for _, cmd := range newRoot(&logOptions{}).Commands() {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
 			count++
-			if f.Name == "output" || f.Name == "help" || f.Name == "check" {
+			if f.Name == "output" || f.Name == "help" || f.Name == "check" || f.Name == "config" {
 				return
 			}
 			if seen, ok := usage[f.Name]; ok && seen != f.Usage {

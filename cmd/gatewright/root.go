@@ -21,7 +21,8 @@ func newRoot(log *logOptions) *cobra.Command {
 	root.SetVersionTemplate("gatewright {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	log.flags(root.PersistentFlags())
-	root.AddCommand(newGenerate(log), newRun(log), newController(log), newReload(log), newExplain(log), newGraph(log), newCapabilities(log))
+	root.AddCommand(newGenerate(log), newRun(log), newController(log), newReload(log), newBridge(log), newExplain(log), newGraph(log),
+		newCapabilities(log))
 	return root
 }
 

@@ -10,6 +10,10 @@ import (
 	"syscall"
 )
 
+// CheckFolder says whether nobody but this user and root can change a folder, or put another one in its place. The error is an
+// UntrustedError where somebody can.
+func CheckFolder(dir string) error { return checkFolder(dir) }
+
 // checkFolder says whether nobody but this user and root can change a folder, or put another one in its place (R44). The
 // error says what to do. A folder that isn't there yet is as good as the one above it.
 func checkFolder(dir string) error {

@@ -1,0 +1,220 @@
+package bridge
+
+import (
+	"strconv"
+	"time"
+
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc/codes"
+
+	"github.com/gatewright/gatewright/runtime/bridge/frames"
+)
+
+// attempt is one time that a call is sent to an endpoint. The call's lock guards it.
+type attempt struct {
+	call   *call
+	to     *endpoint
+	stream *frames.Stream // nil until there is one
+	over   bool           // it isn't the call's attempt any more
+	timer  *time.Timer    // for its own time
+}
+
+// maxMoves is how often a call whose connection went away before anything was sent may move on.
+const maxMoves = 5
+
+// try sends the call to an endpoint. The lock is held.
+func (c *call) try() {
+	to := c.action.up.pick(c.failed)
+	if to == nil {
+		c.failed = nil // All were tried: it may be any of them again.
+		to = c.action.up.pick(nil)
+	}
+	if to == nil {
+		c.answer(codes.Unavailable, "bridge: "+c.action.up.source+" has no endpoints")
+		return
+	}
+	a := &attempt{call: c, to: to}
+	c.attempt = a
+	to.load.Add(1)
+	if stream := to.start(a); stream != nil {
+		a.send(stream)
+	}
+}
+
+// attach sends the call on a stream that it waited for.
+func (a *attempt) attach(stream *frames.Stream) bool {
+	a.call.mu.Lock()
+	defer a.call.mu.Unlock()
+	if a.over {
+		return false
+	}
+	a.send(stream)
+	return true
+}
+
+// send sends what is there of the request.
+func (a *attempt) send(stream *frames.Stream) {
+	c := a.call
+	a.stream = stream
+	a.startTimer()
+	c.tries++
+	whole := c.ended && c.trailers == nil
+	stream.SendHeaders(a.to.schemed(c.headers()), whole && len(c.body) == 0)
+	known := c.body[:len(c.body)-c.uncredited]
+	if len(known) > 0 {
+		stream.SendData(known, whole && c.uncredited == 0, nil)
+	}
+	if c.uncredited > 0 {
+		stream.SendData(c.body[len(known):], whole, c.down)
+		c.uncredited = 0
+	}
+	if c.trailers != nil {
+		stream.SendHeaders(c.trailers, true)
+	}
+	if !c.keeping {
+		c.lossy = c.lossy || len(c.body) > 0
+		c.body = nil
+	}
+}
+
+// headers are what an endpoint is sent: what the client said, but for its deadline and how often it was tried.
+func (c *call) headers() []hpack.HeaderField {
+	if c.deadline.IsZero() && c.tries == 1 {
+		return c.request
+	}
+	out := make([]hpack.HeaderField, 0, len(c.request)+2)
+	before := c.tries - 1
+	for _, f := range c.request {
+		switch {
+		case f.Name == "grpc-timeout" && !c.deadline.IsZero():
+		case f.Name == previousAttempts && before > 0:
+			n, _ := strconv.Atoi(f.Value) // What is no number is none.
+			before += max(0, n)
+		default:
+			out = append(out, f)
+		}
+	}
+	if !c.deadline.IsZero() && c.grpc {
+		out = append(out, hpack.HeaderField{Name: "grpc-timeout", Value: formatTimeout(c.left() + grace)})
+	}
+	if before > 0 {
+		out = append(out, hpack.HeaderField{Name: previousAttempts, Value: strconv.Itoa(before)})
+	}
+	return out
+}
+
+const previousAttempts = "grpc-previous-rpc-attempts"
+
+// unreached says that the endpoint takes no connections.
+func (a *attempt) unreached(err error) {
+	c := a.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if a.over {
+		return
+	}
+	a.end()
+	c.attempt = nil
+	c.failed = append(c.failed, a.to)
+	if c.action.up.pick(c.failed) != nil {
+		c.try()
+		return
+	}
+	c.failed = nil
+	// Where endpoints are, and what is in their certificates, is nothing for clients.
+	c.b.log.Debug("no endpoint takes a connection", "upstream", c.action.up.source, "error", err)
+	c.retryAfter(failure{condition: ConnectFailure, code: codes.Unavailable,
+		message: "bridge: no endpoint of " + c.action.up.source + " takes a connection"})
+}
+
+// end takes the attempt out of the endpoint's load.
+func (a *attempt) end() {
+	a.over = true
+	a.to.load.Add(-1)
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+}
+
+// Headers are those of the response, or its trailers.
+func (a *attempt) Headers(fields []hpack.HeaderField, end bool) {
+	c := a.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if a.over {
+		return
+	}
+	if !c.answered && !frames.Informational(fields) {
+		if end && c.retryResponse(a, fields) {
+			return
+		}
+		c.commit(a)
+	}
+	if hasOurs(fields) {
+		fields = withoutOurs(fields)
+	}
+	c.respond(fields, end)
+	if end {
+		c.answeredBy(a, statusIn(fields))
+	}
+}
+
+// commit makes the attempt the call's last one: the client has something of its answer.
+func (c *call) commit(a *attempt) {
+	c.answered = true
+	c.keeping = false
+	c.body = nil
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+}
+
+// Data is a part of the response.
+func (a *attempt) Data(data []byte, end bool) {
+	c := a.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if a.over {
+		a.stream.Consumed(len(data))
+		return
+	}
+	c.respondData(data, end, a.stream)
+	if end {
+		c.answeredBy(a, codes.Unknown)
+	}
+}
+
+// answeredBy ends a call that its endpoint has answered in full. What is still to come of the request is for nobody.
+func (c *call) answeredBy(a *attempt, code codes.Code) {
+	a.end()
+	c.attempt = nil
+	if !c.ended {
+		c.down.ResetAfter(noCode)
+		a.stream.Reset(cancelCode)
+	}
+	c.finish(code)
+}
+
+// Closed says that the endpoint has reset the stream, or that its connection is gone.
+func (a *attempt) Closed(end frames.End) {
+	c := a.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if a.over {
+		return
+	}
+	a.end()
+	c.attempt = nil
+	f := failureOf(end)
+	switch {
+	case c.answered:
+		c.answer(f.code, f.message)
+	case end.Unsent && c.moves < maxMoves && !c.lossy:
+		c.moves++
+		c.tries--
+		c.try()
+	default:
+		c.failed = []*endpoint{a.to}
+		c.retryAfter(f)
+	}
+}

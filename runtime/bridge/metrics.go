@@ -1,0 +1,91 @@
+package bridge
+
+import (
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc/codes"
+)
+
+// metrics are what /metrics tells.
+type metrics struct {
+	calls      *prometheus.CounterVec
+	retries    *prometheus.CounterVec
+	copies     *prometheus.CounterVec
+	late       prometheus.Counter
+	overBudget prometheus.Counter
+	relieved   prometheus.Counter
+	reads      *prometheus.CounterVec
+
+	// byAction are the counters of calls, which are looked up for every call.
+	byAction sync.Map // callKey → prometheus.Counter
+}
+
+type callKey struct {
+	action string
+	code   codes.Code
+}
+
+func newMetrics(b *Bridge, r prometheus.Registerer) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: "gatewright_bridge_" + name, Help: help})
+		r.MustRegister(c)
+		return c
+	}
+	vector := func(name, help string, labels ...string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatewright_bridge_" + name, Help: help}, labels)
+		r.MustRegister(v)
+		return v
+	}
+	gauge := func(name, help string, value func() float64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gatewright_bridge_" + name, Help: help}, value))
+	}
+	gauge("calls_open", "Calls that are under way.", func() float64 { return float64(b.calls.Load()) })
+	gauge("connections", "Connections of the proxy.", func() float64 { return float64(b.connections()) })
+	gauge("held_bytes", "Bytes of messages that wait to be written on.", func() float64 { return float64(b.budget.Used()) })
+	gauge("held_copy_bytes", "Bytes of messages that wait for mirrors.", func() float64 { return float64(b.copies.Used()) })
+	return &metrics{
+		calls:      vector("calls_total", "Calls that have ended, by action and gRPC status.", "action", "code"),
+		retries:    vector("retries_total", "Calls that were sent again, by action.", "action"),
+		copies:     vector("copies_total", "Copies for mirrors, by upstream and what became of them.", "upstream", "result"),
+		late:       counter("late_total", "Calls that were ended because their time was over."),
+		overBudget: counter("over_budget_total", "Retries that the budget had no room for."),
+		relieved:   counter("relieved_total", "Calls that were ended because they stood still and what they held was needed."),
+		reads:      vector("reads_total", "How often the configuration was read, by result (ok, error).", "result"),
+	}
+}
+
+// ended counts a call.
+func (m *metrics) ended(a *action, code codes.Code) {
+	key := callKey{code: code}
+	if a != nil {
+		key.action = a.id
+	}
+	counter, ok := m.byAction.Load(key)
+	if !ok {
+		counter, _ = m.byAction.LoadOrStore(key, m.calls.WithLabelValues(key.action, code.String()))
+	}
+	counter.(prometheus.Counter).Inc()
+}
+
+func (m *metrics) retried(a *action) { m.retries.WithLabelValues(a.id).Inc() }
+
+func (m *metrics) dropped(u *upstream, why string) { m.copies.WithLabelValues(u.id, why).Inc() }
+
+func (m *metrics) copied(u *upstream) { m.copies.WithLabelValues(u.id, "sent").Inc() }
+
+// forget drops the counters of actions and upstreams that are no more, so that they don't grow in number for ever.
+func (m *metrics) forget(old, now *table) {
+	for id := range old.actions {
+		if now.actions[id] == nil {
+			m.calls.DeletePartialMatch(prometheus.Labels{"action": id})
+			m.retries.DeletePartialMatch(prometheus.Labels{"action": id})
+			m.byAction.Range(func(k, _ any) bool {
+				if k.(callKey).action == id {
+					m.byAction.Delete(k)
+				}
+				return true
+			})
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package bridge
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// table is a configuration that calls can be looked up in.
+type table struct {
+	hash, generation string
+	actions          map[string]*action
+	endpoints        map[place]*endpoint
+}
+
+// place is an address, and how it is spoken to.
+type place struct {
+	address netip.AddrPort
+	tls     string
+}
+
+// action is an Action, ready to use.
+type action struct {
+	id, source string
+	up         *upstream
+	mirrors    []*upstream
+	timeout    time.Duration
+	retry      *retry // nil for never
+	web        bool
+}
+
+// upstream is an Upstream, ready to use.
+type upstream struct {
+	id, source string
+	endpoints  []*endpoint
+	next       atomic.Uint32
+	copies     atomic.Int64 // those that are on their way there
+}
+
+// hashOf names a configuration by its text.
+func hashOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:6])
+}
+
+// newTable makes a table. Endpoints and budgets that the old one has too go on as they are.
+func (b *Bridge) newTable(c Config, hash string, old *table) *table {
+	t := &table{hash: hash, generation: c.Generation, actions: map[string]*action{}, endpoints: map[place]*endpoint{}}
+	upstreams := map[string]*upstream{}
+	for id, u := range c.Upstreams {
+		up := &upstream{id: id, source: u.Source}
+		if up.source == "" {
+			up.source = "upstream " + id
+		}
+		for _, address := range u.Endpoints {
+			up.endpoints = append(up.endpoints, b.endpointAt(t, old, address, u.TLS))
+		}
+		upstreams[id] = up
+	}
+	for id, a := range c.Actions {
+		act := &action{id: id, source: a.Source, up: upstreams[a.Upstream], timeout: time.Duration(a.Timeout), web: a.Web}
+		if act.source == "" {
+			act.source = "action " + id
+		}
+		for _, m := range a.Mirrors {
+			act.mirrors = append(act.mirrors, upstreams[m])
+		}
+		if a.Retry != nil {
+			act.retry = newRetry(*a.Retry)
+			if before := old.actions[id]; before != nil && before.retry != nil {
+				act.retry.spent = before.retry.spent
+			}
+		}
+		t.actions[id] = act
+	}
+	return t
+}
+
+// endpointAt is the one endpoint of a place, whoever names it.
+func (b *Bridge) endpointAt(t, old *table, address netip.AddrPort, secure *TLS) *endpoint {
+	at := place{address, secure.id()}
+	e := t.endpoints[at]
+	if e == nil {
+		if e = old.endpoints[at]; e == nil {
+			e = &endpoint{b: b, address: address}
+			if secure != nil {
+				e.tls, _ = secure.config() // Parse has refused what is wrong.
+			}
+		}
+		t.endpoints[at] = e
+	}
+	return e
+}
+
+// pick is the endpoint that gets a call: of a few in turn the one that has least to do, those first that are known to take
+// connections. avoid are those that were tried; nil when there is none else.
+func (u *upstream) pick(avoid []*endpoint) *endpoint {
+	n := len(u.endpoints)
+	if n == 0 {
+		return nil
+	}
+	now := time.Now()
+	start := int(u.next.Add(1))
+	var best *endpoint
+	var bestLoad int64
+	looked := 0
+	for i := 0; i < n && looked < maxLooked; i++ {
+		e := u.endpoints[(start+i)%n]
+		if contains(avoid, e) {
+			continue
+		}
+		load := e.load.Load()
+		if e.doubtful(now) {
+			load += doubt
+		} else {
+			looked++
+		}
+		if best == nil || load < bestLoad {
+			best, bestLoad = e, load
+		}
+	}
+	return best
+}
+
+const (
+	// maxLooked is how many endpoints are compared for a call.
+	maxLooked = 8
+	// doubt is what it counts that an endpoint didn't take the last connection: more than any load.
+	doubt = 1 << 40
+)
+
+func contains(list []*endpoint, e *endpoint) bool {
+	for _, x := range list {
+		if x == e {
+			return true
+		}
+	}
+	return false
+}
