@@ -182,6 +182,8 @@ var unreadable = regexp.MustCompile(`%00|%(?:[^0-9A-Fa-f]|.[^0-9A-Fa-f]|.?$)|[\x
 
 func expectedOf(m model.Gateways, v reference.Verdict, call model.Call) []string {
 	switch {
+	case v.Misdirected && unreadable.MatchString(call.PathOnly()):
+		return append(expected(m, call), "400", codes.Internal.String()) // nginx looks at the path first.
 	case v.NoPort, v.Handshake, v.Misdirected:
 		return expected(m, call)
 	case !v.HTTP:
