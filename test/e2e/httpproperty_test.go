@@ -160,14 +160,15 @@ func expectedHTTP(m model.Gateways, call model.Call) []string {
 	}
 	switch {
 	case call.PathOnly() == "*":
-		// From 3.0 on HAProxy takes that for "/" where HTTP/2 has it, before any line of its configuration, or ends the
-		// connection of other methods than OPTIONS. nginx refuses it before it knows the host.
+		// From 3.0 on HAProxy takes that for "/" where HTTP/2 has it, before any line of its configuration, or, from 3.2
+		// on, ends the connection. nginx refuses it before it knows the host.
 		root := call
 		root.Path = "/" + strings.TrimPrefix(call.Path, "*")
 		answers = append(append(answers, "400", "404", reset, noHandshake, codes.Internal.String()),
 			expectedOf(m, reference.Evaluate(m, root), root)...)
 	case !strings.HasPrefix(call.Path, "/"):
-		answers = append(answers, "400", "404", reset, codes.Internal.String()) // It is no path at all.
+		// It is no path at all: HAProxy from 3.2 on ends the connection for it.
+		answers = append(answers, "400", "404", reset, noHandshake, codes.Internal.String())
 	case strings.Contains(call.Path, "#"):
 		answers = append(answers, "400", reset)
 	}
