@@ -23,16 +23,26 @@ const repeats = 9
 
 // measureRender times translate and render, from a snapshot in memory to the files' bytes.
 func measureRender(t harness.T, proxies []harness.Proxy) {
-	rows := [][]string{{"proxy", "rules", "translate", "render", "both", "a rule", "allocations", "allocated", "peak above before", "files"}}
+	rows := [][]string{{"proxy", "routes", "rules", "translate", "render", "both", "a rule", "allocations", "allocated", "peak above before", "files"}}
 	for _, p := range proxies {
-		rows = append(rows, renderRows(t, p)...)
+		for _, k := range routeKinds {
+			rows = append(rows, renderRows(t, p, k)...)
+		}
 	}
 	table("Translate and render", rows)
 }
 
-func renderRows(t harness.T, p harness.Proxy) (rows [][]string) {
+// routeKind is a kind of routes, with its workload.
+type routeKind struct {
+	name     string
+	workload func(rules, services int) string
+}
+
+var routeKinds = []routeKind{{"GRPCRoute", workload}, {"HTTPRoute", webWorkload}}
+
+func renderRows(t harness.T, p harness.Proxy, kind routeKind) (rows [][]string) {
 	for _, rules := range sizes {
-		snapshot := harness.Load(t, "", workload(rules, servicesOf(rules)), endpointSlices(servicesOf(rules)))
+		snapshot := harness.Load(t, "", kind.workload(rules, servicesOf(rules)), endpointSlices(servicesOf(rules)))
 		generator := p.Generator(generators.Options{})
 		var translating, rendering, both []time.Duration
 		var size int
@@ -62,7 +72,7 @@ func renderRows(t harness.T, p harness.Proxy) (rows [][]string) {
 		}
 		runtime.ReadMemStats(&after)
 		rows = append(rows, []string{
-			p.String(), strconv.Itoa(rules), milliseconds(median(translating)), milliseconds(median(rendering)), milliseconds(median(both)),
+			p.String(), kind.name, strconv.Itoa(rules), milliseconds(median(translating)), milliseconds(median(rendering)), milliseconds(median(both)),
 			fmt.Sprintf("%.1f µs", float64(median(both).Nanoseconds())/1000/float64(rules)),
 			strconv.FormatUint((after.Mallocs-before.Mallocs)/repeats, 10), megabytes(int64(after.TotalAlloc-before.TotalAlloc) / repeats),
 			megabytes(peak), megabytes(int64(size)),
@@ -104,18 +114,20 @@ func procStatus(t harness.T, pid int, field string) int64 {
 // writing.
 func measureGenerate(t harness.T, proxies []harness.Proxy) {
 	program := harness.Program(t)
-	rows := [][]string{{"proxy", "rules", "input", "wall", "CPU", "peak RSS"}}
+	rows := [][]string{{"proxy", "routes", "rules", "input", "wall", "CPU", "peak RSS"}}
 	for _, p := range proxies {
-		rows = append(rows, generateRows(t, p, program)...)
+		for _, k := range routeKinds {
+			rows = append(rows, generateRows(t, p, k, program)...)
+		}
 	}
 	table("The whole generate process", rows)
 }
 
-func generateRows(t harness.T, p harness.Proxy, program string) (rows [][]string) {
+func generateRows(t harness.T, p harness.Proxy, kind routeKind, program string) (rows [][]string) {
 	dir := harness.TempDir(t)
 	for _, rules := range sizes {
 		input := filepath.Join(dir, fmt.Sprintf("%d.yaml", rules))
-		text := workload(rules, servicesOf(rules)) + endpointSlices(servicesOf(rules))
+		text := kind.workload(rules, servicesOf(rules)) + endpointSlices(servicesOf(rules))
 		if err := os.WriteFile(input, []byte(text), 0o600); err != nil {
 			t.Fatalf("%v", err)
 		}
@@ -136,7 +148,7 @@ func generateRows(t harness.T, p harness.Proxy, program string) (rows [][]string
 			}
 		}
 		rows = append(rows, []string{
-			p.String(), strconv.Itoa(rules), megabytes(int64(len(text))), milliseconds(median(wall)), milliseconds(median(cpu)), megabytes(peak),
+			p.String(), kind.name, strconv.Itoa(rules), megabytes(int64(len(text))), milliseconds(median(wall)), milliseconds(median(cpu)), megabytes(peak),
 		})
 	}
 	return rows
