@@ -46,7 +46,7 @@ const past = "http-request allow if routed !special !aside"
 // early says that many requests are decided by a step, so that it is worth to ask whether one is done. Where there are
 // HTTPRoutes, the template has asked for the first steps of GRPCRoutes before.
 func (b *blockWriter) early(n *needs) bool {
-	if b.position > 0 || b.kind == model.HTTPRoute && b.late {
+	if b.position > 0 || b.late {
 		return false
 	}
 	return b.kind == model.HTTPRoute || !b.http && (n.key == matching.KeyPath || n.key == matching.KeyService)

@@ -42,6 +42,8 @@ type Frontend struct {
 	Refused []string
 	// Instance tells this gateway from others.
 	Instance string
+	// Late says that conditions look at headers that endpoints get from the proxy: it sets them when a target is found.
+	Late bool
 	// HTTP is what requests of HTTPRoutes take, or nil where there are none. NoRule and Ambiguous then answer those of
 	// hosts that nobody has.
 	HTTP              *HTTP
@@ -69,7 +71,7 @@ type frontends struct {
 	instance string
 	// http says that there are HTTPRoutes, or that some may come while HAProxy runs.
 	http bool
-	// late says that headers of HTTP's requests that are the proxy's own are set behind the steps.
+	// late is Frontend.Late.
 	late    bool
 	used    used
 	trusted []netip.Prefix
@@ -113,7 +115,7 @@ func (f *frontends) of(p *matching.Port) (*Frontend, error) {
 	fe := &Frontend{
 		Name:    sectionName("gateway", gateway, strconv.Itoa(int(p.Port))),
 		Comment: Comment(fmt.Sprintf("Gateway %s port %d, %s: listeners %s", gateway, p.Port, p.Protocol, strings.Join(listeners, ", "))),
-		Weights: f.weights || f.routes.live(), Side: f.routes.sides.converter, Live: f.routes.live(), Folder: f.folder,
+		Weights: f.weights || f.routes.live(), Side: f.routes.sides.converter, Live: f.routes.live(), Late: f.late, Folder: f.folder,
 		NotTaken: f.notTaken, NoAnswer: f.noAnswer, TooLong: f.tooLong, Unanswered: answers.Unanswered.Message,
 		TimedOut: answers.TimedOut.Message,
 		Refused:  refused(f.version),

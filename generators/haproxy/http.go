@@ -16,8 +16,6 @@ import (
 type HTTP struct {
 	// First are the steps of the scopes that hosts find first, and Rest those of their parents.
 	First, Rest []Block
-	// Late says that conditions look at headers that are the proxy's own for endpoints: it sets them when a target is found.
-	Late bool
 	// Statuses are those of rules, and Codes those of redirects.
 	Statuses, Codes []int
 	// Early are the failures that are answered without rules where nothing is known of the request.
@@ -68,7 +66,7 @@ func bodyOf(a answers.HTTP) string { return `"` + a.Text + `\n"` }
 func (f *frontends) httpOf(p *matching.Port) (*HTTP, error) {
 	h := &HTTP{Loop: bodyOf(answers.HTTPLoop), Unserved: bodyOf(unserved), Hostless: bodyOf(answers.HTTPHostless), Trusted: f.trusted,
 		Scheme: "http", Port: p.Port,
-		Late: f.late, Statuses: slices.Sorted(slices.Values(f.used.statuses)), Codes: slices.Sorted(slices.Values(f.used.codes)),
+		Statuses: slices.Sorted(slices.Values(f.used.statuses)), Codes: slices.Sorted(slices.Values(f.used.codes)),
 		Rewrites: f.used.rewrites, Timeouts: f.used.timeouts, CORS: f.used.cors}
 	if p.Protocol == model.HTTPS {
 		h.Scheme = "https"
@@ -92,16 +90,20 @@ func (f *frontends) httpOf(p *matching.Port) (*HTTP, error) {
 	return h, err
 }
 
-// ownHeaders are those that endpoints get from the proxy.
+// ownHeaders are those that endpoints of HTTPRoutes get from the proxy; loopHeader is every endpoint's.
 var ownHeaders = regexp.MustCompile(`^(?:upgrade|connection|keep-alive|proxy-connection|x[-_]forwarded[-_](?:for|proto|host))$`)
 
-// readsOwn says whether conditions of HTTPRoutes look at such headers.
+const loopHeader = "cdn-loop"
+
+// readsOwn says whether conditions look at such headers.
 func (r *routes) readsOwn() bool {
-	own := func(c column) bool { return c.subject == matching.SubjectHeader && ownHeaders.MatchString(c.name) }
 	for _, steps := range r.needs {
 		for _, n := range steps {
+			own := func(c column) bool {
+				return c.subject == matching.SubjectHeader && (c.name == loopHeader || n.http && ownHeaders.MatchString(c.name))
+			}
 			for _, columns := range n.sets {
-				if n.http && slices.ContainsFunc(columns, own) {
+				if slices.ContainsFunc(columns, own) {
 					return true
 				}
 			}

@@ -86,16 +86,18 @@ spec:
   parentRefs: [{name: gw}]
   rules:
   - {matches: [{headers: [{name: X-Forwarded-Proto, value: https}]}], backendRefs: [{name: secure, port: 50051}]}
+  - {matches: [{headers: [{type: RegularExpression, name: CDN-Loop, value: ".+"}]}], backendRefs: [{name: looped, port: 50051}]}
   - {backendRefs: [{name: any, port: 50051}]}
 `
 	own := map[string]string{"x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http", "x-forwarded-host": "a.example.com"}
 	list := []exchange{
 		{host: "a.example.com", target: "/", backend: "secure", headers: harness.Fields{"x-forwarded-proto", "https"}, sees: own},
+		{host: "a.example.com", target: "/", backend: "looped", headers: harness.Fields{"cdn-loop", "elsewhere"}, sees: own},
 		{host: "a.example.com", target: "/", backend: "any", headers: harness.Fields{"x-forwarded-proto", "http"}, sees: own},
 		{host: "a.example.com", target: "/", backend: "any", sees: own},
 	}
 	eachProxy(t, func(t *testing.T, p harness.Proxy) {
-		exchangeAll(t, harness.Serve(t, p, harness.Load(t, "", read(t, "gateway.yaml"), services("any", "secure"), route),
+		exchangeAll(t, harness.Serve(t, p, harness.Load(t, "", read(t, "gateway.yaml"), services("any", "secure", "looped"), route),
 			harness.Options{}), list)
 	})
 }
