@@ -8,17 +8,19 @@ import (
 )
 
 // Examples are models that between them have something of everything that a template may be asked to write, alone or beside
-// the rest: one with GRPCRoutes and HTTPRoutes, one without HTTPRoutes, and one without anything. Whoever has templates of his
+// the rest: one with GRPCRoutes and HTTPRoutes, one without HTTPRoutes, one without anything, and one with a condition on a header that
+// endpoints get from the proxy. Whoever has templates of his
 // own learns from it at the start, and not when a user's object is the first to need a line, that one is broken.
 func Examples() []Gateways {
-	both := example()
+	both := example("x-a")
 	grpc := both
 	grpc.Gateways = both.Gateways[:2]
-	return []Gateways{both, grpc, {}}
+	return []Gateways{both, grpc, {}, example("x-forwarded-proto")}
 }
 
-func example() Gateways {
-	rules := exampleRules()
+// example has a condition of an HTTPRoute on a header.
+func example(header string) Gateways {
+	rules, httpRules := exampleRules(), exampleHTTPRules(header)
 	scopes := []Scope{{Rules: rules}}
 	// Nested so deep that nginx needs help to find the widest.
 	for depth := 60; depth > 0; depth-- {
@@ -42,8 +44,8 @@ func example() Gateways {
 			}},
 			{Namespace: "ns", Name: "wide", Listeners: []Listener{listener("http", 81, "one.test")}},
 			{Namespace: "ns", Name: "web", Listeners: []Listener{
-				{Name: "web", Port: 82, Protocol: HTTP, Scopes: []Scope{{Rules: exampleHTTPRules()}}},
-				{Name: "both", Port: 83, Protocol: HTTP, Scopes: []Scope{{Rules: rules}, {Rules: exampleHTTPRules()}}},
+				{Name: "web", Port: 82, Protocol: HTTP, Scopes: []Scope{{Rules: httpRules}}},
+				{Name: "both", Port: 83, Protocol: HTTP, Scopes: []Scope{{Rules: rules}, {Rules: httpRules}}},
 			}},
 		},
 		Clusters: []Cluster{
@@ -66,7 +68,7 @@ func example() Gateways {
 }
 
 // exampleHTTPRules have every kind of match, of filter and of answer of HTTPRoutes.
-func exampleHTTPRules() []*Rule {
+func exampleHTTPRules(header string) []*Rule {
 	share := func(cluster string, h Handling) Backend { return Backend{Weight: 1, Cluster: cluster, Handling: h} }
 	whole, prefix := &PathChange{Whole: true, Value: "/b"}, &PathChange{Prefix: "/a", Value: "/b/"}
 	cors := &CORS{AllowOrigins: []string{"https://one.test", "https://*.two.test", "*"}, AllowCredentials: true,
@@ -78,7 +80,7 @@ func exampleHTTPRules() []*Rule {
 			Backends: []Backend{share("ns/one:80/http", Handling{Rewrite: &Rewrite{Hostname: "one.test", Path: prefix}, CORS: cors})}},
 		{Matches: []Match{{Path: Path{Kind: PrefixPath, Value: "/a/b"}, Query: []ValueMatch{{Name: "a", Regex: exampleRegex("[0-9]+")}}}},
 			Backends: []Backend{share("ns/two:80/h2c", Handling{Timeouts: limits, Retry: &Retry{Attempts: 2, Codes: []int{503}}})}},
-		{Matches: []Match{{Path: Path{Kind: RegexPath, Regex: exampleRegex("/r.*")}, Headers: []ValueMatch{{Name: "x-a", Value: "1"}}}},
+		{Matches: []Match{{Path: Path{Kind: RegexPath, Regex: exampleRegex("/r.*")}, Headers: []ValueMatch{{Name: header, Value: "1"}}}},
 			Backends: []Backend{share("ns/one:80/http", Handling{Timeouts: limits, Retry: &Retry{Attempts: 2, Codes: []int{500, 503}},
 				RequestHeaders: []HeaderChange{{Name: "x-add", Keep: true, Values: []string{"1"}}}})}},
 		{Matches: []Match{{Path: Path{Kind: ExactPath, Value: "/c"}}}, Backends: []Backend{

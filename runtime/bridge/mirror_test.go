@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/gatewright/gatewright/test/harness"
 )
@@ -125,14 +126,32 @@ func TestMirror(t *testing.T) {
 
 // TestMirrorCancelled ends the copy of a call that is given up.
 func TestMirrorCancelled(t *testing.T) {
-	mirror, calls := recorder(t)
-	b := start(t, mirroring(t, serve(t, echo).address, mirror))
+	begun, ended := make(chan struct{}), make(chan error, 1)
+	mirror := serve(t, func(_ any, s grpc.ServerStream) error {
+		var m []byte
+		err := s.RecvMsg(&m)
+		close(begun)
+		if err == nil {
+			err = s.RecvMsg(&m)
+		}
+		ended <- err
+		return err
+	})
+	b := start(t, mirroring(t, serve(t, echo).address, mirror.address))
 	ctx, cancel := context.WithCancel(background(t))
-	st := stream(t, ctx, b.client(HeaderMirror, "0"))
-	turn(t, st)
+	turn(t, stream(t, ctx, b.client(HeaderMirror, "0")))
+	await(t, "the copy", func() bool {
+		select {
+		case <-begun:
+			return true
+		default:
+			return false
+		}
+	})
 	cancel()
-	if r := next(t, calls); r.whole {
-		t.Error("the copy is whole")
+	await(t, "the end of the copy", func() bool { return len(ended) > 0 })
+	if err := <-ended; status.Code(err) != codes.Canceled {
+		t.Errorf("the copy ends with %v", err)
 	}
 }
 
