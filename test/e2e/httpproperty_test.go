@@ -152,7 +152,7 @@ func sameLocation(text string) string {
 func expectedHTTP(m model.Gateways, call model.Call) []string {
 	v := reference.Evaluate(m, call)
 	if served := !v.NoPort && !v.Handshake; served && (call.Method == "CONNECT" || call.Method == "TRACE") {
-		return []string{"405", "400", reset, noRule, misdirected} // Whatever it says, no rule.
+		return []string{"405", "400", reset, noRule, misdirected, codes.Internal.String()} // Whatever it says, no rule.
 	}
 	answers := expectedOf(m, v, call)
 	if v.NoPort || v.Handshake {
