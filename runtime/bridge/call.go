@@ -185,14 +185,18 @@ func (c *call) Closed(end frames.End) {
 func (c *call) giveUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.done {
-		return
+	if !c.done {
+		c.abandon(codes.Unavailable, "bridge: it ends, and the call took longer than it waited")
 	}
+}
+
+// abandon ends a call at its endpoint and at its mirrors, with a status for the client. The lock is held.
+func (c *call) abandon(code codes.Code, message string) {
 	c.drop(cancelCode)
 	for _, m := range c.mirrors {
 		m.cancel()
 	}
-	c.answer(codes.Unavailable, "bridge: it ends, and the call took longer than it waited")
+	c.answer(code, message)
 }
 
 // drop gives up the attempt that is under way.

@@ -33,12 +33,8 @@ func (c *call) late() {
 	if c.done {
 		return
 	}
-	c.drop(cancelCode)
-	for _, m := range c.mirrors {
-		m.cancel()
-	}
 	c.b.metrics.late.Inc()
-	c.answer(codes.DeadlineExceeded, "bridge: the call took longer than the time that it has: "+c.action.source)
+	c.abandon(codes.DeadlineExceeded, "bridge: the call took longer than the time that it has: "+c.action.source)
 }
 
 // left is how long an attempt that begins now may take.

@@ -15,7 +15,7 @@ import (
 	"github.com/gatewright/gatewright/runtime/bridge/frames"
 )
 
-// cancelCode is what an endpoint is told of a call that nobody wants any more.
+// cancelCode is the code of the RST_STREAM by which an endpoint learns that a call was given up.
 const cancelCode = http2.ErrCodeCancel
 
 // dialer finds hosts that are gone: one that is silent by keep-alive, one that acknowledges nothing by its own limit.

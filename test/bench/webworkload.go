@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/gatewright/gatewright/test/harness"
 )
@@ -11,23 +10,7 @@ import (
 // one with a method; two have a prefix, which two segments follow in requests; one has a header condition, one a query parameter,
 // and one, in every tenth route, a regular expression, else a prefix of one segment.
 func webWorkload(rules, services int) string {
-	var out strings.Builder
-	out.WriteString(gatewayAndServices(services))
-	for i := range rules / rulesOfRoute {
-		fmt.Fprintf(&out, `---
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {namespace: bench, name: route-%d}
-spec:
-  parentRefs: [{name: gw}]
-  hostnames: [%s]
-  rules:
-`, i, host(i))
-		for j := range rulesOfRoute {
-			out.WriteString(webRule(i, j, services))
-		}
-	}
-	return out.String()
+	return routes("HTTPRoute", rules, services, webRule)
 }
 
 // webRule is the j-th rule of the i-th route.

@@ -18,18 +18,23 @@ const (
 // Of ten rules seven name a service and a method; one of these has a header filter. One has a header
 // condition, one names a service only, and one a method; in every tenth route that one is a regular expression.
 func workload(rules, services int) string {
+	return routes("GRPCRoute", rules, services, rule)
+}
+
+// routes are the manifests of a workload whose routes are of one kind.
+func routes(kind string, rules, services int, rule func(route, place, services int) string) string {
 	var out strings.Builder
 	out.WriteString(gatewayAndServices(services))
 	for i := range rules / rulesOfRoute {
 		fmt.Fprintf(&out, `---
 apiVersion: gateway.networking.k8s.io/v1
-kind: GRPCRoute
+kind: %s
 metadata: {namespace: bench, name: route-%d}
 spec:
   parentRefs: [{name: gw}]
   hostnames: [%s]
   rules:
-`, i, host(i))
+`, kind, i, host(i))
 		for j := range rulesOfRoute {
 			out.WriteString(rule(i, j, services))
 		}
