@@ -72,6 +72,8 @@ type Options struct {
 	// Resolver is the IP address and port where the running configuration asks for the endpoints of clusters
 	// by DNS; "" writes them to the files. Proxies without model.FeatureResolve don't ask.
 	Resolver string
+	// Bridge is the absolute path of the unix socket where a bridge takes calls that need one (package relay); "" for none.
+	Bridge string
 	// User and Group are who the proxy's workers run as in LayoutFull, both or neither; "" leaves it to the proxy.
 	User, Group string
 	// CallOnce has every Service called so that a call runs once at most, as model.Cluster.CallOnce does one.

@@ -38,8 +38,10 @@ var layers = []layer{
 	{packages: "generators/matching", internal: []string{"generators/model", "generators/pattern"}, pure: true},
 	{packages: "generators/matching/*", internal: []string{"generators/model", "generators/pattern"}, pure: true},
 	{packages: "generators/answers", internal: []string{"generators/model"}, pure: true},
+	{packages: "generators/relay", internal: []string{"generators/answers", "generators/model"}, pure: true},
 	{packages: "generators/*", internal: []string{
-		"generators", "generators/answers", "generators/limits", "generators/model", "generators/pattern", "generators/matching", "templates",
+		"generators", "generators/answers", "generators/limits", "generators/model", "generators/pattern", "generators/matching",
+		"generators/relay", "templates",
 	}, pure: true},
 	{packages: "templates", pure: true},
 	{packages: "controller/referent", pure: true},
@@ -77,11 +79,11 @@ var layers = []layer{
 		"runtime/apply", "runtime/haproxy", "runtime/nginx", "runtime/nginx/endpoints",
 	}},
 	{packages: "runtime/serve", internal: []string{
-		"generators", "generators/limits", "generators/model",
-		"runtime/apply", "runtime/folder", "runtime/process", "runtime/proxies", "runtime/watch",
+		"generators", "generators/limits", "generators/model", "generators/relay",
+		"runtime/apply", "runtime/bridge", "runtime/folder", "runtime/process", "runtime/proxies", "runtime/watch",
 	}},
 	{packages: "runtime/bridge/frames"},
-	{packages: "runtime/bridge", internal: []string{"runtime/bridge/frames", "runtime/watch"}},
+	{packages: "runtime/bridge", internal: []string{"generators/relay", "runtime/bridge/frames", "runtime/watch"}},
 	{packages: "runtime/child", internal: []string{"runtime/marker", "runtime/process"}},
 	{packages: "runtime/*", internal: []string{
 		"generators", "generators/*", "runtime/folder", "runtime/apply", "runtime/child", "runtime/marker", "runtime/process",
@@ -90,7 +92,7 @@ var layers = []layer{
 		"generators/model", "generators/nginx", "runtime/apply", "runtime/folder", "runtime/nginx",
 	}},
 	{packages: "cmd/gatewright", internal: []string{
-		"generators", "generators/limits", "generators/model",
+		"generators", "generators/limits", "generators/model", "generators/relay",
 		"controller", "controller/*",
 		"runtime/apply", "runtime/bridge", "runtime/folder", "runtime/proxies", "runtime/serve",
 	}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -19,6 +20,8 @@ import (
 type target struct {
 	kind            *proxies.Kind
 	binary, version string
+	// bridgeless says that no bridge was named.
+	bridgeless bool
 }
 
 func (t *target) flags(f *pflag.FlagSet) {
@@ -28,7 +31,16 @@ func (t *target) flags(f *pflag.FlagSet) {
 }
 
 func (t *target) capabilities(ctx context.Context) (caps model.Capabilities, note string, err error) {
-	return t.kind.Capabilities(ctx, t.binary, t.version)
+	caps, note, err = t.kind.Capabilities(ctx, t.binary, t.version)
+	if t.bridgeless {
+		caps.Missing = maps.Clone(caps.Missing)
+		if caps.Missing == nil {
+			caps.Missing = map[model.Feature]string{}
+		}
+		caps.Missing[model.FeatureBridge] = "no proxy can do that, and no bridge is named; run one by \"gatewright bridge\", and name its " +
+			"socket with --bridge-socket"
+	}
+	return caps, note, err
 }
 
 // inquiry are manifests and a proxy, for the commands that say what is served and write no configuration.
@@ -48,12 +60,15 @@ func (i *inquiry) read(cmd *cobra.Command, log *logOptions) (*pipeline.Result, e
 	if err != nil {
 		return nil, err
 	}
-	if _, err := r.Render(i.target.kind.Generator(generators.Options{}).Render); err != nil {
+	if _, err := r.Render(i.target.kind.Generator(generators.Options{Bridge: anyBridge}).Render); err != nil {
 		return nil, err
 	}
 	log.journal(cmd.ErrOrStderr()).notes(r.Notes)
 	return r, nil
 }
+
+// anyBridge stands for a bridge where nothing is written.
+const anyBridge = "/run/gatewright/bridge.sock"
 
 // readManifests reads and translates them for a proxy.
 func readManifests(cmd *cobra.Command, s pipeline.Source, t target) (*pipeline.Result, error) {

@@ -107,6 +107,8 @@ func servingFlags(f *pflag.FlagSet, s *proxies.Serving) {
 		"`name` that tells this gateway, all replicas of it, from others in the header cdn-loop: small letters, digits and -")
 	f.Var(&prefixes{&s.TrustedProxies}, "trusted-proxies",
 		"networks of proxies in front of this one, `CIDR,...`, whose x-forwarded headers requests of HTTPRoutes keep")
+	f.StringVar(&s.Bridge, "bridge-socket", "",
+		"`path` of the socket of a bridge that you run, for what no proxy can do (default for run and controller: one of their own)")
 	f.IntVar(&s.MaxStreams, "max-streams", limits.Default.Streams,
 		"the most calls `N` that one client connection has open at a time; what a hostile one takes of memory grows with it")
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/gatewright/gatewright/controller/pipeline"
 	"github.com/gatewright/gatewright/controller/status"
 	"github.com/gatewright/gatewright/generators"
+	"github.com/gatewright/gatewright/generators/relay"
 	"github.com/gatewright/gatewright/runtime/apply"
 	"github.com/gatewright/gatewright/runtime/folder"
 	"github.com/gatewright/gatewright/runtime/proxies"
@@ -76,6 +77,7 @@ func (o *generateOptions) run(cmd *cobra.Command) error {
 	if err := o.serving.Check(); err != nil {
 		return err
 	}
+	o.target.bridgeless = o.serving.Bridge == ""
 	r, err := readManifests(cmd, o.source, o.target)
 	if err != nil {
 		return err
@@ -144,6 +146,13 @@ func (o *generateOptions) files(r *pipeline.Result) ([]generators.File, error) {
 		return nil, err
 	}
 	files = append(files, generators.File{Path: pipeline.StatusFile, Data: text})
+	if g.Bridge != "" {
+		config := relay.Of(r.Served)
+		if text, err = config.Text(); err != nil {
+			return nil, err
+		}
+		files = append(files, generators.File{Path: relay.File, Data: text})
+	}
 	generators.Sort(files)
 	return files, nil
 }

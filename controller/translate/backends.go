@@ -43,7 +43,7 @@ func (g *graph) backends(r *route, rule *model.Rule, specs []backendSpec, scope 
 		} else {
 			b = model.Backend{Weight: weight, Status: newStatus(codes.invalid, r.object()+": "+bad.message)}
 		}
-		r.addTarget(rule.Source.Rule, ref, weight, bad)
+		r.addTarget(target{rule: int32(rule.Source.Rule), weight: weight, problem: deref(bad, problem{})}, ref)
 		if weight > 0 {
 			rule.Backends = append(rule.Backends, b)
 			if b.Cluster != "" {
@@ -133,14 +133,9 @@ func (g *graph) resolveBackend(r *route, ref *gatewayv1.BackendRef) (*cluster, *
 	return c, c.problem
 }
 
-// addTarget notes a backendRef for the graph.
-func (r *route) addTarget(rule int, ref *gatewayv1.BackendRef, weight int32, bad *problem) {
+// addTarget notes what a backendRef of a rule is, for the graph.
+func (r *route) addTarget(t target, ref *gatewayv1.BackendRef) {
 	to := referent.Backend(&ref.BackendObjectReference, r.name.namespace)
-	t := target{rule: int32(rule), weight: weight, port: deref(ref.Port, 0), to: Node{
-		Kind: to.Kind, Namespace: to.Namespace, Name: to.Name,
-	}}
-	if bad != nil {
-		t.problem = *bad
-	}
+	t.port, t.to = deref(ref.Port, 0), Node{Kind: to.Kind, Namespace: to.Namespace, Name: to.Name}
 	r.targets = append(r.targets, t)
 }

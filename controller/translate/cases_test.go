@@ -149,8 +149,8 @@ func TestConditions(t *testing.T) {
 		{"endpoint-loop", "GRPCRoute", "route", "Accepted=True, ResolvedRefs=False EndpointIsListener"},
 		{"filter-protected-header", "GRPCRoute", "route", partial},
 		{"filter-two-actions", "GRPCRoute", "route", partial},
-		{"filter-mirror", "GRPCRoute", "route", partial},
-		{"filter-mirror-alone", "GRPCRoute", "route", "Accepted=False UnsupportedValue, ResolvedRefs=True"},
+		{"filter-mirror", "GRPCRoute", "route", fine},
+		{"filter-mirror-invalid", "GRPCRoute", "route", "Accepted=True, ResolvedRefs=False BackendNotFound"},
 		{"filter-extension-ref", "GRPCRoute", "route", "Accepted=True, ResolvedRefs=False InvalidKind"},
 		{"filter-backend-extension-ref", "GRPCRoute", "route", "Accepted=True, ResolvedRefs=False InvalidKind"},
 	}

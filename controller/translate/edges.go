@@ -138,7 +138,10 @@ func (t target) edge(from Node) Edge {
 	if t.port > 0 {
 		e.Label = ":" + strconv.Itoa(int(t.port))
 	}
-	if t.weight != 1 {
+	switch {
+	case t.mirror:
+		e.Label += " mirror"
+	case t.weight != 1:
 		e.Label += " weight " + strconv.Itoa(int(t.weight))
 	}
 	return e

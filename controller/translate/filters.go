@@ -12,9 +12,13 @@ import (
 // filterScope is where filters stand: what they may do, and what some of them need to know.
 type filterScope struct {
 	*graph
-	kind model.RouteKind
+	route *route
+	// rule is the rule's index in the route.
+	rule int
 	// prefix is the prefix of the path that the rule's only match asks for; nil where it has other matches.
 	prefix *string
+	// at names the filter that is looked at: "spec.rules[0].filters[1]".
+	at func() string
 }
 
 // handled is what filters do: to what is passed on, or instead of that.
@@ -45,7 +49,13 @@ var filterKinds = map[string]func(s *filterScope, spec any, h *handled) error{
 		h.CORS, err = cors(spec.(*gatewayv1.HTTPCORSFilter))
 		return err
 	},
+	requestMirror: func(s *filterScope, spec any, h *handled) error {
+		return s.mirror(spec.(*gatewayv1.HTTPRequestMirrorFilter), h)
+	},
 }
+
+// requestMirror is the only filter that a list may have several of.
+const requestMirror = string(gatewayv1.HTTPRouteFilterRequestMirror)
 
 // filters translates a list of filters (R19). A bad one is a filter that can't be applied as written, an
 // unresolved one refers to something that isn't there; neither may be skipped (R22).
@@ -53,6 +63,7 @@ func (s *filterScope) filters(specs []filterSpec, field func() string) (h handle
 	for i := range specs {
 		f := &specs[i]
 		at := func() string { return fmt.Sprintf("%s[%d]", field(), i) }
+		s.at = at
 		if ref, ok := f.spec.(*gatewayv1.LocalObjectReference); ok {
 			unresolved = &problem{string(gatewayv1.RouteReasonInvalidKind), fmt.Sprintf(
 				"%s.extensionRef: %s %q: kind isn't supported; remove the filter, its calls get an error until then",
@@ -66,7 +77,7 @@ func (s *filterScope) filters(specs []filterSpec, field func() string) (h handle
 		if err := apply(s, f.spec, &h); err != nil {
 			return h, unsupported(at(), err), unresolved
 		}
-		if slices.ContainsFunc(specs[:i], func(before filterSpec) bool { return before.kind == f.kind }) {
+		if f.kind != requestMirror && slices.ContainsFunc(specs[:i], func(before filterSpec) bool { return before.kind == f.kind }) {
 			return h, incompatible("%s: there is a %s before; put both into one", at(), f.kind), unresolved
 		}
 	}

@@ -175,9 +175,11 @@ type routeRules struct {
 // target is one backendRef of a rule, for the graph.
 type target struct {
 	rule, weight int32
-	to           Node
-	port         int32
-	problem      problem
+	// mirror says that it gets copies.
+	mirror  bool
+	to      Node
+	port    int32
+	problem problem
 }
 
 // dropped is a rule, or a backendRef of one, that isn't served as written.

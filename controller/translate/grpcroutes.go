@@ -68,6 +68,8 @@ func grpcFilter(f *gatewayv1.GRPCRouteFilter) any {
 		return given(f.RequestHeaderModifier)
 	case gatewayv1.GRPCRouteFilterResponseHeaderModifier:
 		return given(f.ResponseHeaderModifier)
+	case gatewayv1.GRPCRouteFilterRequestMirror:
+		return given(f.RequestMirror)
 	case gatewayv1.GRPCRouteFilterExtensionRef:
 		return given(f.ExtensionRef)
 	}

@@ -49,6 +49,7 @@ var protectedHeaders = map[string]protected{
 	"trailer":                 {everywhere, "it says what stands behind the message"},
 	"transfer-encoding":       {everywhere, "it is about one connection, and HTTP/2 has no such header"},
 	"upgrade":                 {everywhere, "it is about one connection, and HTTP/2 has no such header"},
+	"x-gw-target":             {everywhere, "it tells the bridge what to do with the call"},
 }
 
 // modify translates one header filter, sorted by name. Addable are the characters besides letters and digits
@@ -99,8 +100,8 @@ func (s *filterScope) modify(f *gatewayv1.HTTPHeaderFilter, field, addable strin
 // changeable returns a header's name in lower case, when a filter may change it.
 func (s *filterScope) changeable(headerName, field string) (string, error) {
 	lower := strings.ToLower(headerName)
-	if p, no := protectedHeaders[lower]; no && (p.of == everywhere || p.of == inGRPCRoutes && s.kind == model.GRPCRoute ||
-		p.of == inHTTPResponses && s.kind == model.HTTPRoute && field == responseModifier) {
+	if p, no := protectedHeaders[lower]; no && (p.of == everywhere || p.of == inGRPCRoutes && s.route.kind == model.GRPCRoute ||
+		p.of == inHTTPResponses && s.route.kind == model.HTTPRoute && field == responseModifier) {
 		return "", fmt.Errorf("%q can't be changed: %s", headerName, p.why)
 	}
 	if !token(lower) {

@@ -78,6 +78,8 @@ func httpFilter(f *gatewayv1.HTTPRouteFilter) any {
 		return given(f.URLRewrite)
 	case gatewayv1.HTTPRouteFilterCORS:
 		return given(f.CORS)
+	case gatewayv1.HTTPRouteFilterRequestMirror:
+		return given(f.RequestMirror)
 	case gatewayv1.HTTPRouteFilterExtensionRef:
 		return given(f.ExtensionRef)
 	}

@@ -86,7 +86,7 @@ func TestHTTPRules(t *testing.T) {
 		{"content type", `{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: content-type, value: a/b}]}}]` + to,
 			"", func(r *model.Rule) bool { return r.Backends[0].RequestHeaders[0].Name == "content-type" }},
 		{"mirror", `{filters: [{type: RequestMirror, requestMirror: {backendRef: {name: web, port: 80}}}]` + to,
-			"RequestMirror isn't supported yet", nil},
+			"", func(r *model.Rule) bool { return len(r.Backends[0].Mirrors) == 1 && r.Backends[0].Mirrors[0].All() }},
 		{"backoff", `{retry: {attempts: 2, backoff: 1s}` + to, "can't wait", nil},
 		{"another code", `{retry: {codes: [418]}` + to, "can't try again on 418", nil},
 		{"timeouts", `{timeouts: {request: 3s, backendRequest: 0s}` + to, "",

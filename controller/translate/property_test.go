@@ -124,9 +124,9 @@ func wellFormedRule(t *testing.T, rule *model.Rule, clusters, used map[string]bo
 		if b.Weight < 1 || answers != 1 || b.Cluster != "" && !clusters[b.Cluster] {
 			t.Errorf("%s: backend %+v", rule.Source, b)
 		}
-		if b.Cluster != "" {
-			used[b.Cluster] = true
-		}
+	}
+	for _, name := range rule.Clusters() {
+		used[name] = true
 	}
 }
 

@@ -87,7 +87,8 @@ func (g *graph) translateRule(r *route, i int) {
 	rule := &g.ruleSlab[len(g.ruleSlab)-1]
 	r.rules = append(r.rules, rule)
 
-	scope := filterScope{g, r.kind, onlyPrefix(matches)}
+	scope := filterScope{graph: g, route: r, rule: i, prefix: onlyPrefix(matches)}
+	others := len(r.sends)
 	h, bad, unresolved := scope.filters(spec.filters, func() string { return ruleField(i) + ".filters" })
 	if bad == nil {
 		bad, fatal = g.limits(r.routeRules, &h.Handling, spec, i)
@@ -98,7 +99,6 @@ func (g *graph) translateRule(r *route, i int) {
 	if bad == nil && len(spec.refused) > 0 {
 		bad = unsupported(ruleField(i), part(spec.refused[0].field, "%s", spec.refused[0].why))
 	}
-	others := len(r.sends)
 	g.backends(r, rule, spec.backends, &scope, &h)
 	switch {
 	case bad != nil:

@@ -12,12 +12,15 @@ import (
 // The actions of an HTTP rule are fields of its target behind section, rule and service, so that they change without a
 // reload:
 //
-//	HOST;PATH;OLD;CORS;TIMEOUT;SCHEME;PORT
+//	HOST;PATH;OLD;CORS;TIMEOUT;SCHEME;PORT;RELAY
 //
 // HOST is the new host. PATH is the new path with "f" before it, or what stands in for the prefix OLD, without a final
 // slash, with "p" before it; "s" instead says that it has a slash where no path is left. CORS is a policy in cors.map,
 // TIMEOUT is in milliseconds, SCHEME and PORT ("p443") are a redirect's. HOST, PATH and OLD are in base64, which has no
-// separator. A redirect has "redirect:CODE" for its section.
+// separator. A redirect has "redirect:CODE" for its section. RELAY is what the bridge is told; a gRPC rule has that too.
+
+// relayField is the number of the field RELAY in a target.
+const relayField = 11
 
 // used says which actions a configuration needs lines for.
 type used struct {
@@ -37,8 +40,9 @@ var (
 )
 
 // actions are the fields of a handling and a redirect, with a semicolon before each.
-func (t *targets) actions(h *model.Handling, redirect *model.Redirect) (_ string, err error) {
-	fields := make([]string, 7)
+func (t *targets) actions(h *model.Handling, redirect *model.Redirect, relayed string) (_ string, err error) {
+	fields := make([]string, 8)
+	fields[7] = relayed
 	host, path := "", (*model.PathChange)(nil)
 	switch {
 	case redirect != nil:

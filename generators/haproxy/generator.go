@@ -109,6 +109,11 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	ts.sections.once = func(cluster *model.Cluster) bool {
 		return (cluster.CallOnce || g.options.CallOnce) && c.Has(model.FeatureCallOnce)
 	}
+	if g.options.Bridge != "" {
+		if ts.sections.bridge, err = Arg("unix@" + g.options.Bridge); err != nil {
+			return nil, nil, fmt.Errorf("the bridge's path %q: %w", g.options.Bridge, err)
+		}
+	}
 	targets := make([]string, len(t.Rules))
 	for i, rule := range t.Rules {
 		if targets[i], err = ts.of(rule); err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/gatewright/gatewright/generators/answers"
 	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/generators/relay"
 )
 
 // Section is a backend section: a cluster with one set of header changes and one way to try again.
@@ -38,6 +40,8 @@ type Server struct {
 	Address string
 	// DNS says that the address is a name to resolve.
 	DNS bool
+	// Bridge says that it is the bridge, and Backup that it gets calls only while that is gone.
+	Bridge, Backup bool
 	// Check says that the endpoint is left while it fails. One without others has nobody to leave calls to.
 	Check bool
 	// Weight is its share of calls, from 1 to 256; 0 is HAProxy's own, 1.
@@ -53,6 +57,8 @@ type sections struct {
 	// once says whose calls run once at most; nil for nobody's.
 	once    func(*model.Cluster) bool
 	version model.Version
+	// bridge is the address of the bridge's socket, or "".
+	bridge string
 }
 
 func newSections(live bool, v model.Version) *sections {
@@ -134,9 +140,15 @@ func again(s Server) Server {
 	return s
 }
 
-// of returns the section that a share goes to. Its name depends on the cluster and the changes only.
+// of returns the section that a share goes to. Its name depends on the cluster, the changes and the way there only.
 func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
-	key := c.Name
+	key, bridged := c.Name, relay.Needed(b)
+	if bridged {
+		if ss.bridge == "" {
+			return nil, errors.New("it takes a bridge beside the proxy, and none was named")
+		}
+		key += ":bridge"
+	}
 	changes, err := changesOf(b)
 	if err != nil {
 		return nil, err
@@ -162,6 +174,9 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 	if c.Protocol != model.BackendGRPC {
 		s.Changes = append(slices.Clone(timeLines), s.Changes...)
 	}
+	if bridged {
+		s.Changes = slices.Concat(bridgeLines, s.Changes)
+	}
 	for _, e := range c.Endpoints {
 		server, err := serverOf(e)
 		if err != nil {
@@ -177,8 +192,19 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 		s.Servers[0].Weight = 256
 		s.Servers = append(s.Servers, again(s.Servers[0]))
 	}
+	if bridged {
+		for i := range s.Servers {
+			s.Servers[i].Backup = true
+		}
+		s.Servers = slices.Insert(s.Servers, 0, Server{Name: "bridge", Address: ss.bridge, Check: true, Bridge: true})
+	}
 	ss.byKey[key] = s
 	return s, nil
+}
+
+// bridgeLines tell the bridge what to do with a call. All endpoints stand in for it while it is gone.
+var bridgeLines = []string{
+	"option allbackups", "http-request set-header " + relay.HeaderTarget + " %[var(txn.target),field(" + strconv.Itoa(relayField) + ",;)]",
 }
 
 // list returns all sections by name.

@@ -10,6 +10,7 @@ import (
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/answers"
 	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/generators/relay"
 )
 
 // A target is what a map file says about a call that found its rule. It is one of
@@ -59,17 +60,18 @@ func (t *targets) of(r *model.Rule) (string, error) {
 		return t.status(r, *r.Status), nil
 	}
 	name := answers.EncodeAll(r.Source.String())
-	columns := make([]string, len(r.Backends))
-	for i := range r.Backends {
+	shares := r.Shares()
+	columns := make([]string, len(shares))
+	for i := range shares {
 		var err error
-		if columns[i], err = t.backend(r, name, &r.Backends[i]); err != nil {
+		if columns[i], err = t.backend(r, name, &shares[i]); err != nil {
 			return "", err
 		}
 	}
 	if len(columns) == 1 {
 		return columns[0], nil
 	}
-	return t.draw(r, columns)
+	return t.draw(r, shares, columns)
 }
 
 // backend returns the target of one share.
@@ -81,7 +83,7 @@ func (t *targets) backend(r *model.Rule, name string, b *model.Backend) (string,
 		if !slices.Contains(t.used.codes, b.Redirect.Code) {
 			t.used.codes = append(t.used.codes, b.Redirect.Code)
 		}
-		actions, err := t.actions(&b.Handling, b.Redirect)
+		actions, err := t.actions(&b.Handling, b.Redirect, "")
 		return fmt.Sprintf("redirect:%d;%s;", b.Redirect.Code, name) + actions, err
 	}
 	c := t.clusters[b.Cluster]
@@ -99,10 +101,10 @@ func (t *targets) backend(r *model.Rule, name string, b *model.Backend) (string,
 		// Its section is there for endpoints to come while HAProxy runs.
 		return t.status(r, answers.NoEndpoints(c)), nil
 	}
-	target := section.Name + ";" + name + ";" + section.service
-	if r.Source.Kind == model.HTTPRoute {
+	target, relayed := section.Name+";"+name+";"+section.service, relay.ID(r, b)
+	if r.Source.Kind == model.HTTPRoute || relayed != "" {
 		var actions string
-		actions, err = t.actions(&b.Handling, nil)
+		actions, err = t.actions(&b.Handling, nil, relayed)
 		target += actions
 	}
 	return target, err
@@ -124,10 +126,10 @@ func (t *targets) status(r *model.Rule, s model.Status) string {
 const draws = 1 << 30
 
 // draw adds a rule's columns to weights.map and returns the target that draws among them (R14).
-func (t *targets) draw(r *model.Rule, columns []string) (string, error) {
+func (t *targets) draw(r *model.Rule, shares []model.Backend, columns []string) (string, error) {
 	weights := make([]int64, len(columns))
-	for i := range r.Backends {
-		weights[i] = int64(r.Backends[i].Weight)
+	for i := range shares {
+		weights[i] = int64(shares[i].Weight)
 	}
 	var lines []string
 	s := &r.Source

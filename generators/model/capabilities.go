@@ -49,6 +49,9 @@ const (
 	// FeatureCallOnce is that no call runs twice because an endpoint failed (R40). nginx sees to it always, HAProxy
 	// on demand: see Cluster.CallOnce.
 	FeatureCallOnce Feature = "CallOnce"
+	// FeatureBridge is a bridge beside the proxy, for what no proxy can. It isn't one of a binary's Features: who renders says
+	// where there is none.
+	FeatureBridge Feature = "Bridge"
 )
 
 // Features are all of them, in order.

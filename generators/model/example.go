@@ -10,12 +10,31 @@ import (
 // Examples are models that between them have something of everything that a template may be asked to write, alone or beside
 // the rest: one with GRPCRoutes and HTTPRoutes, one without HTTPRoutes, one without anything, and one with a condition on a header that
 // endpoints get from the proxy. Whoever has templates of his
-// own learns from it at the start, and not when a user's object is the first to need a line, that one is broken.
-func Examples() []Gateways {
+// own learns from it at the start, and not when a user's object is the first to need a line, that one is broken. With a
+// bridge they have what takes one too.
+func Examples(bridge bool) []Gateways {
 	both := example("x-a")
 	grpc := both
 	grpc.Gateways = both.Gateways[:2]
-	return []Gateways{both, grpc, {}, example("x-forwarded-proto")}
+	list := []Gateways{both, grpc, {}, example("x-forwarded-proto")}
+	if bridge {
+		list = append(list, exampleMirrors())
+	}
+	return list
+}
+
+// exampleMirrors has rules whose calls pass the bridge.
+func exampleMirrors() Gateways {
+	m := example("x-a")
+	l := &m.Gateways[2].Listeners[1]
+	l.Scopes = nil
+	for _, kind := range []RouteKind{GRPCRoute, HTTPRoute} {
+		cluster := map[RouteKind]string{GRPCRoute: "ns/one:80", HTTPRoute: "ns/one:80/http"}[kind]
+		b := Backend{Weight: 1, Cluster: cluster, Handling: Handling{Mirrors: []Mirror{{cluster, 1, 1}, {cluster, 1, 4}}}}
+		l.Scopes = append(l.Scopes, Scope{Rules: []*Rule{{Source: Source{Kind: kind, Namespace: "ns", Name: "mirrored"}, Matches: []Match{{}},
+			Backends: []Backend{b}}}})
+	}
+	return m
 }
 
 // example has a condition of an HTTPRoute on a header.

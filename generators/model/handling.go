@@ -21,6 +21,8 @@ type Handling struct {
 	Timeouts Timeouts `json:"timeouts,omitzero"`
 	// Retry tries again what a backend failed; nil tries again only what no endpoint has taken.
 	Retry *Retry `json:"retry,omitempty"`
+	// Mirrors get copies of calls.
+	Mirrors []Mirror `json:"mirrors,omitempty"`
 }
 
 // HeaderChange is what becomes of one header: set is Keep false with a value, add is Keep true with values,
@@ -44,6 +46,7 @@ func (h Handling) Then(next Handling) Handling {
 		Retry:    h.Retry,
 		Rewrite:  h.Rewrite.then(next.Rewrite),
 		CORS:     cmp.Or(next.CORS, h.CORS),
+		Mirrors:  slices.Concat(h.Mirrors, next.Mirrors),
 	}
 }
 
@@ -89,6 +92,9 @@ func (h Handling) Describe() []string {
 	lines = append(lines, h.Rewrite.describe()...)
 	lines = append(lines, h.CORS.describe()...)
 	lines = append(lines, h.Timeouts.describe()...)
+	for i := range h.Mirrors {
+		lines = append(lines, h.Mirrors[i].describe())
+	}
 	return append(lines, h.Retry.describe()...)
 }
 

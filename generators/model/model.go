@@ -109,12 +109,18 @@ type Rule struct {
 	Status *Status `json:"status,omitempty"`
 }
 
-// Clusters are the names of the clusters that calls of the rule may go to, each once.
+// Clusters are the names of the clusters that calls of the rule, or copies of them, may go to, each once.
 func (r *Rule) Clusters() []string {
 	var names []string
-	for i := range r.Backends {
-		if name := r.Backends[i].Cluster; name != "" && !slices.Contains(names, name) {
+	add := func(name string) {
+		if name != "" && !slices.Contains(names, name) {
 			names = append(names, name)
+		}
+	}
+	for i := range r.Backends {
+		add(r.Backends[i].Cluster)
+		for _, m := range r.Backends[i].Mirrors {
+			add(m.Cluster)
 		}
 	}
 	return names

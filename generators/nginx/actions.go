@@ -3,6 +3,7 @@ package nginx
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/answers"
 	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/generators/relay"
 )
 
 // actions turns rules into what answers a call: a cluster with header changes, or a status.
@@ -25,8 +27,13 @@ type actions struct {
 
 	route, action, target, upstream, service, status, why *block
 	shares, shared                                        *block
-	splits                                                []Split
-	bySplit                                               map[string]string
+	// bridge is the token of the bridge's address, or ""; relay is the map of what it is told, nil where it is told nothing.
+	bridge string
+	relay  *block
+	// bridged are the upstreams that calls reach through the bridge, by name.
+	bridged map[string]*Upstream
+	splits  []Split
+	bySplit map[string]string
 }
 
 // Split is a split_clients{} block.
@@ -45,7 +52,7 @@ type Part struct {
 
 // newActions starts the maps that follow $gw_rule.
 func newActions(bs *blocks, clusters map[string]*Upstream) *actions {
-	a := &actions{blocks: bs, clusters: clusters, known: map[string]bool{}, bySplit: map[string]string{}}
+	a := &actions{blocks: bs, clusters: clusters, known: map[string]bool{}, bySplit: map[string]string{}, bridged: map[string]*Upstream{}}
 	a.action = bs.add(Map{Comment: "What answers the calls of a rule.", Source: "$gw_rule", Name: "gw_action"})
 	a.shared = bs.add(Map{Comment: "The same where weights share them: by rule and share.", Source: `"$gw_rule:$gw_share"`,
 		Name: "gw_shared_action"})
@@ -80,29 +87,31 @@ func (a *actions) rule(id string, r *model.Rule, source string) error {
 		a.action.entry(id, n, source)
 		return err
 	}
-	if len(r.Backends) == 1 {
-		n, err := a.backend(&r.Backends[0], r.Source.Kind)
+	shares := r.Shares()
+	if len(shares) == 1 {
+		n, err := a.backend(r, &shares[0])
 		a.action.entry(id, n, source)
 		return err
 	}
-	split, err := a.split(r.Backends)
+	split, err := a.split(shares)
 	if err != nil {
 		return err
 	}
 	a.action.entry(id, "$gw_shared_action", source)
 	a.shares.entry(id, "$"+split, "")
-	for i := range r.Backends {
-		n, err := a.backend(&r.Backends[i], r.Source.Kind)
+	for i := range shares {
+		n, err := a.backend(r, &shares[i])
 		if err != nil {
 			return err
 		}
-		a.shared.entry(id+":"+strconv.Itoa(i), n, fmt.Sprintf("%s backend %d, weight %d", source, i, r.Backends[i].Weight))
+		a.shared.entry(id+":"+strconv.Itoa(i), n, fmt.Sprintf("%s backend %d, weight %d", source, i, shares[i].Weight))
 	}
 	return nil
 }
 
-// backend returns the action of one backend.
-func (a *actions) backend(b *model.Backend, kind model.RouteKind) (string, error) {
+// backend returns the action of one share of a rule.
+func (a *actions) backend(r *model.Rule, b *model.Backend) (string, error) {
+	kind := r.Source.Kind
 	switch {
 	case b.Status != nil:
 		return a.statusAction(b.Status, kind)
@@ -116,17 +125,25 @@ func (a *actions) backend(b *model.Backend, kind model.RouteKind) (string, error
 	if !u.serves() {
 		return a.statusAction(&u.Empty, kind)
 	}
-	if kind == model.HTTPRoute {
-		return a.httpAction(b, u)
+	relayed := relay.ID(r, b)
+	if relayed != "" {
+		if a.bridge == "" {
+			return "", errNoBridge
+		}
+		u = a.throughBridge(u)
 	}
-	profile, err := a.profiles.of(b, a.blocks)
+	if kind == model.HTTPRoute {
+		return a.httpAction(b, u, relayed)
+	}
+	profile, err := a.profiles.of(b, a.blocks, relayed != "")
 	if err != nil {
 		return "", err
 	}
-	id, known := a.id("c " + u.Name + " " + profile)
+	id, known := a.id(strings.TrimSpace("c " + u.Name + " " + profile + " " + relayed))
 	if known {
 		return id, nil
 	}
+	a.tellBridge(id, relayed)
 	return id, a.send(id, profile, u)
 }
 
@@ -250,12 +267,26 @@ type Upstream struct {
 	// Backup says that the servers stand there once more, for when all are left alone for their failures: a client can
 	// make endpoints fail its own calls. Balancing that takes no backup servers does without.
 	Backup bool
+	// Bridge is the token of the bridge's address, where calls go that reach the endpoints through it; "" for none. The
+	// endpoints stand behind it as backup servers, for when it isn't there.
+	Bridge string
 	// named says that some server is a name, which may have many addresses.
 	named bool
 }
 
 // serves says whether calls can be sent to the upstream. What a resolver tells may be nothing at any time.
 func (u *Upstream) serves() bool { return u.Resolve != "" || len(u.Servers) > 0 }
+
+// Backups is how often the servers stand there as backup servers. What passes the bridge is tried again without it.
+func (u *Upstream) Backups() int {
+	switch {
+	case u.Bridge != "":
+		return max(1, u.Tries-1)
+	case u.Backup:
+		return 1
+	}
+	return 0
+}
 
 // upstreamDigits are how many digits of a hash the name of an upstream begins with.
 const upstreamDigits = 8
@@ -306,6 +337,17 @@ func upstreams(clusters []model.Cluster, resolve bool, refused *generators.Refus
 		}
 	}
 	return byName, filled
+}
+
+// special are the upstreams with endpoints of a cluster for some of the calls: through the bridge, and tried again.
+func (a *actions) special() []Upstream {
+	var list []Upstream
+	for _, some := range []map[string]*Upstream{a.bridged, a.http.retried} {
+		for _, name := range slices.Sorted(maps.Keys(some)) {
+			list = append(list, *some[name])
+		}
+	}
+	return list
 }
 
 func upstreamRune(r rune) rune {

@@ -193,6 +193,12 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		return nil, err
 	}
 	as := newActions(bs, clusters)
+	if g.options.Bridge != "" {
+		var err error
+		if as.bridge, err = Token("unix:" + g.options.Bridge); err != nil {
+			return nil, fmt.Errorf("the bridge's path %q: %w", g.options.Bridge, err)
+		}
+	}
 	if t.HasHTTP() {
 		as.startHTTP(c.Version, len(g.options.TrustedProxies) > 0)
 	}
@@ -205,7 +211,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	if err := refused.OrNil(); err != nil {
 		return nil, err
 	}
-	filled = append(filled, as.http.upstreams()...)
+	filled = append(filled, as.special()...)
 	ordinary, err := Regex(model.OrdinaryPath)
 	if err != nil {
 		return nil, err

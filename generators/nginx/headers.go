@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/generators/relay"
 )
 
 // Profile is a location that passes calls on: there is one for each distinct set of header changes.
@@ -27,7 +28,7 @@ type profiles struct {
 }
 
 // of returns the name of the location for a backend's header changes (R19).
-func (ps *profiles) of(b *model.Backend, bs *blocks) (string, error) {
+func (ps *profiles) of(b *model.Backend, bs *blocks, bridged bool) (string, error) {
 	p := Profile{Host: true}
 	for i := range b.RequestHeaders {
 		h := &b.RequestHeaders[i]
@@ -47,6 +48,9 @@ func (ps *profiles) of(b *model.Backend, bs *blocks) (string, error) {
 			return "", fmt.Errorf("response header %q: %w", h.Name, err)
 		}
 		p.Directives = append(p.Directives, lines...)
+	}
+	if bridged {
+		p.Directives = append(p.Directives, "grpc_set_header "+relay.HeaderTarget+" "+relayVariable+";")
 	}
 	key := strings.Join(p.Directives, "\n")
 	if name, ok := ps.names[key]; ok {

@@ -2,8 +2,6 @@ package nginx
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -74,8 +72,8 @@ func printable(text string) string {
 }
 
 // httpAction is the action that passes requests on to a cluster.
-func (a *actions) httpAction(b *model.Backend, u *Upstream) (string, error) {
-	profile, err := a.httpProfile(b, u)
+func (a *actions) httpAction(b *model.Backend, u *Upstream, relayed string) (string, error) {
+	profile, err := a.httpProfile(b, u, relayed != "")
 	if err != nil {
 		return "", err
 	}
@@ -98,10 +96,11 @@ func (a *actions) httpAction(b *model.Backend, u *Upstream) (string, error) {
 			}
 		}
 	}
-	id, known := a.id(strings.Join([]string{"http", u.Name, profile, uri, host}, " "))
+	id, known := a.id(strings.TrimSuffix(strings.Join([]string{"http", u.Name, profile, uri, host, relayed}, " "), " "))
 	if known {
 		return id, nil
 	}
+	a.tellBridge(id, relayed)
 	if uri != "" {
 		a.http.uri.entry(id, asked, "")
 	}
@@ -127,15 +126,6 @@ func (a *actions) retried(u *Upstream, tries int) *Upstream {
 		a.http.retried[name] = r
 	}
 	return r
-}
-
-// upstreams are those for requests that are tried again.
-func (h *httpActions) upstreams() []Upstream {
-	var list []Upstream
-	for _, name := range slices.Sorted(maps.Keys(h.retried)) {
-		list = append(list, *h.retried[name])
-	}
-	return list
 }
 
 // redirectAction is the action that sends a client elsewhere.

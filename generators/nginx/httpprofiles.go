@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/generators/relay"
 )
 
 // HTTPProfile is a location that passes requests of HTTPRoutes on: there is one for each distinct set of protocol, header
@@ -29,7 +30,7 @@ type HTTPProfile struct {
 var proxyHTTP2 = model.Version{Major: 1, Minor: 29, Patch: 4}
 
 // httpProfile is the name of the location for what a backend's filters, timeouts and retries do.
-func (a *actions) httpProfile(b *model.Backend, u *Upstream) (string, error) {
+func (a *actions) httpProfile(b *model.Backend, u *Upstream, bridged bool) (string, error) {
 	p := HTTPProfile{Module: "proxy", Host: "$gw_authority"}
 	if r := b.Rewrite; r != nil {
 		if r.Hostname != "" {
@@ -80,6 +81,9 @@ func (a *actions) httpProfile(b *model.Backend, u *Upstream) (string, error) {
 		p.Directives = append(p.Directives, lines...)
 	}
 	p.Directives = append(p.Directives, p.limits(b)...)
+	if bridged {
+		p.set(relay.HeaderTarget, relayVariable)
+	}
 	key := fmt.Sprintf("%s %t %s %s\n%s", p.Module, p.HTTP2, p.Host, p.URI, strings.Join(p.Directives, "\n"))
 	if name, ok := a.http.names[key]; ok {
 		return name, nil

@@ -157,6 +157,9 @@ func (a *Applier) apply(ctx context.Context, job Job) Outcome {
 	if err != nil {
 		return Outcome{Err: err}
 	}
+	if a.Hooks.Beside != nil {
+		a.Hooks.Beside(ctx, next)
+	}
 	if a.serves(next) || a.adopt(ctx, next) {
 		return Outcome{Way: Unchanged, Served: next.Model}
 	}

@@ -67,6 +67,8 @@ type Hooks struct {
 	// applied them they are written, checked and switched to, so that a restart serves the same. An error means that it
 	// isn't known what the proxy serves: a reload follows.
 	Update func(ctx context.Context, old, next Configuration) (Update, error)
+	// Beside is told each configuration before the proxy is, for what stands beside the proxy and has to know it first.
+	Beside func(ctx context.Context, next Configuration)
 	// Prepare is called before each Reload, for a proxy that has to know what isn't in the files, such as endpoints that it
 	// is told in another way. What is served until then must go on working.
 	Prepare func(next Configuration)

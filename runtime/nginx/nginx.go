@@ -3,6 +3,7 @@ package nginx
 import (
 	"context"
 	"fmt"
+	"regexp"
 
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/generators/nginx"
@@ -22,3 +23,17 @@ func Capabilities(ctx context.Context, binary string) (model.Capabilities, error
 	c.Origin = binary
 	return c, nil
 }
+
+// User is whom the workers of a binary run as where its configuration names nobody.
+func User(ctx context.Context, binary string) (string, error) {
+	out, err := process.Output(ctx, binary, "-V")
+	if err != nil {
+		return "", err
+	}
+	if m := userArgument.FindStringSubmatch(out); m != nil {
+		return m[1], nil
+	}
+	return "nobody", nil
+}
+
+var userArgument = regexp.MustCompile(`\s--user=([^\s']+)`)

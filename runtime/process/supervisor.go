@@ -32,6 +32,9 @@ type Program struct {
 	Drain, Stop unix.Signal
 	// DrainChildren says that the children get Drain too when the program doesn't pass it on.
 	DrainChildren bool
+	// Succeeds says that a new process takes the place of those with the same command while they still serve: they are told to
+	// drain once it serves. Others have to have gone before.
+	Succeeds bool
 	// Complaint says whether a line of the log tells of a failure of a process, the one that was started last.
 	Complaint func(pid int, line string) bool
 	// Timeout is how long a start may take when nobody waits for it.
@@ -115,13 +118,20 @@ func (s *Supervisor) TakeOver(pidFile string, ours func(pid int) bool) {
 // by the caller.
 func (s *Supervisor) Start(ctx context.Context) error {
 	cmd := s.Command()
-	if err := errors.Join(s.drainStrays(cmd), s.Clear(ctx)); err != nil {
+	var err error
+	if !s.Succeeds {
+		err = s.drainStrays(cmd, 0)
+	}
+	if err := errors.Join(err, s.Clear(ctx)); err != nil {
 		return fmt.Errorf("start %s: %w", s.Name, err)
 	}
 	start := s.said.Size()
 	cmd.Stdout, cmd.Stderr = s.said.File(), s.said.File()
 	// A signal from the terminal is for gatewright, which passes it on in its own way.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid = true
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", s.Name, err)
 	}
@@ -144,18 +154,21 @@ func (s *Supervisor) Start(ctx context.Context) error {
 		return errors.Join(s.Explain(fmt.Errorf("start %s: %w", s.Name, err), start), s.end(id))
 	}
 	s.good = true
+	if s.Succeeds {
+		return s.drainStrays(cmd, id.PID)
+	}
 	return nil
 }
 
 // drainStrays tells processes of the same command to finish. Nobody knows of one whose starter was killed before it
-// could write its process id or listen anywhere, and it would serve for good what it has read.
-func (s *Supervisor) drainStrays(cmd *exec.Cmd) error {
+// could write its process id or listen anywhere, and it would serve for good what it has read. Except is the one to leave alone.
+func (s *Supervisor) drainStrays(cmd *exec.Cmd, except int) error {
 	pids, err := All()
 	if err != nil {
 		return err
 	}
 	for _, pid := range pids {
-		if !s.Kind.runs(pid, cmd.Args) {
+		if pid == except || !s.Kind.runs(pid, cmd.Args) {
 			continue
 		}
 		id, err := Identify(pid)

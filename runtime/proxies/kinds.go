@@ -29,6 +29,8 @@ type Kind struct {
 	Marker string
 	// Users are whom workers run as that would be root's otherwise; nil for a proxy that sees to that by itself.
 	Users []string
+	// builtIn is whom they run as in any case unless somebody is named; nil for this process's own user.
+	builtIn func(ctx context.Context, binary string) (string, error)
 	// Calls is the name of the file in the state folder for what the proxy says of calls; "" when it says nothing of them.
 	Calls string
 	// Run makes what runs or joins the proxy, with files of gatewright's.
@@ -49,6 +51,7 @@ var Kinds = []*Kind{
 		Usual:     model.Version{Major: 1, Minor: 26, Patch: 3},
 		Marker:    "nginx.sock",
 		Calls:     "nginx-calls.log",
+		builtIn:   nginxbinary.User,
 		Run:       runNginx,
 		MainFile:  "nginx.conf",
 		join:      joinNginx,

@@ -36,7 +36,7 @@ func TestKinds(t *testing.T) {
 		if !caps.Has(model.FeatureHTTP2) || !caps.Has(model.FeatureGRPC) {
 			t.Errorf("%s %s serves no gRPC: %v", k.Name, k.Usual, caps.Missing)
 		}
-		if _, err := k.Generator(generators.Options{}).Render(model.Examples()[0], caps); err != nil {
+		if _, err := k.Generator(generators.Options{}).Render(model.Examples(false)[0], caps); err != nil {
 			t.Errorf("%s: %v", k.Name, err)
 		}
 	}
@@ -102,7 +102,7 @@ func TestServing(t *testing.T) {
 		want    string
 	}{
 		{Serving{}, generators.LayoutFull, all, ""},
-		{Serving{User: "a", Group: "b", Instance: "c", MaxStreams: 7}, generators.LayoutFull, all, ""},
+		{Serving{User: "a", Group: "b", Instance: "c", Bridge: "/b", MaxStreams: 7}, generators.LayoutFull, all, ""},
 		{Serving{Group: "b"}, generators.LayoutFull, all, "--group alone"},
 		{Serving{User: "a", Group: "b"}, generators.LayoutInclude, all, "--layout full"},
 		{Serving{User: "no-such-user"}, generators.LayoutFull, all, "no such user"},
@@ -117,7 +117,7 @@ func TestServing(t *testing.T) {
 			}
 			continue
 		}
-		got := Serving{g.User, g.Group, g.CallOnce, g.Instance, g.TrustedProxies, g.MaxStreams}
+		got := Serving{g.User, g.Group, g.CallOnce, g.Instance, g.TrustedProxies, g.Bridge, g.MaxStreams}
 		if err != nil || !reflect.DeepEqual(got, c.serving) {
 			t.Errorf("%+v: %+v, error %v", c.serving, got, err)
 		}

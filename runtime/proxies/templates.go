@@ -22,7 +22,7 @@ func (k *Kind) GeneratorWith(templates string, g generators.Options, caps model.
 	if g.Templates == nil {
 		return generator, nil
 	}
-	for _, m := range model.Examples() {
+	for _, m := range model.Examples(g.Bridge != "") {
 		if _, err := generator.Render(m, caps); err != nil {
 			return nil, fmt.Errorf("--templates %s: %w: mend the template, or remove its file so that the built-in one is taken", templates, err)
 		}

@@ -1,11 +1,14 @@
 package proxies
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"os/user"
+	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -24,6 +27,8 @@ type Serving struct {
 	Instance string
 	// TrustedProxies are networks of proxies in front of this one, whose X-Forwarded headers are kept.
 	TrustedProxies []netip.Prefix
+	// Bridge is the path of the socket of a bridge that somebody else runs, or "".
+	Bridge string
 	// MaxStreams is the most calls that one client connection has open at a time.
 	MaxStreams int
 }
@@ -39,6 +44,9 @@ func (s Serving) Check() error {
 // Fill tells it to a generator. Users needn't exist where the proxy doesn't run.
 func (s Serving) Fill(g *generators.Options, caps model.Capabilities) (err error) {
 	g.MaxStreams, g.TrustedProxies = s.MaxStreams, s.TrustedProxies
+	if g.Bridge = s.Bridge; s.Bridge != "" && !filepath.IsAbs(s.Bridge) {
+		return fmt.Errorf("--bridge-socket %s: it must be an absolute path, for the proxy works in another folder", s.Bridge)
+	}
 	if s.CallOnce && !caps.Has(model.FeatureCallOnce) {
 		return fmt.Errorf("--call-once can't be kept: %s", caps.Missing[model.FeatureCallOnce])
 	}
@@ -97,6 +105,33 @@ func (s Serving) FillHere(g *generators.Options, k *Kind, caps model.Capabilitie
 	}
 	log.Info("workers run as", "user", g.User, "group", g.Group)
 	return nil
+}
+
+// Account is a user of this host, and the user's own group.
+type Account struct{ UID, GID int }
+
+// Workers are whom the workers of a proxy run as that is started here with options; nil for this process's own user.
+func (k *Kind) Workers(ctx context.Context, binary string, g *generators.Options) (*Account, error) {
+	if !changesUser() {
+		return nil, nil
+	}
+	name := g.User
+	if name == "" && k.builtIn != nil {
+		var err error
+		if name, err = k.builtIn(ctx, binary); err != nil {
+			return nil, err
+		}
+	}
+	u, err := user.Lookup(name)
+	if name == "" || err != nil {
+		return nil, nil // The proxy says it better than we could.
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	gid, other := strconv.Atoi(u.Gid)
+	if err != nil || other != nil || uid == 0 {
+		return nil, errors.Join(err, other)
+	}
+	return &Account{uid, gid}, nil
 }
 
 // groupOf is the name of a user's own group.

@@ -57,6 +57,7 @@ type Engine struct {
 	options Options
 	store   *apply.Store
 	runtime *proxies.Runtime
+	bridge  *ownBridge // nil where somebody else's is used
 	applier *apply.Applier
 	lost    chan struct{}
 }
@@ -111,11 +112,15 @@ func newEngine(ctx context.Context, o Options, store *apply.Store) (*Engine, err
 	if e.runtime, err = e.newRuntime(); err != nil {
 		return nil, err
 	}
-	render, err := e.renderer()
+	render, err := e.renderer(ctx)
 	if err != nil {
 		return nil, errors.Join(err, e.runtime.Close())
 	}
-	e.applier = apply.New(apply.Options{Proxy: e.runtime, Hooks: e.runtime.Hooks, Store: store, Render: render, Log: o.Log,
+	hooks := e.runtime.Hooks
+	if e.bridge != nil && !o.DryRun {
+		hooks.Beside = e.bridge.tell
+	}
+	e.applier = apply.New(apply.Options{Proxy: e.runtime, Hooks: hooks, Store: store, Render: render, Log: o.Log,
 		Metrics: apply.NewMetrics(registry)})
 	return e, nil
 }
@@ -149,7 +154,7 @@ func (e *Engine) newRuntime() (*proxies.Runtime, error) {
 }
 
 // renderer makes what renders for this proxy on this host.
-func (e *Engine) renderer() (apply.Renderer, error) {
+func (e *Engine) renderer(ctx context.Context) (apply.Renderer, error) {
 	o := generators.Options{Layout: generators.LayoutFull, Marker: e.marker(), CallLog: e.calls(), Resolver: e.runtime.Resolver}
 	if err := e.options.Serving.FillHere(&o, e.options.Kind, e.Capabilities, e.options.Attach != "", e.Log); err != nil {
 		return nil, err
@@ -159,6 +164,14 @@ func (e *Engine) renderer() (apply.Renderer, error) {
 		if o.Instance, err = e.store.Instance(); err != nil {
 			return nil, err
 		}
+	}
+	if o.Bridge == "" {
+		account, err := e.options.Kind.Workers(ctx, e.options.Binary, &o)
+		if err != nil {
+			return nil, err
+		}
+		e.bridge = &ownBridge{dir: e.store.Dir(), drain: e.options.Drain, user: account, log: e.Log, errors: e.options.Errors}
+		o.Bridge = e.bridge.socket()
 	}
 	generator, err := e.options.Kind.GeneratorWith(e.options.Templates, o, e.Capabilities)
 	if err != nil {
@@ -178,7 +191,9 @@ func (e *Engine) Dir() string { return e.store.Dir() }
 func (e *Engine) Mark() { e.applier.Mark() }
 
 // Close lets go of the proxy and the state folder.
-func (e *Engine) Close() error { return errors.Join(e.runtime.Close(), e.store.Close()) }
+func (e *Engine) Close() error {
+	return errors.Join(e.runtime.Close(), e.bridge.close(), e.store.Close())
+}
 
 // Serve runs until a signal ends it: SIGTERM and SIGINT let the proxy finish its calls, SIGHUP reads the input again, and
 // SIGUSR1 is passed on.
@@ -244,6 +259,9 @@ func (e *Engine) Serve(ctx context.Context, in Input, take Signals) error {
 // apply applies what the input gives, after the last good configuration, which serves until the input is read.
 func (e *Engine) apply(ctx context.Context, in Input) {
 	if generation := e.store.Generation(); generation != "" {
+		if e.bridge != nil && !e.options.DryRun {
+			e.bridge.resume(ctx)
+		}
 		if err := e.startLast(ctx, generation, in.Waiting != nil); err != nil {
 			e.Log.Error("the last good configuration could not be started", "error", err)
 		}
@@ -280,5 +298,8 @@ func (e *Engine) shutdown(signals <-chan os.Signal) error {
 			}
 		}
 	}()
-	return e.runtime.Shutdown(ctx)
+	if err := e.runtime.Shutdown(ctx); err != nil || e.options.Attach != "" {
+		return err // A proxy that was joined goes on, and so does its bridge.
+	}
+	return e.bridge.shutdown(ctx)
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/gatewright/gatewright/generators/haproxy"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/generators/nginx"
+	"github.com/gatewright/gatewright/generators/relay"
 	"github.com/gatewright/gatewright/test/harness"
 )
 
@@ -33,6 +34,9 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // usual is the version of nginx that a case is for when its flags don't say.
 const usual = "1.26.3"
+
+// bridgeSocket is where the bridge of all cases would be.
+const bridgeSocket = "/run/gatewright/bridge.sock"
 
 // options are the flags of a case that the pipeline knows.
 type options struct {
@@ -77,6 +81,13 @@ func runCase(t *testing.T, dir string) {
 	if diff := cmp.Diff(files, turnedFiles); diff != "" {
 		t.Errorf("the order of the objects makes a difference to nginx's files:\n%s", diff)
 	}
+	if c := relay.Of(result.Gateways); len(c.Actions) > 0 {
+		text, err := c.Text()
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, filepath.Join(dir, relay.File), string(text))
+	}
 	if _, err := os.Stat(filepath.Join(dir, "nginx")); err == nil {
 		goldenFolder(t, filepath.Join(dir, "nginx"), files)
 	}
@@ -93,7 +104,7 @@ func haproxyCase(t *testing.T, dir string, o options) {
 	t.Helper()
 	caps := haproxy.CapabilitiesOf(haproxyVersion)
 	result := translateCase(load(t, dir, o), caps, o)
-	files, err := haproxy.New(generators.Options{}).Render(result.Gateways, caps)
+	files, err := haproxy.New(generators.Options{Bridge: bridgeSocket}).Render(result.Gateways, caps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +175,7 @@ func texts(t *testing.T, result translate.Result) (modelText, statusText string)
 
 func render(t *testing.T, result translate.Result, caps model.Capabilities) []generators.File {
 	t.Helper()
-	files, err := nginx.New(generators.Options{}).Render(result.Gateways, caps)
+	files, err := nginx.New(generators.Options{Bridge: bridgeSocket}).Render(result.Gateways, caps)
 	if err != nil {
 		t.Fatal(err)
 	}

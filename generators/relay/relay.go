@@ -1,0 +1,107 @@
+package relay
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/netip"
+
+	"github.com/gatewright/gatewright/generators/answers"
+	"github.com/gatewright/gatewright/generators/model"
+)
+
+// Of is what a bridge does for a model: nothing for one that needs none.
+func Of(m model.Gateways) Config {
+	c := Config{Version: Version, Actions: map[string]Action{}, Upstreams: map[string]Upstream{}}
+	clusters := make(map[string]*model.Cluster, len(m.Clusters))
+	for i := range m.Clusters {
+		clusters[m.Clusters[i].Name] = &m.Clusters[i]
+	}
+	done := map[*model.Rule]bool{}
+	for i := range m.Gateways {
+		for j := range m.Gateways[i].Listeners {
+			for _, s := range m.Gateways[i].Listeners[j].Scopes {
+				for _, r := range s.Rules {
+					if !done[r] {
+						done[r] = true
+						c.add(r, clusters)
+					}
+				}
+			}
+		}
+	}
+	return c
+}
+
+// add adds what a rule needs.
+func (c *Config) add(r *model.Rule, clusters map[string]*model.Cluster) {
+	shares := r.Shares()
+	for i := range shares {
+		b := &shares[i]
+		if id := ID(r, b); id != "" && c.upstream(clusters[b.Cluster]) {
+			a := actionOf(r, b)
+			for _, name := range a.Mirrors {
+				c.upstream(clusters[name])
+			}
+			c.Actions[id] = a
+		}
+	}
+}
+
+// upstream adds a cluster. It says false for one that isn't there.
+func (c *Config) upstream(cluster *model.Cluster) bool {
+	if cluster == nil {
+		return false
+	}
+	if _, ok := c.Upstreams[cluster.Name]; ok {
+		return true
+	}
+	u := Upstream{Source: answers.Service(cluster), Endpoints: []netip.AddrPort{}}
+	if cluster.Protocol == model.BackendHTTP1 {
+		u.Protocol = HTTP1
+	}
+	for _, e := range cluster.Endpoints {
+		// Translation lets no policy that needs a bridge meet endpoints with names.
+		if ip, err := netip.ParseAddr(e.Address); err == nil && e.Port > 0 && e.Port <= 65535 {
+			u.Endpoints = append(u.Endpoints, netip.AddrPortFrom(ip, uint16(e.Port)))
+		}
+	}
+	c.Upstreams[cluster.Name] = u
+	return true
+}
+
+func actionOf(r *model.Rule, b *model.Backend) Action {
+	a := Action{Source: r.Source.String(), Upstream: b.Cluster}
+	for _, m := range b.Mirrors {
+		a.Mirrors = append(a.Mirrors, m.Cluster)
+	}
+	return a
+}
+
+// Needed says whether the calls of a backend pass the bridge.
+func Needed(b *model.Backend) bool { return b.Cluster != "" && len(b.Mirrors) > 0 }
+
+// ID is that of the action for one of the Shares of a rule; "" for one whose calls don't pass the bridge. It depends on all
+// that the action says, and so means the same for ever.
+func ID(r *model.Rule, share *model.Backend) string {
+	if !Needed(share) {
+		return ""
+	}
+	text, err := json.Marshal(actionOf(r, share))
+	if err != nil {
+		panic(err) // It has texts and numbers only.
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
+
+// Text is the file of a configuration.
+func (c *Config) Text() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(c)
+	return b.Bytes(), err
+}
