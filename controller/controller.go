@@ -21,6 +21,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
+	"github.com/gatewright/gatewright/controller/policy"
 	"github.com/gatewright/gatewright/controller/status"
 	"github.com/gatewright/gatewright/controller/translate"
 	"github.com/gatewright/gatewright/generators/model"
@@ -54,7 +55,8 @@ func New(o Options, registry prometheus.Registerer) (*Controller, error) {
 		o.ControllerName = translate.DefaultController
 	}
 	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), gatewayv1.Install(scheme), gatewayv1beta1.Install(scheme)); err != nil {
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), gatewayv1.Install(scheme), gatewayv1beta1.Install(scheme),
+		policy.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
 	config := rest.CopyConfig(o.Config)

@@ -9,6 +9,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
+	"github.com/gatewright/gatewright/controller/policy"
 	"github.com/gatewright/gatewright/controller/translate"
 )
 
@@ -121,6 +122,8 @@ func kinds() []*kind {
 			},
 			put: func(w *world, key name, o metav1.Object) { put(w.policies, key, o) },
 		},
+		ownPolicy[policy.GRPCTimeoutPolicy](policy.TimeoutKind, func(w *world, key name, o metav1.Object) { put(w.timeouts, key, o) }),
+		ownPolicy[policy.GRPCRetryPolicy](policy.RetryKind, func(w *world, key name, o metav1.Object) { put(w.retries, key, o) }),
 		{
 			GroupKind: core("Namespace"), versions: []version{v1[corev1.Namespace]()}, needed: true, strip: stripNamespace,
 			matters: func(w *world, old, new metav1.Object) bool { return w.refs.selectors && relabeled(old, new) },
@@ -146,6 +149,19 @@ func kinds() []*kind {
 			matters: func(w *world, old, new metav1.Object) bool { return either(old, new, w.ourSecret) },
 			put:     func(w *world, key name, o metav1.Object) { put(w.secrets, key, o) },
 		},
+	}
+}
+
+// ownPolicy is a kind of this project, which a cluster need not have.
+func ownPolicy[T any, P interface {
+	*T
+	client.Object
+}](name string, put func(*world, name, metav1.Object)) *kind {
+	return &kind{
+		GroupKind: schema.GroupKind{Group: policy.Group, Kind: name},
+		versions:  []version{{policy.Version, func() client.Object { return P(new(T)) }}},
+		matters:   func(_ *world, old, new metav1.Object) bool { return respecified(old, new) },
+		put:       put,
 	}
 }
 

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"reflect"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -9,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/controller/policy"
 )
 
 // bundleAnnotation is what a CRD says of the Gateway API's version.
@@ -93,7 +96,12 @@ func stripSlice(o client.Object) {
 func bundleVersion(o metav1.Object) string { return o.GetAnnotations()[bundleAnnotation] }
 
 // isGatewayCRD says whether a CRD is of the Gateway API.
-func isGatewayCRD(crd string) bool {
-	const ending = "." + gatewayv1.GroupName
-	return len(crd) > len(ending) && crd[len(crd)-len(ending):] == ending
+func isGatewayCRD(crd string) bool { return isOf(crd, gatewayv1.GroupName) }
+
+// isWatchedCRD says whether a CRD is of a kind that may be watched.
+func isWatchedCRD(crd string) bool { return isGatewayCRD(crd) || isOf(crd, policy.Group) }
+
+func isOf(crd, group string) bool {
+	_, of, _ := strings.Cut(crd, ".")
+	return of == group
 }

@@ -325,7 +325,7 @@ func (w *watches) event(k *kind, old, new client.Object) {
 	k.put(w.world, key, after)
 	matters := k.matters(w.world, before, after)
 	w.world.mu.Unlock()
-	if k.GroupKind == crds.GroupKind() && isGatewayCRD(key.Name) {
+	if k.GroupKind == crds.GroupKind() && isWatchedCRD(key.Name) {
 		select {
 		case w.kick <- struct{}{}:
 		default:

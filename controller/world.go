@@ -3,6 +3,7 @@ package controller
 import (
 	"maps"
 	"reflect"
+	"slices"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/gatewright/gatewright/controller/policy"
 	"github.com/gatewright/gatewright/controller/referent"
 	"github.com/gatewright/gatewright/controller/resources"
 )
@@ -35,6 +37,8 @@ type world struct {
 	httpRoutes map[name]*gatewayv1.HTTPRoute
 	grants     map[name]*gatewayv1.ReferenceGrant
 	policies   map[name]*gatewayv1.BackendTLSPolicy
+	timeouts   map[name]*policy.GRPCTimeoutPolicy
+	retries    map[name]*policy.GRPCRetryPolicy
 	namespaces map[name]*corev1.Namespace
 	services   map[name]*corev1.Service
 	slices     map[name]map[string]*discoveryv1.EndpointSlice // by Service, then by name
@@ -59,6 +63,7 @@ func newWorld(o *Options) *world {
 		gateways: map[name]*gatewayv1.Gateway{}, sets: map[name]*gatewayv1.ListenerSet{},
 		grpcRoutes: map[name]*gatewayv1.GRPCRoute{}, httpRoutes: map[name]*gatewayv1.HTTPRoute{},
 		grants: map[name]*gatewayv1.ReferenceGrant{}, policies: map[name]*gatewayv1.BackendTLSPolicy{},
+		timeouts: map[name]*policy.GRPCTimeoutPolicy{}, retries: map[name]*policy.GRPCRetryPolicy{},
 		namespaces: map[name]*corev1.Namespace{}, services: map[name]*corev1.Service{},
 		slices: map[name]map[string]*discoveryv1.EndpointSlice{}, sliceOwner: map[name]name{},
 		secrets: map[name]*metav1.PartialObjectMetadata{},
@@ -279,6 +284,8 @@ func (w *world) snapshot() (s *resources.Snapshot, secrets []*metav1.PartialObje
 			s.BackendTLSPolicies = append(s.BackendTLSPolicies, p)
 		}
 	}
+	s.GRPCTimeoutPolicies = slices.Collect(maps.Values(w.timeouts))
+	s.GRPCRetryPolicies = slices.Collect(maps.Values(w.retries))
 	if refs.selectors {
 		for _, n := range w.namespaces {
 			s.Namespaces = append(s.Namespaces, n)

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/gatewright/gatewright/controller/policy"
 	"github.com/gatewright/gatewright/controller/status"
 )
 
@@ -322,6 +323,12 @@ var statusKinds = map[string]*statusKind{
 	"BackendTLSPolicy": withEntries(func(w *world) map[name]*gatewayv1.BackendTLSPolicy { return w.policies },
 		func(o *gatewayv1.BackendTLSPolicy) status.Current { return status.Current{Policy: &o.Status} },
 		status.Report{Kind: "BackendTLSPolicy", Policy: &gatewayv1.PolicyStatus{}}),
+	policy.TimeoutKind: withEntries(func(w *world) map[name]*policy.GRPCTimeoutPolicy { return w.timeouts },
+		func(o *policy.GRPCTimeoutPolicy) status.Current { return status.Current{Policy: &o.Status} },
+		status.Report{Kind: policy.TimeoutKind, Policy: &gatewayv1.PolicyStatus{}}),
+	policy.RetryKind: withEntries(func(w *world) map[name]*policy.GRPCRetryPolicy { return w.retries },
+		func(o *policy.GRPCRetryPolicy) status.Current { return status.Current{Policy: &o.Status} },
+		status.Report{Kind: policy.RetryKind, Policy: &gatewayv1.PolicyStatus{}}),
 }
 
 // clientObject is a pointer to T.

@@ -45,13 +45,16 @@ var layers = []layer{
 	}, pure: true},
 	{packages: "templates", pure: true},
 	{packages: "controller/referent", pure: true},
+	{packages: "controller/policy"},
+	{packages: "deploy/*"},
 	{packages: "controller/status", internal: []string{"controller/referent"}, pure: true},
-	{packages: "controller/resources", internal: []string{"controller/referent", "runtime/beneath"}},
+	{packages: "controller/resources", internal: []string{"controller/policy", "controller/referent", "deploy/crds", "runtime/beneath"}},
 	{packages: "controller/translate", internal: []string{
-		"generators/limits", "generators/model", "generators/pattern", "controller/referent", "controller/resources", "controller/status",
+		"generators/limits", "generators/model", "generators/pattern", "controller/policy", "controller/referent", "controller/resources",
+		"controller/status",
 	}, pure: true},
 	{packages: "controller", internal: []string{
-		"generators/model", "controller/referent", "controller/resources", "controller/status", "controller/translate",
+		"generators/model", "controller/policy", "controller/referent", "controller/resources", "controller/status", "controller/translate",
 	}},
 	{packages: "controller/explain", internal: []string{
 		"generators/model", "generators/matching", "generators/matching/reference", "controller/status",

@@ -200,6 +200,8 @@ func completeNamespaces(s *Snapshot) []Note {
 	stand(missing, s.HTTPRoutes)
 	stand(missing, s.ReferenceGrants)
 	stand(missing, s.BackendTLSPolicies)
+	stand(missing, s.GRPCTimeoutPolicies)
+	stand(missing, s.GRPCRetryPolicies)
 	stand(missing, s.Services)
 	stand(missing, s.EndpointSlices)
 	stand(missing, s.Secrets)

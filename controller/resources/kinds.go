@@ -8,6 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/controller/policy"
 )
 
 const gatewayGroup = gatewayv1.GroupName
@@ -60,6 +62,9 @@ func kinds() []kind {
 	gateway := func(name, resource string, accepted map[string]string) kind {
 		return kind{group: gatewayGroup, kind: name, version: "v1", accepted: accepted, resource: resource}
 	}
+	own := func(name, resource string) kind {
+		return kind{group: policy.Group, kind: name, version: policy.Version, resource: resource}
+	}
 	core := func(group, name string) kind { return kind{group: group, kind: name, version: "v1"} }
 
 	class := gateway("GatewayClass", "gatewayclasses", map[string]string{"v1beta1": useV1})
@@ -80,6 +85,10 @@ func kinds() []kind {
 			func(s *Snapshot) *[]*gatewayv1.ReferenceGrant { return &s.ReferenceGrants }),
 		into(gateway("BackendTLSPolicy", "backendtlspolicies", map[string]string{"v1alpha3": oldPolicy}),
 			func(s *Snapshot) *[]*gatewayv1.BackendTLSPolicy { return &s.BackendTLSPolicies }),
+		into(own(policy.TimeoutKind, "grpctimeoutpolicies"),
+			func(s *Snapshot) *[]*policy.GRPCTimeoutPolicy { return &s.GRPCTimeoutPolicies }),
+		into(own(policy.RetryKind, "grpcretrypolicies"),
+			func(s *Snapshot) *[]*policy.GRPCRetryPolicy { return &s.GRPCRetryPolicies }),
 		into(finishing(namespace, finishNamespace), func(s *Snapshot) *[]*corev1.Namespace { return &s.Namespaces }),
 		into(finishing(core("", "Service"), finishService), func(s *Snapshot) *[]*corev1.Service { return &s.Services }),
 		into(finishing(core(discoveryv1.GroupName, "EndpointSlice"), finishEndpointSlice),
@@ -122,7 +131,7 @@ func (k *loadedKind) versions() string {
 // suggest finds a kind of the Gateway API that a misspelt name may stand for.
 func (t kindTable) suggest(name string) string {
 	for _, k := range sortedKinds(t) {
-		if k.group == gatewayGroup && distance(strings.ToLower(k.kind.kind), strings.ToLower(name)) <= 2 {
+		if k.resource != "" && distance(strings.ToLower(k.kind.kind), strings.ToLower(name)) <= 2 {
 			return ": did you mean " + k.kind.kind + "?"
 		}
 	}

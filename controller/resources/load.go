@@ -110,7 +110,7 @@ func newKindTable() kindTable {
 	for _, k := range kinds() {
 		table[[2]string{k.group, k.kind}] = &loadedKind{
 			kind:   k,
-			schema: sync.OnceValues(func() (*schema, error) { return newSchema(k.resource) }),
+			schema: sync.OnceValues(func() (*schema, error) { return newSchema(&k) }),
 		}
 	}
 	return table

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"sort"
 	"strings"
 	"sync"
@@ -20,6 +21,8 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
+
+	owncrds "github.com/gatewright/gatewright/deploy/crds"
 )
 
 // crds are the CustomResourceDefinitions of the Gateway API's experimental channel, which allows all that the standard
@@ -43,14 +46,18 @@ type fullCheck struct {
 	rules  *cel.Validator
 }
 
-// newSchema reads the schema of version v1 from a CRD. The CRDs' older versions have the same schema, which a test
+// newSchema reads the schema of a kind's version from its CRD. The CRDs' older versions have the same schema, which a test
 // holds, and the API server converts between them by changing the apiVersion.
-func newSchema(resource string) (*schema, error) {
-	text, err := crds.ReadFile("crds/gateway.networking.k8s.io_" + resource + ".yaml")
+func newSchema(k *kind) (*schema, error) {
+	file, files := k.group+"_"+k.resource+".yaml", fs.FS(owncrds.FS)
+	if k.group == gatewayGroup {
+		file, files = "crds/"+file, crds
+	}
+	text, err := fs.ReadFile(files, file)
 	if err != nil {
 		return nil, err
 	}
-	props, err := crdSchema(text, "v1")
+	props, err := crdSchema(text, k.version)
 	if err != nil {
 		return nil, err
 	}

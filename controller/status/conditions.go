@@ -214,6 +214,12 @@ func RoutePartiallyInvalid(gen int64, message string) metav1.Condition {
 		gatewayv1.RouteReasonUnsupportedValue, gen, message)
 }
 
+// PolicyAccepted says that a policy is kept.
+func PolicyAccepted(gen int64, message string) metav1.Condition {
+	return condition(gatewayv1.PolicyConditionAccepted, metav1.ConditionTrue,
+		gatewayv1.PolicyReasonAccepted, gen, message)
+}
+
 // PolicyInvalid refuses a policy.
 func PolicyInvalid(gen int64, message string) metav1.Condition {
 	return condition(gatewayv1.PolicyConditionAccepted, metav1.ConditionFalse,

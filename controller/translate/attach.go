@@ -217,6 +217,7 @@ func (g *graph) attach(p *parent, r *route) {
 			}
 		}
 	}
+	g.usePolicies(r, p.gateway.name)
 	if len(g.policies) == 0 {
 		return
 	}

@@ -74,7 +74,9 @@ func backendFilters(r *route, b *model.Backend, filters []filterSpec, scope *fil
 		return nil
 	}
 	field := func() string { return fmt.Sprintf("%s.backendRefs[%d].filters", ruleField(rule), i) }
-	h, bad, unresolved := scope.filters(filters, field)
+	own := *scope
+	own.backend = true
+	h, bad, unresolved := own.filters(filters, field)
 	switch {
 	case bad != nil:
 		r.drop(rule, bad)

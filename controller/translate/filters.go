@@ -17,6 +17,8 @@ type filterScope struct {
 	rule int
 	// prefix is the prefix of the path that the rule's only match asks for; nil where it has other matches.
 	prefix *string
+	// backend says that they are a backendRef's own.
+	backend bool
 	// at names the filter that is looked at: "spec.rules[0].filters[1]".
 	at func() string
 }
@@ -65,9 +67,17 @@ func (s *filterScope) filters(specs []filterSpec, field func() string) (h handle
 		at := func() string { return fmt.Sprintf("%s[%d]", field(), i) }
 		s.at = at
 		if ref, ok := f.spec.(*gatewayv1.LocalObjectReference); ok {
-			unresolved = &problem{string(gatewayv1.RouteReasonInvalidKind), fmt.Sprintf(
-				"%s.extensionRef: %s %q: kind isn't supported; remove the filter, its calls get an error until then",
-				at(), groupKind(string(ref.Group), string(ref.Kind)), ref.Name)}
+			var missing *problem
+			if bad, missing = s.extension(ref, &h); bad != nil {
+				return h, bad, unresolved
+			}
+			if missing != nil {
+				unresolved = missing
+				continue
+			}
+			if slices.ContainsFunc(specs[:i], func(before filterSpec) bool { return sameExtension(before.spec, ref) }) {
+				return h, incompatible("%s: there is a %s before; refer to one", at(), ref.Kind), unresolved
+			}
 			continue
 		}
 		apply := filterKinds[f.kind]
@@ -86,6 +96,12 @@ func (s *filterScope) filters(specs []filterSpec, field func() string) (h handle
 			unresolved
 	}
 	return h, nil, unresolved
+}
+
+// sameExtension says whether a filter refers to an object of the same kind.
+func sameExtension(spec any, ref *gatewayv1.LocalObjectReference) bool {
+	before, ok := spec.(*gatewayv1.LocalObjectReference)
+	return ok && before.Group == ref.Group && before.Kind == ref.Kind
 }
 
 func incompatible(format string, args ...any) *problem {

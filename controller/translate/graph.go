@@ -161,9 +161,11 @@ type routeRules struct {
 	// looks are all backendRefs as they were resolved, sends those clusters that calls go to.
 	looks   []look
 	sends   []clusterKey
-	targets []target  // for edges
-	refs    []problem // ResolvedRefs=False
-	dropped []dropped // rules that can't be served
+	targets []target // for edges
+	// policies are those for calls that rules refer to.
+	policies []policyUse
+	refs     []problem // ResolvedRefs=False
+	dropped  []dropped // rules that can't be served
 	// unresolved are rules with a filter that can't be found: valid, and answered with an error (R22).
 	unresolved []dropped
 	notes      []string // about Services and what is served a little otherwise, for the message of Accepted

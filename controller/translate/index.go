@@ -19,6 +19,8 @@ type index struct {
 	grants     grants
 	policies   map[name][]*policy // by the Service that they target, the oldest first
 	policyList []*policy
+	// callPolicies are those that rules refer to.
+	callPolicies map[policyKey]*callPolicy
 }
 
 func newIndex(s *resources.Snapshot) index {
@@ -30,6 +32,8 @@ func newIndex(s *resources.Snapshot) index {
 		namespaces: make(map[string]labels.Set, len(s.Namespaces)),
 		grants:     newGrants(s.ReferenceGrants),
 		policies:   map[name][]*policy{},
+
+		callPolicies: newCallPolicies(s),
 	}
 	for _, o := range s.Services {
 		x.services[nameOf(o)] = o

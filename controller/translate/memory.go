@@ -105,6 +105,9 @@ func (g *graph) reuse(r *route) bool {
 			return false
 		}
 	}
+	if !g.samePolicies(rules) {
+		return false
+	}
 	r.routeRules = rules
 	return true
 }

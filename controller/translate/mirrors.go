@@ -11,7 +11,7 @@ import (
 // mirror adds the cluster that gets copies of calls (R20). One that can't be resolved gets none, as the API has it: ResolvedRefs
 // tells of it, and the calls go on.
 func (s *filterScope) mirror(m *gatewayv1.HTTPRequestMirrorFilter, h *handled) error {
-	if why, missing := s.caps.Missing[model.FeatureBridge]; missing {
+	if why := s.unbridged(); why != "" {
 		return fmt.Errorf(": copies of calls can't be sent: %s", why)
 	}
 	share, err := mirrorShare(m)
@@ -21,10 +21,6 @@ func (s *filterScope) mirror(m *gatewayv1.HTTPRequestMirrorFilter, h *handled) e
 	ref := &gatewayv1.BackendRef{BackendObjectReference: m.BackendRef}
 	field := s.at() + ".requestMirror.backendRef"
 	c, bad := s.resolveBackend(s.route, ref)
-	if bad == nil && s.options.Backends == BackendsDNS {
-		bad = &problem{string(gatewayv1.RouteReasonUnsupportedValue), fmt.Sprintf("Service %s is reached by its DNS name, and copies are "+
-			"sent to IP addresses only; use --backends endpoints or clusterip", c.key.name)}
-	}
 	if bad != nil {
 		bad = &problem{bad.reason, field + ": " + bad.message}
 		s.route.refs = append(s.route.refs, *bad)

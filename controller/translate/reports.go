@@ -41,6 +41,7 @@ func (g *graph) reports() []status.Report {
 			out = append(out, g.policyReport(p))
 		}
 	}
+	out = append(out, g.callPolicyReports()...)
 	slices.SortFunc(out, func(a, b status.Report) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})

@@ -73,6 +73,9 @@ func Service(c *model.Cluster) string {
 	return "Service " + c.Namespace + "/" + c.Service + " port " + strconv.Itoa(int(c.Port))
 }
 
+// Bridge stands before a Service whose calls can't do without the bridge: that is what didn't take them.
+const Bridge = "the bridge to "
+
 // NotTaken, NoAnswer, TooLarge and TooLong are what a rule's calls get when its cluster fails. Both arguments are put
 // in as they are: a name, or what a proxy expands to one.
 func NotTaken(rule, service string) string {

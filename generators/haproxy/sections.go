@@ -142,12 +142,16 @@ func again(s Server) Server {
 
 // of returns the section that a share goes to. Its name depends on the cluster, the changes and the way there only.
 func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
-	key, bridged := c.Name, relay.Needed(b)
+	key, bridged, required := c.Name, relay.Needed(b), relay.Required(b)
+	service := answers.Service(c)
 	if bridged {
 		if ss.bridge == "" {
 			return nil, errors.New("it takes a bridge beside the proxy, and none was named")
 		}
-		key += ":bridge"
+		if key += ":bridge"; required {
+			key += ":only"
+			service = answers.Bridge + service
+		}
 	}
 	changes, err := changesOf(b)
 	if err != nil {
@@ -168,8 +172,8 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 	}
 	ss.names[name]++
 	s := &Section{
-		Name: name, Comment: Comment(answers.Service(c)), Changes: changes,
-		service: answers.EncodeAll(answers.Service(c)), Once: ss.once != nil && ss.once(c), Settings: serverSettings(c.Protocol, ss.version),
+		Name: name, Comment: Comment(service), Changes: changes,
+		service: answers.EncodeAll(service), Once: ss.once != nil && ss.once(c), Settings: serverSettings(c.Protocol, ss.version),
 	}
 	if c.Protocol != model.BackendGRPC {
 		s.Changes = append(slices.Clone(timeLines), s.Changes...)
@@ -177,7 +181,11 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 	if bridged {
 		s.Changes = slices.Concat(bridgeLines, s.Changes)
 	}
-	for _, e := range c.Endpoints {
+	endpoints := c.Endpoints
+	if required {
+		endpoints = nil
+	}
+	for _, e := range endpoints {
 		server, err := serverOf(e)
 		if err != nil {
 			return nil, fmt.Errorf("cluster %s: %w", c.Name, err)
@@ -196,7 +204,10 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 		for i := range s.Servers {
 			s.Servers[i].Backup = true
 		}
-		s.Servers = slices.Insert(s.Servers, 0, Server{Name: "bridge", Address: ss.bridge, Check: true, Bridge: true})
+		bridge := Server{Name: "bridge", Address: ss.bridge, Check: !required, Bridge: true}
+		if s.Servers = slices.Insert(s.Servers, 0, bridge); required && waits(ss.version) {
+			s.Servers = append(s.Servers, again(bridge))
+		}
 	}
 	ss.byKey[key] = s
 	return s, nil

@@ -21,6 +21,8 @@ type Handling struct {
 	Timeouts Timeouts `json:"timeouts,omitzero"`
 	// Retry tries again what a backend failed; nil tries again only what no endpoint has taken.
 	Retry *Retry `json:"retry,omitempty"`
+	// Calls is what happens to gRPC calls besides; nil for nothing.
+	Calls *CallPolicy `json:"calls,omitempty"`
 	// Mirrors get copies of calls.
 	Mirrors []Mirror `json:"mirrors,omitempty"`
 }
@@ -44,6 +46,7 @@ func (h Handling) Then(next Handling) Handling {
 		// Those of a rule are the rule's alone.
 		Timeouts: h.Timeouts,
 		Retry:    h.Retry,
+		Calls:    h.Calls,
 		Rewrite:  h.Rewrite.then(next.Rewrite),
 		CORS:     cmp.Or(next.CORS, h.CORS),
 		Mirrors:  slices.Concat(h.Mirrors, next.Mirrors),
@@ -92,6 +95,7 @@ func (h Handling) Describe() []string {
 	lines = append(lines, h.Rewrite.describe()...)
 	lines = append(lines, h.CORS.describe()...)
 	lines = append(lines, h.Timeouts.describe()...)
+	lines = append(lines, h.Calls.describe()...)
 	for i := range h.Mirrors {
 		lines = append(lines, h.Mirrors[i].describe())
 	}

@@ -130,7 +130,7 @@ func (a *actions) backend(r *model.Rule, b *model.Backend) (string, error) {
 		if a.bridge == "" {
 			return "", errNoBridge
 		}
-		u = a.throughBridge(u)
+		u = a.throughBridge(u, relay.Required(b))
 	}
 	if kind == model.HTTPRoute {
 		return a.httpAction(b, u, relayed)
@@ -268,8 +268,9 @@ type Upstream struct {
 	// make endpoints fail its own calls. Balancing that takes no backup servers does without.
 	Backup bool
 	// Bridge is the token of the bridge's address, where calls go that reach the endpoints through it; "" for none. The
-	// endpoints stand behind it as backup servers, for when it isn't there.
-	Bridge string
+	// endpoints stand behind it as backup servers, for when it isn't there, unless Required says that nothing else will do.
+	Bridge   string
+	Required bool
 	// named says that some server is a name, which may have many addresses.
 	named bool
 }
@@ -280,6 +281,8 @@ func (u *Upstream) serves() bool { return u.Resolve != "" || len(u.Servers) > 0 
 // Backups is how often the servers stand there as backup servers. What passes the bridge is tried again without it.
 func (u *Upstream) Backups() int {
 	switch {
+	case u.Required:
+		return 0
 	case u.Bridge != "":
 		return max(1, u.Tries-1)
 	case u.Backup:

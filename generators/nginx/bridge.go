@@ -1,6 +1,10 @@
 package nginx
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/gatewright/gatewright/generators/answers"
+)
 
 // relayVariable is what the bridge is told of a call.
 const relayVariable = "$gw_relay"
@@ -10,12 +14,18 @@ var errNoBridge = errors.New("it takes a bridge beside the proxy, and none was n
 
 // throughBridge is the upstream that calls reach through the bridge. The endpoints are there for when it is gone: nginx asks the
 // bridge first each time, for a connection that is refused costs it nothing.
-func (a *actions) throughBridge(u *Upstream) *Upstream {
+func (a *actions) throughBridge(u *Upstream, required bool) *Upstream {
 	name := u.Name + "_bridge"
+	if required {
+		name += "_only"
+	}
 	b := a.bridged[name]
 	if b == nil {
 		through := *u
-		through.Name, through.Bridge = name, a.bridge
+		through.Name, through.Bridge, through.Required = name, a.bridge, required
+		if required {
+			through.Service = answers.Bridge + u.Service
+		}
 		b = &through
 		a.bridged[name] = b
 	}

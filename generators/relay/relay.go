@@ -76,11 +76,32 @@ func actionOf(r *model.Rule, b *model.Backend) Action {
 	for _, m := range b.Mirrors {
 		a.Mirrors = append(a.Mirrors, m.Cluster)
 	}
+	if b.Calls.Bridged() {
+		a.Timeout = Duration(b.Calls.Timeout)
+		a.Retry = retryOf(b.Calls.Retry)
+	}
 	return a
 }
 
+func retryOf(r *model.CallRetry) *Retry {
+	if r == nil {
+		return nil
+	}
+	out := &Retry{Retries: r.Retries, PerTry: Duration(r.PerTry), Backoff: Duration(r.Backoff), RequestBytes: r.RequestBytes,
+		Budget: &RetryBudget{Percent: r.Percent, PerSecond: r.PerSecond}}
+	for _, on := range r.On {
+		out.On = append(out.On, Condition(on))
+	}
+	return out
+}
+
 // Needed says whether the calls of a backend pass the bridge.
-func Needed(b *model.Backend) bool { return b.Cluster != "" && len(b.Mirrors) > 0 }
+func Needed(b *model.Backend) bool {
+	return b.Cluster != "" && (len(b.Mirrors) > 0 || b.Calls.Bridged())
+}
+
+// Required says whether calls that pass the bridge fail while there is none: nothing else can keep their policy.
+func Required(b *model.Backend) bool { return b.Calls.Bridged() && !b.Calls.Bypass }
 
 // ID is that of the action for one of the Shares of a rule; "" for one whose calls don't pass the bridge. It depends on all
 // that the action says, and so means the same for ever.

@@ -59,6 +59,7 @@ type Upstream struct {
 	Source string `json:"source,omitempty"`
 	// Endpoints are addresses and ports that take HTTP/2 with prior knowledge. Without any, calls are UNAVAILABLE.
 	Endpoints []netip.AddrPort `json:"endpoints"`
+	Protocol string `json:"protocol,omitempty"`
 	// TLS has them spoken to by TLS; null is in cleartext.
 	TLS *TLS `json:"tls,omitempty"`
 }

@@ -1,8 +1,6 @@
 package bridge
 
 import (
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,19 +49,10 @@ type mirrored struct {
 	waiting atomic.Int64 // bytes that wait for the mirror
 }
 
-// mirror begins copies for the mirrors that the proxy has drawn. The call's lock is held.
-func (c *call) mirror(which string) {
-	if which == "" || len(c.action.mirrors) == 0 {
-		return
-	}
-	seen := make([]bool, len(c.action.mirrors))
-	for text := range strings.SplitSeq(which, ",") {
-		i, err := strconv.Atoi(strings.TrimSpace(text))
-		if err != nil || i < 0 || i >= len(seen) || seen[i] {
-			continue
-		}
-		seen[i] = true
-		if m := c.b.copyTo(c.action.mirrors[i], c.request, c.ended); m != nil {
+// mirror begins the copies. The call's lock is held.
+func (c *call) mirror(string) {
+	for _, up := range c.action.mirrors {
+		if m := c.b.copyTo(up, c.request, c.ended); m != nil {
 			c.mirrors = append(c.mirrors, m)
 		}
 	}

@@ -77,6 +77,7 @@ type Backends struct {
 	slow    map[string]time.Duration
 	keys    map[string]*keyed
 	onHTTP  func(*HTTPEcho)
+	onCall  func(e *Echo, ended bool)
 }
 
 // NewBackends starts a server that listens nowhere yet. It stops with the test.
@@ -146,12 +147,19 @@ func (b *Backends) Slow(address string, by time.Duration) {
 	b.slow[address] = by
 }
 
+// OnCall calls a function with each gRPC call, when it has come and when it is answered. It is set before the first one.
+func (b *Backends) OnCall(f func(e *Echo, ended bool)) { b.onCall = f }
+
 // Stop ends the server: its ports refuse from now on.
 func (b *Backends) Stop() { b.server.Stop() }
 
 func (b *Backends) handle(_ any, stream grpc.ServerStream) error {
 	md, _ := metadata.FromIncomingContext(stream.Context())
 	echo := b.echo(stream, md)
+	if b.onCall != nil {
+		b.onCall(echo, false)
+		defer b.onCall(echo, true)
+	}
 	if err := sayFirst(stream, md); err != nil {
 		return err
 	}

@@ -154,13 +154,18 @@ func (p *Process) WaitListening(addresses ...string) {
 // WaitAnswer returns when a GET of the path over a unix socket answers with the text want.
 func (p *Process) WaitAnswer(socket, path, want string) {
 	p.t.Helper()
+	p.waitAnswer(socket, path, func(answer string) bool { return answer == want })
+}
+
+func (p *Process) waitAnswer(socket, path string, wanted func(answer string) bool) {
+	p.t.Helper()
 	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		},
 	}}
-	p.poll(fmt.Sprintf("answer %q at %s", want, path), func() error {
+	p.poll("answer what is wanted at "+path, func() error {
 		response, err := client.Get("http://marker" + path)
 		if err != nil {
 			return err
@@ -169,7 +174,7 @@ func (p *Process) WaitAnswer(socket, path, want string) {
 		if err = errors.Join(err, response.Body.Close()); err != nil {
 			return err
 		}
-		if got := string(bytes.TrimSpace(body)); got != want {
+		if got := string(bytes.TrimSpace(body)); !wanted(got) {
 			return fmt.Errorf("it answers %q", got)
 		}
 		return nil

@@ -17,6 +17,7 @@ import (
 	"github.com/gatewright/gatewright/controller/translate"
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/generators/relay"
 	"github.com/gatewright/gatewright/runtime/folder"
 )
 
@@ -45,14 +46,20 @@ type Served struct {
 	Client   *Client
 	HTTP     *HTTPClient
 	Process  *Process
+	// Bridge runs where what is served takes one.
+	Bridge *Process
 	// Dir is the rendered folder.
 	Dir     string
 	Model   model.Gateways
 	Reports []status.Report
 
-	t         T
-	marker    string
-	addresses map[string]string // Gateway → address
+	t      T
+	marker string
+	// bridgeDir has the bridge's sockets; its configuration was written so many times, and calls itself what bridgeWants says.
+	bridgeDir   string
+	bridgeTimes int
+	bridgeWants string
+	addresses   map[string]string // Gateway → address
 }
 
 // Serve renders a snapshot for a proxy, with its Gateways moved to addresses of their own and servers behind
@@ -65,6 +72,7 @@ func Serve(t T, p Proxy, s *resources.Snapshot, o Options) *Served {
 	}
 	dir := TempDir(t)
 	served.Dir, served.marker = filepath.Join(dir, "out"), filepath.Join(dir, "marker.sock")
+	served.bridgeDir = TempDir(t)
 	served.write(s, o)
 	served.Process = Start(t, p.Binary, p.Run(served.Dir)...)
 	served.wait()
@@ -88,12 +96,20 @@ func (s *Served) write(snapshot *resources.Snapshot, o Options) {
 	s.Model, s.Reports = result.Gateways, result.Reports()
 	options := o.Generator
 	options.Marker = s.marker
+	options.Bridge = filepath.Join(s.bridgeDir, bridgeSocketName)
 	files, err := s.Proxy.Generator(options).Render(s.Model, s.Proxy.Capabilities)
 	if err != nil {
 		s.t.Fatalf("render for %s: %v", s.Proxy, err)
 	}
-	if _, err := folder.Write(s.Dir, files); err != nil {
+	config, err := s.bridgeFile()
+	if err != nil {
+		s.t.Fatalf("what the bridge does: %v", err)
+	}
+	if _, err := folder.Write(s.Dir, append(files, config)); err != nil {
 		s.t.Fatalf("write what was rendered for %s: %v", s.Proxy, err)
+	}
+	if len(relay.Of(s.Model).Actions) > 0 {
+		s.StartBridge()
 	}
 }
 
