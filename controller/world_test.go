@@ -121,9 +121,10 @@ func TestSnapshotRefers(t *testing.T) {
 	if w.refs.selectors {
 		t.Error("labels of namespaces count, and nobody asks for them")
 	}
-	w.gateways[name{Namespace: "ns", Name: "mine"}].Spec.AllowedListeners = &gatewayv1.AllowedListeners{Namespaces: &gatewayv1.ListenerNamespaces{
+	blue := &gatewayv1.ListenerNamespaces{
 		From: new(gatewayv1.NamespacesFromSelector), Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "blue"}},
-	}}
+	}
+	w.gateways[name{Namespace: "ns", Name: "mine"}].Spec.AllowedListeners = &gatewayv1.AllowedListeners{Namespaces: blue}
 	snapshotHas(t, w, "BackendTLSPolicy of-service", "EndpointSlice svc-1", "ListenerSet of-mine", "ListenerSet other", "Secret cert")
 	if !w.refs.selectors {
 		t.Error("labels of namespaces don't count, and the Gateway asks for them")

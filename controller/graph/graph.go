@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/gatewright/gatewright/controller/translate"
-	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/runtime/apply"
 )
 
@@ -45,11 +44,7 @@ func Edges(result translate.Result, leftOut []apply.Culprit) []translate.Edge {
 		case apply.RulePart:
 			refused[translate.Node{Kind: string(c.RouteKind), Namespace: c.Namespace, Name: c.Name, Section: "rule " + strconv.Itoa(c.Rule)}] = true
 		case apply.ListenerPart:
-			node := translate.Node{Kind: "Gateway", Namespace: c.Namespace, Name: c.Name, Section: c.Listener}
-			if namespace, set, listener := model.CutListener(c.Listener); set != "" {
-				node = translate.Node{Kind: "ListenerSet", Namespace: namespace, Name: set, Section: listener}
-			}
-			refused[node] = true
+			refused[translate.ListenerNode(c.Namespace, c.Name, c.Listener)] = true
 		case apply.ClusterPart:
 			for i := range result.Gateways.Clusters {
 				if s := &result.Gateways.Clusters[i]; s.Name == c.Name {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/gatewright/gatewright/generators/model"
 )
 
 // Node is an object, or a part of one, in the picture of how things hang together.
@@ -44,6 +46,14 @@ func (g *graph) edges() []Edge {
 		out = r.appendEdges(out)
 	}
 	return out
+}
+
+// ListenerNode is the node of a listener of a Gateway in the model: a part of the Gateway, or of a ListenerSet.
+func ListenerNode(namespace, gateway, listener string) Node {
+	if in, set, name := model.CutListener(listener); set != "" {
+		return Node{Kind: kindListenerSet, Namespace: in, Name: set, Section: name}
+	}
+	return Node{Kind: kindGateway, Namespace: namespace, Name: gateway, Section: listener}
 }
 
 func gatewayNode(n name, section string) Node {

@@ -64,7 +64,8 @@ func TestListenerSets(t *testing.T) {
 		l.setTold(1, "Programmed")
 		l.setServed(address)
 		// Without it and without spec.allowedListeners the Gateway's status says nothing of ListenerSets.
-		if err := l.client.Delete(l.Context(), &gatewayv1.ListenerSet{ObjectMeta: metav1.ObjectMeta{Namespace: otherNamespace, Name: "more"}}); err != nil {
+		set := &gatewayv1.ListenerSet{ObjectMeta: metav1.ObjectMeta{Namespace: otherNamespace, Name: "more"}}
+		if err := l.client.Delete(l.Context(), set); err != nil {
 			l.Fatal(err)
 		}
 		l.Apply(gateway("web", address))
@@ -99,7 +100,8 @@ func (l *lab) setTold(attached int32, reason string) {
 		if n := g.Status.AttachedListenerSets; n == nil || *n != attached {
 			return fmt.Errorf("attachedListenerSets is %v, want %d", n, attached)
 		}
-		if c := meta.FindStatusCondition(s.Status.Conditions, "Programmed"); c == nil || c.Reason != reason || c.ObservedGeneration != s.Generation {
+		c := meta.FindStatusCondition(s.Status.Conditions, "Programmed")
+		if c == nil || c.Reason != reason || c.ObservedGeneration != s.Generation {
 			return fmt.Errorf("conditions of the ListenerSet: %+v", s.Status.Conditions)
 		}
 		if len(s.Status.Listeners) != int(attached) {

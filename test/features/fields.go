@@ -190,7 +190,8 @@ func (o *objects) kinds(names ...gatewayv1.Kind) {
 
 // listenerSet is one at a Gateway that takes it.
 func (o *objects) listenerSet() {
-	o.gateway.Spec.AllowedListeners = &gatewayv1.AllowedListeners{Namespaces: &gatewayv1.ListenerNamespaces{From: new(gatewayv1.NamespacesFromSame)}}
+	same := &gatewayv1.ListenerNamespaces{From: new(gatewayv1.NamespacesFromSame)}
+	o.gateway.Spec.AllowedListeners = &gatewayv1.AllowedListeners{Namespaces: same}
 	o.ListenerSets = []*gatewayv1.ListenerSet{{
 		TypeMeta:   metav1.TypeMeta{APIVersion: gatewayv1.GroupVersion.String(), Kind: "ListenerSet"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "more"},
