@@ -17,6 +17,7 @@ import (
 	"github.com/gatewright/gatewright/controller/policy"
 	"github.com/gatewright/gatewright/controller/referent"
 	"github.com/gatewright/gatewright/controller/resources"
+	"github.com/gatewright/gatewright/controller/translate"
 )
 
 // name is the namespace and name of an object.
@@ -260,6 +261,7 @@ func (w *world) snapshot() (s *resources.Snapshot, secrets []*metav1.PartialObje
 	for _, set := range w.sets {
 		if w.ourSet(set) {
 			s.ListenerSets = append(s.ListenerSets, set)
+			refs.addSet(set, w.gateways[referent.SetParent(set).NamespacedName], w.labelsOf)
 		}
 	}
 	for _, r := range w.grpcRoutes {
@@ -309,18 +311,44 @@ func (w *world) snapshot() (s *resources.Snapshot, secrets []*metav1.PartialObje
 
 // addGateway notes what a Gateway refers to.
 func (r *references) addGateway(g *gatewayv1.Gateway) {
+	if a := g.Spec.AllowedListeners; a != nil && a.Namespaces != nil && a.Namespaces.Selector != nil {
+		r.selectors = true
+	}
 	for i := range g.Spec.Listeners {
-		l := &g.Spec.Listeners[i]
-		if l.AllowedRoutes != nil && l.AllowedRoutes.Namespaces != nil && l.AllowedRoutes.Namespaces.Selector != nil {
-			r.selectors = true
-		}
-		if l.TLS == nil {
-			continue
-		}
-		for i := range l.TLS.CertificateRefs {
-			if to := referent.Certificate(&l.TLS.CertificateRefs[i], g.Namespace); to.IsSecret() {
-				r.secrets[to.NamespacedName] = true
-			}
+		r.addListener(&g.Spec.Listeners[i], g.Namespace)
+	}
+}
+
+// addSet notes what a ListenerSet refers to. Of one that its Gateway doesn't take nothing is read.
+func (r *references) addSet(s *gatewayv1.ListenerSet, g *gatewayv1.Gateway, labelsOf func(namespace string) labels.Set) {
+	if !translate.AllowsListenerSets(g, s.Namespace, labelsOf) {
+		return
+	}
+	for i := range s.Spec.Listeners {
+		l := gatewayv1.Listener(s.Spec.Listeners[i])
+		r.addListener(&l, s.Namespace)
+	}
+}
+
+// addListener notes what a listener refers to that stands in a namespace.
+func (r *references) addListener(l *gatewayv1.Listener, namespace string) {
+	if l.AllowedRoutes != nil && l.AllowedRoutes.Namespaces != nil && l.AllowedRoutes.Namespaces.Selector != nil {
+		r.selectors = true
+	}
+	if l.TLS == nil {
+		return
+	}
+	for i := range l.TLS.CertificateRefs {
+		if to := referent.Certificate(&l.TLS.CertificateRefs[i], namespace); to.IsSecret() {
+			r.secrets[to.NamespacedName] = true
 		}
 	}
+}
+
+// labelsOf are the labels of a namespace. One that isn't known has the label that every namespace has.
+func (w *world) labelsOf(namespace string) labels.Set {
+	if n := w.namespaces[name{Name: namespace}]; n != nil {
+		return n.Labels
+	}
+	return labels.Set{corev1.LabelMetadataName: namespace}
 }

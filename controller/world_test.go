@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -97,7 +98,11 @@ func TestSnapshotRefers(t *testing.T) {
 		{BackendRef: gatewayv1.BackendRef{BackendObjectReference: gatewayv1.BackendObjectReference{Name: "widget", Port: &port, Kind: &foreign}}},
 	}}}
 	w.grpcRoutes[nameOf(route)] = route
-	for _, n := range []string{"cert", "widget", "unused"} {
+	set := w.sets[name{Namespace: "ns", Name: "of-mine"}]
+	set.Spec.Listeners = []gatewayv1.ListenerEntry{{TLS: &gatewayv1.ListenerTLSConfig{
+		CertificateRefs: []gatewayv1.SecretObjectReference{{Name: "of-set"}},
+	}}}
+	for _, n := range []string{"cert", "of-set", "widget", "unused"} {
 		w.secrets[name{Namespace: "ns", Name: n}] = &metav1.PartialObjectMetadata{ObjectMeta: metaOf(n)}
 	}
 	for _, n := range []string{"svc", "widget", "unused"} {
@@ -112,6 +117,26 @@ func TestSnapshotRefers(t *testing.T) {
 		p.Spec.TargetRefs = []gatewayv1.LocalPolicyTargetReferenceWithSectionName{{LocalPolicyTargetReference: target}}
 		w.policies[nameOf(p)] = p
 	}
+	snapshotHas(t, w, "BackendTLSPolicy of-service", "EndpointSlice svc-1", "ListenerSet of-mine", "ListenerSet other", "Secret cert")
+	if w.refs.selectors {
+		t.Error("labels of namespaces count, and nobody asks for them")
+	}
+	blue := &gatewayv1.ListenerNamespaces{
+		From: new(gatewayv1.NamespacesFromSelector), Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "blue"}},
+	}
+	w.gateways[name{Namespace: "ns", Name: "mine"}].Spec.AllowedListeners = &gatewayv1.AllowedListeners{Namespaces: blue}
+	snapshotHas(t, w, "BackendTLSPolicy of-service", "EndpointSlice svc-1", "ListenerSet of-mine", "ListenerSet other", "Secret cert")
+	if !w.refs.selectors {
+		t.Error("labels of namespaces don't count, and the Gateway asks for them")
+	}
+	w.namespaces[name{Name: "ns"}] = &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "ns", Labels: map[string]string{"team": "blue"}}}
+	snapshotHas(t, w, "BackendTLSPolicy of-service", "EndpointSlice svc-1", "ListenerSet of-mine", "ListenerSet other", "Secret cert",
+		"Secret of-set")
+}
+
+// snapshotHas compares what a snapshot has besides Gateways and routes.
+func snapshotHas(t *testing.T, w *world, want ...string) {
+	t.Helper()
 	s, secrets := w.snapshot()
 	var got []string
 	for _, o := range secrets {
@@ -127,8 +152,7 @@ func TestSnapshotRefers(t *testing.T) {
 		got = append(got, "ListenerSet "+o.Name)
 	}
 	slices.Sort(got)
-	if want := []string{"BackendTLSPolicy of-service", "EndpointSlice svc-1", "ListenerSet of-mine", "ListenerSet other",
-		"Secret cert"}; !slices.Equal(got, want) {
+	if !slices.Equal(got, want) {
 		t.Errorf("the snapshot has %q, want %q", got, want)
 	}
 }

@@ -43,7 +43,10 @@ type Call struct {
 
 // Listener is the one that the call arrives at.
 type Listener struct {
-	Gateway  string         `json:"gateway"`
+	Gateway string `json:"gateway"`
+	// ListenerSet is the one that it is of, "" for the Gateway's own.
+	ListenerSet string `json:"listenerSet,omitempty"`
+
 	Name     string         `json:"name"`
 	Protocol model.Protocol `json:"protocol"`
 	Port     int32          `json:"port"`
@@ -114,7 +117,11 @@ func New(served model.Gateways, refused []status.Refusal, call model.Call) *Expl
 		e.Call.SNI = call.SNI
 	}
 	if l := trace.Listener; l != nil {
-		e.Listener = &Listener{l.Gateway, l.Name, trace.Port.Protocol, trace.Port.Port, l.Hostname}
+		e.Listener = &Listener{Gateway: l.Gateway, Protocol: trace.Port.Protocol, Port: trace.Port.Port, Hostname: l.Hostname}
+		var namespace, set string
+		if namespace, set, e.Listener.Name = model.CutListener(l.Name); set != "" {
+			e.Listener.ListenerSet = namespace + "/" + set
+		}
 	}
 	for _, s := range trace.Steps {
 		e.Candidates = append(e.Candidates, Candidate{
@@ -225,7 +232,7 @@ func newAnswer(m model.Gateways, trace matching.Trace, call model.Call) Answer {
 		return Answer{Proxy: fmt.Sprintf("nothing: no listener of the port has the server name %q, so TLS is refused", call.SNI)}
 	case trace.Misdirected:
 		return Answer{Proxy: fmt.Sprintf("HTTP 421: the server name %q belongs to listener %s, the host to listener %s",
-			call.SNI, trace.Handshake.Name, trace.Listener.Name)}
+			call.SNI, model.ListenerText(trace.Handshake.Name), model.ListenerText(trace.Listener.Name))}
 	case trace.Ambiguous:
 		return Answer{Proxy: "HTTP 400: the path may be read as another one too"}
 	case trace.Listener == nil:

@@ -63,7 +63,11 @@ func (e *Explanation) callText(b *strings.Builder) {
 		fmt.Fprintf(b, "          over TLS, server name %s\n", e.Call.SNI)
 	}
 	if l := e.Listener; l != nil {
-		fmt.Fprintf(b, "Listener  %s of Gateway %s: %s, port %d, %s\n", l.Name, l.Gateway, l.Protocol, l.Port, model.HostnameText(l.Hostname))
+		of := "Gateway " + l.Gateway
+		if l.ListenerSet != "" {
+			of = "ListenerSet " + l.ListenerSet + " at " + of
+		}
+		fmt.Fprintf(b, "Listener  %s of %s: %s, port %d, %s\n", l.Name, of, l.Protocol, l.Port, model.HostnameText(l.Hostname))
 	} else {
 		fmt.Fprintln(b, "Listener  none")
 	}

@@ -44,7 +44,7 @@ func Edges(result translate.Result, leftOut []apply.Culprit) []translate.Edge {
 		case apply.RulePart:
 			refused[translate.Node{Kind: string(c.RouteKind), Namespace: c.Namespace, Name: c.Name, Section: "rule " + strconv.Itoa(c.Rule)}] = true
 		case apply.ListenerPart:
-			refused[translate.Node{Kind: "Gateway", Namespace: c.Namespace, Name: c.Name, Section: c.Listener}] = true
+			refused[translate.ListenerNode(c.Namespace, c.Name, c.Listener)] = true
 		case apply.ClusterPart:
 			for i := range result.Gateways.Clusters {
 				if s := &result.Gateways.Clusters[i]; s.Name == c.Name {

@@ -42,9 +42,10 @@ func TestDrawEscapes(t *testing.T) {
 	}
 }
 
-// TestLeftOut: what can't be rendered is among the refused.
-func TestLeftOut(t *testing.T) {
-	snapshot, _, err := resources.Load([]string{"../../test/cases/match-service/in.yaml"}, nil)
+// translated is a golden case as nginx would serve it.
+func translated(t *testing.T, dir string) translate.Result {
+	t.Helper()
+	snapshot, _, err := resources.Load([]string{"../../test/cases/" + dir + "/in.yaml"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,22 +57,37 @@ func TestLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused := func(edges []translate.Edge) (names []string) {
-		for _, e := range edges {
-			if e.Reason != "" {
-				names = append(names, e.To.Kind+" "+e.To.Namespace+"/"+e.To.Name+" "+e.To.Section)
-			}
-		}
-		return names
-	}
-	before := refused(Edges(result, nil))
-	listener := &result.Gateways.Gateways[0].Listeners[0]
+	return result
+}
+
+// TestLeftOut: what can't be rendered is among the refused.
+func TestLeftOut(t *testing.T) {
+	route, set := translated(t, "match-service"), translated(t, "listenerset-routes")
+	listener := &route.Gateways.Gateways[0].Listeners[0]
 	rule := listener.Scopes[0].Rules[0].Source
-	part := apply.Part{Kind: apply.RulePart, RouteKind: rule.Kind, Namespace: rule.Namespace, Name: rule.Name, Rule: rule.Rule}
-	got := refused(Edges(result, []apply.Culprit{{Part: part, Message: "too long"}}))
-	want := fmt.Sprintf("%s %s/%s rule %d", rule.Kind, rule.Namespace, rule.Name, rule.Rule)
-	if len(got) <= len(before) || !slices.Contains(got, want) {
-		t.Errorf("refused are %q, before %q; want %q as well", got, before, want)
+	gateway := &set.Gateways.Gateways[0]
+	for _, c := range []struct {
+		result translate.Result
+		part   apply.Part
+		want   string
+	}{
+		{route, apply.RuleOf(rule), fmt.Sprintf("%s %s/%s rule %d", rule.Kind, rule.Namespace, rule.Name, rule.Rule)},
+		{set, apply.ListenerOf(gateway, &gateway.Listeners[0]), "Gateway default/gateway web"},
+		{set, apply.ListenerOf(gateway, &gateway.Listeners[1]), "ListenerSet team/more web"},
+	} {
+		refused := func(edges []translate.Edge) (names []string) {
+			for _, e := range edges {
+				if e.Reason != "" {
+					names = append(names, e.To.Kind+" "+e.To.Namespace+"/"+e.To.Name+" "+e.To.Section)
+				}
+			}
+			return names
+		}
+		before := refused(Edges(c.result, nil))
+		got := refused(Edges(c.result, []apply.Culprit{{Part: c.part, Message: "too long"}}))
+		if slices.Contains(before, c.want) || !slices.Contains(got, c.want) {
+			t.Errorf("refused are %q, before %q; want %q as well", got, before, c.want)
+		}
 	}
 }
 

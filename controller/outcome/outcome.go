@@ -29,6 +29,7 @@ func Applied(translated model.Gateways, out apply.Outcome) status.Applied {
 		Served: map[status.ListenerName]bool{}, Routes: map[status.RouteName]bool{},
 		Listeners: map[status.ListenerName]string{}, Reasons: map[status.ListenerName]string{}, Certificates: map[status.ListenerName]string{},
 		Rules: map[status.RouteName][]status.RefusedRule{}, Backends: map[status.RouteName][]status.RefusedRule{},
+		Gateways: map[status.GatewayName]bool{},
 	}
 	if out.Err != nil {
 		a.Failure = out.Err.Error()
@@ -36,14 +37,15 @@ func Applied(translated model.Gateways, out apply.Outcome) status.Applied {
 	for i := range out.Served.Gateways {
 		g := &out.Served.Gateways[i]
 		for j := range g.Listeners {
-			a.Served[listenerName(g, &g.Listeners[j])] = true
+			a.Served[listenerName(g.Namespace, g.Name, g.Listeners[j].Name)] = true
+			a.Gateways[status.GatewayName{Namespace: g.Namespace, Name: g.Name}] = true
 		}
 	}
 	messages := map[apply.Part]string{}
 	for _, c := range out.LeftOut {
 		messages[c.Part] = c.Message
 		if c.Reason != "" {
-			a.Reasons[status.ListenerName{Namespace: c.Namespace, Gateway: c.Name, Listener: c.Listener}] = c.Reason
+			a.Reasons[listenerName(c.Namespace, c.Name, c.Listener)] = c.Reason
 		}
 	}
 	if len(messages) > 0 {
@@ -58,7 +60,7 @@ func refuse(a *status.Applied, m model.Gateways, messages map[apply.Part]string)
 		g := &m.Gateways[i]
 		for j := range g.Listeners {
 			l := &g.Listeners[j]
-			name := listenerName(g, l)
+			name := listenerName(g.Namespace, g.Name, l.Name)
 			if message, ok := messages[apply.ListenerOf(g, l)]; ok {
 				a.Listeners[name] = message
 			}
@@ -99,8 +101,12 @@ func add(rules map[status.RouteName][]status.RefusedRule, s model.Source, messag
 	slices.SortFunc(rules[name], func(x, y status.RefusedRule) int { return cmp.Compare(x.Rule, y.Rule) })
 }
 
-func listenerName(g *model.Gateway, l *model.Listener) status.ListenerName {
-	return status.ListenerName{Namespace: g.Namespace, Gateway: g.Name, Listener: l.Name}
+// listenerName is the object that a listener of a Gateway in the model came from, with its name there.
+func listenerName(namespace, gateway, listener string) status.ListenerName {
+	if in, set, name := model.CutListener(listener); set != "" {
+		return status.ListenerName{Kind: "ListenerSet", Namespace: in, Name: set, Listener: name}
+	}
+	return status.ListenerName{Kind: "Gateway", Namespace: namespace, Name: gateway, Listener: listener}
 }
 
 func routeName(s model.Source) status.RouteName {

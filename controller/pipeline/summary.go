@@ -76,7 +76,7 @@ func servedText(out io.Writer, m model.Gateways) {
 		}
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		for _, s := range servedBy(g) {
-			fmt.Fprintf(w, "    %s\t%s\t%s:%d\t%s\t%s, %s\n", s.listener.Name, s.listener.Protocol, s.address, s.listener.Port,
+			fmt.Fprintf(w, "    %s\t%s\t%s:%d\t%s\t%s, %s\n", model.ListenerText(s.listener.Name), s.listener.Protocol, s.address, s.listener.Port,
 				model.HostnameText(s.listener.Hostname), Counted(s.routes, "route"), Counted(s.rules, "rule"))
 		}
 		_ = w.Flush() // It can only fail as the writer below it does.

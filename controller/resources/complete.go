@@ -32,7 +32,7 @@ type Completion struct {
 // but the arguments.
 func Complete(s *Snapshot, c Completion) (*Snapshot, []Note) {
 	completed := *s
-	notes := completeClasses(&completed, c)
+	notes := append(completeClasses(&completed, c), noteOrphans(s)...)
 	if c.Backends == BackendsDNS {
 		notes = append(notes, completeServices(&completed)...)
 	}

@@ -173,18 +173,6 @@ func ListenerOverlappingHostnames(gen int64, message string) metav1.Condition {
 		gatewayv1.ListenerReasonOverlappingHostnames, gen, message)
 }
 
-// ListenerSetNotAccepted refuses a ListenerSet.
-func ListenerSetNotAccepted(gen int64, message string) metav1.Condition {
-	return condition(gatewayv1.ListenerSetConditionAccepted, metav1.ConditionFalse,
-		gatewayv1.ListenerSetReasonNotAllowed, gen, message)
-}
-
-// ListenerSetNotProgrammed says why a ListenerSet isn't served.
-func ListenerSetNotProgrammed(gen int64, message string) metav1.Condition {
-	return condition(gatewayv1.ListenerSetConditionProgrammed, metav1.ConditionFalse,
-		gatewayv1.ListenerSetReasonInvalid, gen, message)
-}
-
 // RouteAccepted says that a parent accepts at least one rule of a route.
 func RouteAccepted(gen int64, message string) metav1.Condition {
 	return condition(gatewayv1.RouteConditionAccepted, metav1.ConditionTrue,

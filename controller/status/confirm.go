@@ -28,10 +28,15 @@ type Applied struct {
 	Backends map[RouteName][]RefusedRule
 	// Routes are those that still have a rule which is served.
 	Routes map[RouteName]bool
+	// Gateways are those with a listener that the proxy serves, their own or a ListenerSet's.
+	Gateways map[GatewayName]bool
 }
 
-// ListenerName tells a listener of a Gateway.
-type ListenerName struct{ Namespace, Gateway, Listener string }
+// ListenerName tells a listener of a Gateway or of a ListenerSet.
+type ListenerName struct{ Kind, Namespace, Name, Listener string }
+
+// GatewayName tells a Gateway.
+type GatewayName struct{ Namespace, Name string }
 
 // RouteName tells a route.
 type RouteName struct{ Kind, Namespace, Name string }
@@ -51,6 +56,8 @@ func Confirm(reports []Report, a Applied) []Report {
 		switch {
 		case r.Gateway != nil:
 			r.Gateway = a.gateway(r)
+		case r.ListenerSet != nil:
+			r.ListenerSet = a.listenerSet(r)
 		case r.Route != nil:
 			name := RouteName{r.Kind, r.Namespace, r.Name}
 			if len(a.Rules[name])+len(a.Backends[name]) > 0 {
@@ -63,32 +70,10 @@ func Confirm(reports []Report, a Applied) []Report {
 
 func (a Applied) gateway(r *Report) *gatewayv1.GatewayStatus {
 	s := r.Gateway.DeepCopy()
-	served, open := 0, 0
-	var refused []string
-	reason := gatewayv1.GatewayReasonAddressNotUsable // When nothing else is wrong with any listener.
+	t := tally{}
 	for i := range s.Listeners {
 		l := &s.Listeners[i]
-		name := ListenerName{r.Namespace, r.Name, string(l.Name)}
-		if message, ok := a.Certificates[name]; ok {
-			set(&l.Conditions, ListenerRefsNotResolved(r.Generation,
-				gatewayv1.ListenerReasonInvalidCertificateRef, "the proxy refuses a certificate: "+message))
-		}
-		if !isPending(l.Conditions) {
-			continue
-		}
-		condition, why := a.listener(name, r.Generation)
-		set(&l.Conditions, condition)
-		switch condition.Status {
-		case metav1.ConditionTrue:
-			served++
-		case metav1.ConditionUnknown:
-			open++
-		case metav1.ConditionFalse:
-			refused = append(refused, fmt.Sprintf("listener %q: %s", l.Name, why))
-			if condition.Reason != string(reason) {
-				reason = gatewayv1.GatewayReasonInvalid
-			}
-		}
+		a.confirm(&t, ListenerName{r.Kind, r.Namespace, r.Name, string(l.Name)}, &l.Conditions, r.Generation)
 	}
 	if !isPending(s.Conditions) {
 		return s
@@ -96,13 +81,57 @@ func (a Applied) gateway(r *Report) *gatewayv1.GatewayStatus {
 	switch {
 	case a.Failure != "":
 		set(&s.Conditions, GatewayUnconfirmed(r.Generation, a.Failure))
-	case a.Rendered && open > 0:
-	case served > 0 || len(refused) == 0:
+	case a.Rendered && (t.open > 0 || len(t.refused) == 0):
+	case t.served > 0 || t.open > 0 && len(t.refused) == 0 || a.Gateways[GatewayName{r.Namespace, r.Name}]:
 		set(&s.Conditions, GatewayProgrammed(r.Generation))
 	default:
-		set(&s.Conditions, GatewayNotProgrammed(r.Generation, reason, strings.Join(refused, "; ")))
+		reason := gatewayv1.GatewayReasonInvalid
+		if t.only(string(gatewayv1.GatewayReasonAddressNotUsable)) {
+			reason = gatewayv1.GatewayReasonAddressNotUsable
+		}
+		set(&s.Conditions, GatewayNotProgrammed(r.Generation, reason, t.text()))
 	}
 	return s
+}
+
+// tally counts what became of the listeners of an object.
+type tally struct {
+	served, open int
+	// refused are listeners with the reasons and messages of their conditions.
+	refused, reasons []string
+}
+
+// only says whether all that are refused are so for one reason.
+func (t *tally) only(reason string) bool {
+	return len(t.reasons) > 0 && !slices.ContainsFunc(t.reasons, func(r string) bool { return r != reason })
+}
+
+func (t *tally) text() string {
+	if len(t.refused) == 0 {
+		return "no listener is served; the ListenerSets say why" // Of a Gateway with nothing but theirs.
+	}
+	return strings.Join(t.refused, "; ")
+}
+
+// confirm puts into the conditions of a listener what became of it.
+func (a Applied) confirm(t *tally, name ListenerName, conditions *[]metav1.Condition, gen int64) {
+	if message, ok := a.Certificates[name]; ok {
+		set(conditions, ListenerRefsNotResolved(gen, gatewayv1.ListenerReasonInvalidCertificateRef, "the proxy refuses a certificate: "+message))
+	}
+	if !isPending(*conditions) {
+		return
+	}
+	condition, why := a.listener(name, gen)
+	set(conditions, condition)
+	switch condition.Status {
+	case metav1.ConditionTrue:
+		t.served++
+	case metav1.ConditionUnknown:
+		t.open++
+	case metav1.ConditionFalse:
+		t.refused = append(t.refused, fmt.Sprintf("listener %q: %s", name.Listener, why))
+		t.reasons = append(t.reasons, condition.Reason)
+	}
 }
 
 // listener is the condition Programmed of a listener that translation let through, and in short why not.

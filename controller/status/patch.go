@@ -155,8 +155,11 @@ func (p *Patch) gateway(have, want *gatewayv1.GatewayStatus) {
 		return out
 	}
 	p.listeners(views(have.Listeners), views(want.Listeners))
-	if want.AttachedListenerSets != nil && (have.AttachedListenerSets == nil || *have.AttachedListenerSets != *want.AttachedListenerSets) {
-		p.add("/status/attachedListenerSets", *want.AttachedListenerSets)
+	switch n := want.AttachedListenerSets; {
+	case n == nil && have.AttachedListenerSets != nil:
+		p.remove("/status/attachedListenerSets")
+	case n != nil && (have.AttachedListenerSets == nil || *have.AttachedListenerSets != *n):
+		p.add("/status/attachedListenerSets", *n)
 	}
 }
 

@@ -114,6 +114,20 @@ func TestNewGateway(t *testing.T) {
 	}
 }
 
+// TestAttachedListenerSets: the number of ListenerSets is written when it changes, 0 too, and goes when there is nothing to count.
+func TestAttachedListenerSets(t *testing.T) {
+	document := defaults
+	for _, want := range []*int32{new(int32(0)), new(int32(2)), nil} {
+		report := gatewayReport(3)
+		report.Gateway.AttachedListenerSets = want
+		after, text, _ := write(t, document, gatewayStatus, report)
+		if diff := cmp.Diff(want, after.Status.AttachedListenerSets); diff != "" {
+			t.Errorf("attachedListenerSets (-want +got):\n%s", diff)
+		}
+		document = string(text)
+	}
+}
+
 // TestTimes: the time of a condition changes with its status only (R29).
 func TestTimes(t *testing.T) {
 	old := GatewayAccepted(1, "fine")

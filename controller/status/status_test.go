@@ -53,7 +53,8 @@ func sampleReports() []Report {
 			SupportedFeatures: []gatewayv1.SupportedFeature{{Name: "GRPCRoute"}},
 		}},
 		{APIVersion: "v1", Kind: "ListenerSet", Namespace: "ns", Name: "l", ListenerSet: &gatewayv1.ListenerSetStatus{
-			Conditions: []metav1.Condition{ListenerSetNotAccepted(1, "no"), ListenerSetNotProgrammed(1, "no")},
+			Conditions: []metav1.Condition{ListenerSetNotAccepted(1, gatewayv1.ListenerSetReasonNotAllowed, "no"),
+				ListenerSetNotProgrammed(1, gatewayv1.ListenerSetReasonListenersNotValid, "no")},
 			Listeners: []gatewayv1.ListenerEntryStatus{{Name: "e", AttachedRoutes: 1, SupportedKinds: []gatewayv1.RouteGroupKind{{Kind: "x"}},
 				Conditions: []metav1.Condition{ListenerAccepted(1)}}},
 		}},
@@ -174,7 +175,7 @@ func TestRefusals(t *testing.T) {
 		`Gateway ns/g | listener "m" | Conflicted | HostnameConflict`,
 		`Gateway ns/g | listener "m" | Programmed | Invalid`,
 		`ListenerSet ns/l |  | Accepted | NotAllowed`,
-		`ListenerSet ns/l |  | Programmed | Invalid`,
+		`ListenerSet ns/l |  | Programmed | ListenersNotValid`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

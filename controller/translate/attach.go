@@ -54,15 +54,16 @@ func (g *graph) attachRoutes() {
 // selectListeners finds the listeners that a parentRef reaches, and narrows them as R24 has it. Listeners that
 // aren't accepted count too: routes attach to them all the same.
 func (g *graph) selectListeners(r *route, p *parent) {
-	if p.set != nil {
-		p.refuse(gatewayv1.RouteReasonNoMatchingParent, fmt.Sprintf("ListenerSet %s: %s", p.set.name, noListenerSets))
+	if p.set != nil && p.set.refused != nil {
+		p.refuse(gatewayv1.RouteReasonNoMatchingParent,
+			fmt.Sprintf("%s isn't attached to a Gateway, so it has no listeners; its own status says why", p.object()))
 		return
 	}
 	narrow := func(reason gatewayv1.RouteConditionReason, why func() string, keep func(*listener) bool) {
 		if p.refused != nil {
 			return
 		}
-		// The Gateway's own list is read only.
+		// The parent's own list is read only.
 		var kept []*listener
 		for _, l := range p.listeners {
 			if keep(l) {
@@ -73,21 +74,21 @@ func (g *graph) selectListeners(r *route, p *parent) {
 			p.refuse(reason, why())
 		}
 	}
-	p.listeners = p.gateway.listeners
+	p.listeners = p.owned()
 	if p.ref.SectionName != nil || p.ref.Port != nil || len(p.listeners) == 0 {
 		narrow(gatewayv1.RouteReasonNoMatchingParent, func() string { return noListener(p) }, p.names)
 	}
 	narrow(gatewayv1.RouteReasonNotAllowedByListeners, func() string {
-		return fmt.Sprintf("no listener of Gateway %s%s takes a %s; change its allowedRoutes.kinds or protocol", p.gateway.name,
+		return fmt.Sprintf("no listener of %s%s takes a %s; change its allowedRoutes.kinds or protocol", p.object(),
 			p.section(" (listener", ")"), r.kind)
 	}, func(l *listener) bool { return l.allowed[r.kind] })
 	narrow(gatewayv1.RouteReasonNotAllowedByListeners, func() string {
-		return fmt.Sprintf("allowedRoutes.namespaces of Gateway %s%s doesn't take routes of namespace %s; change it there, or move the route",
-			p.gateway.name, p.section(" (listener", ")"), r.name.namespace)
-	}, func(l *listener) bool { return l.namespaces.allows(r.name.namespace, &g.index) })
+		return fmt.Sprintf("allowedRoutes.namespaces of %s%s doesn't take routes of namespace %s; change it there, or move the route",
+			p.object(), p.section(" (listener", ")"), r.name.namespace)
+	}, func(l *listener) bool { return l.namespaces.allows(r.name.namespace, g.index.labelsOf) })
 	narrow(gatewayv1.RouteReasonNoMatchingListenerHostname, func() string {
-		return fmt.Sprintf("spec.hostnames: none of %s has hosts in common with a hostname of Gateway %s%s",
-			strings.Join(r.hostnames, ", "), p.gateway.name, p.section(" (listener", ")"))
+		return fmt.Sprintf("spec.hostnames: none of %s has hosts in common with a hostname of %s%s",
+			strings.Join(r.hostnames, ", "), p.object(), p.section(" (listener", ")"))
 	}, func(l *listener) bool {
 		return slices.ContainsFunc(r.hostnames, func(h string) bool { _, ok := model.HostnameIntersection(l.hostname, h); return ok })
 	})
@@ -101,10 +102,10 @@ func (p *parent) names(l *listener) bool {
 
 func noListener(p *parent) string {
 	var have []string
-	for _, l := range p.gateway.listeners {
+	for _, l := range p.owned() {
 		have = append(have, fmt.Sprintf("%q (port %d)", l.spec.Name, l.spec.Port))
 	}
-	return fmt.Sprintf("parentRefs: Gateway %s has no listener%s; it has %s", p.gateway.name, p.section("", ""), strings.Join(have, ", "))
+	return fmt.Sprintf("parentRefs: %s has no listener%s; it has %s", p.object(), p.section("", ""), strings.Join(have, ", "))
 }
 
 // section says which listeners a parentRef asks for, between two texts; "" when it asks for all.

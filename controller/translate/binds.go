@@ -33,7 +33,7 @@ func (g *graph) findBinds() {
 				addresses = append(addresses, ip.Unmap())
 			}
 		}
-		for _, l := range gw.listeners {
+		for _, l := range gw.all {
 			for _, ip := range addresses {
 				if at := netip.AddrPortFrom(ip, uint16(l.spec.Port)); l.served() && g.binds[at] == (name{}) {
 					g.binds[at] = gw.name

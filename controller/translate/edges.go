@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	"github.com/gatewright/gatewright/generators/model"
 )
 
 // Node is an object, or a part of one, in the picture of how things hang together.
@@ -30,11 +30,8 @@ func (g *graph) edges() []Edge {
 	for _, gw := range g.gateways {
 		out = append(out, gw.edges()...)
 	}
-	for _, s := range g.sets {
-		out = append(out, Edge{
-			From: gatewayNode(s.gateway.name, ""), To: Node{Kind: kindListenerSet, Namespace: s.name.namespace, Name: s.name.name},
-			Reason: string(gatewayv1.ListenerSetReasonNotAllowed),
-		})
+	for _, s := range slices.SortedFunc(slices.Values(g.sets), func(a, b *listenerSet) int { return compareNames(a.name, b.name) }) {
+		out = append(out, s.edges()...)
 	}
 	// By name, not by age: a person looks for a name.
 	sorted := slices.SortedFunc(slices.Values(g.routes), func(a, b *route) int {
@@ -51,6 +48,14 @@ func (g *graph) edges() []Edge {
 	return out
 }
 
+// ListenerNode is the node of a listener of a Gateway in the model: a part of the Gateway, or of a ListenerSet.
+func ListenerNode(namespace, gateway, listener string) Node {
+	if in, set, name := model.CutListener(listener); set != "" {
+		return Node{Kind: kindListenerSet, Namespace: in, Name: set, Section: name}
+	}
+	return Node{Kind: kindGateway, Namespace: namespace, Name: gateway, Section: listener}
+}
+
 func gatewayNode(n name, section string) Node {
 	return Node{Kind: kindGateway, Namespace: n.namespace, Name: n.name, Section: section}
 }
@@ -65,8 +70,34 @@ func (g *gateway) edges() []Edge {
 		}
 	}
 	out := []Edge{top}
-	for _, l := range g.listeners {
-		e := Edge{From: gatewayNode(g.name, ""), To: gatewayNode(g.name, string(l.spec.Name))}
+	return append(out, listenerEdges(g.listeners)...)
+}
+
+func (s *listenerSet) edges() []Edge {
+	top := Edge{From: gatewayNode(s.gateway.name, ""), To: s.node("")}
+	if s.refused != nil {
+		top.Reason = s.refused.reason
+	}
+	return append([]Edge{top}, listenerEdges(s.listeners)...)
+}
+
+func (s *listenerSet) node(section string) Node {
+	return Node{Kind: kindListenerSet, Namespace: s.name.namespace, Name: s.name.name, Section: section}
+}
+
+// node is what a listener stands in, or a part of that.
+func (l *listener) node(section string) Node {
+	if l.set != nil {
+		return l.set.node(section)
+	}
+	return gatewayNode(l.gateway.name, section)
+}
+
+// listenerEdges lead from an object to its listeners.
+func listenerEdges(listeners []*listener) []Edge {
+	var out []Edge
+	for _, l := range listeners {
+		e := Edge{From: l.node(""), To: l.node(string(l.spec.Name))}
 		e.Label = string(l.spec.Protocol) + " :" + strconv.Itoa(int(l.spec.Port))
 		if l.hostname != "" {
 			e.Label += " " + l.hostname
@@ -89,15 +120,14 @@ func (r *route) appendEdges(out []Edge) []Edge {
 	hosts := strings.Join(r.hostnames, ", ")
 	for _, p := range r.parents {
 		switch {
-		case p.set != nil:
-			out = append(out, Edge{From: Node{Kind: kindListenerSet, Namespace: p.set.name.namespace, Name: p.set.name.name},
-				To: node, Label: hosts, Reason: p.refused.reason})
+		case p.refused != nil && p.set != nil:
+			out = append(out, Edge{From: p.set.node(string(deref(p.ref.SectionName, ""))), To: node, Label: hosts, Reason: p.refused.reason})
 		case p.refused != nil:
 			out = append(out, Edge{From: gatewayNode(p.gateway.name, string(deref(p.ref.SectionName, ""))),
 				To: node, Label: hosts, Reason: p.refused.reason})
 		default:
 			for _, l := range p.listeners {
-				out = append(out, Edge{From: gatewayNode(p.gateway.name, string(l.spec.Name)), To: node, Label: hosts})
+				out = append(out, Edge{From: l.node(string(l.spec.Name)), To: node, Label: hosts})
 			}
 		}
 	}

@@ -51,6 +51,7 @@ var supportedFeatures = []struct {
 	{name: "HTTPRouteRetryCodes", needs: model.FeatureHTTP},
 	{name: "HTTPRouteRetryConnectionError", needs: model.FeatureHTTP},
 	{name: "HTTPRouteSchemeRedirect", needs: model.FeatureHTTP},
+	{name: "ListenerSet"},
 	{name: "ReferenceGrant"},
 }
 

@@ -3,7 +3,6 @@ package translate
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
@@ -29,11 +28,7 @@ func (g *graph) addGateways() {
 			gw.notes = append(gw.notes, "spec.defaultScope isn't supported: routes must name this Gateway in parentRefs")
 		}
 		for i := range gw.object.Spec.Listeners {
-			spec := &gw.object.Spec.Listeners[i]
-			gw.listeners = append(gw.listeners, &listener{
-				gateway: gw, spec: spec, field: fmt.Sprintf("spec.listeners[%d]", i),
-				hostname: strings.ToLower(string(deref(spec.Hostname, ""))),
-			})
+			gw.listeners = append(gw.listeners, newListener(gw, nil, &gw.object.Spec.Listeners[i], i))
 		}
 	}
 	g.assignAddresses()
@@ -45,16 +40,17 @@ func (gw *gateway) noteIgnored() {
 	if in := spec.Infrastructure; in != nil && len(in.Labels)+len(in.Annotations) > 0 {
 		gw.notes = append(gw.notes, "spec.infrastructure: labels and annotations change nothing, for no resources are made for a Gateway")
 	}
-	if a := spec.AllowedListeners; a != nil && a.Namespaces != nil &&
-		deref(a.Namespaces.From, gatewayv1.NamespacesFromNone) != gatewayv1.NamespacesFromNone {
-		gw.notes = append(gw.notes, "spec.allowedListeners changes nothing: "+noListenerSets)
-	}
+}
+
+// noteUnusedPorts names the client settings of ports that no HTTPS listener has, of the Gateway or of a ListenerSet.
+func (gw *gateway) noteUnusedPorts() {
+	spec := &gw.object.Spec
 	if spec.TLS == nil || spec.TLS.Frontend == nil {
 		return
 	}
 	for i, p := range spec.TLS.Frontend.PerPort {
-		if !slices.ContainsFunc(spec.Listeners, func(l gatewayv1.Listener) bool {
-			return l.Port == p.Port && l.Protocol == gatewayv1.HTTPSProtocolType
+		if !slices.ContainsFunc(gw.all, func(l *listener) bool {
+			return l.spec.Port == p.Port && l.spec.Protocol == gatewayv1.HTTPSProtocolType
 		}) {
 			gw.notes = append(gw.notes, fmt.Sprintf("spec.tls.frontend.perPort[%d] changes nothing: no HTTPS listener has port %d", i, p.Port))
 		}

@@ -28,7 +28,7 @@ type graph struct {
 	byClass  map[gatewayv1.ObjectName]*class
 	gateways []*gateway // oldest first
 	byName   map[name]*gateway
-	sets     []*listenerSet
+	sets     []*listenerSet // oldest first
 	bySet    map[name]*listenerSet
 	routes   []*route // oldest first, both kinds
 
@@ -87,6 +87,9 @@ type gateway struct {
 	// unserved says that the Gateway has no address to bind.
 	unserved  bool
 	listeners []*listener
+	// sets are the ListenerSets that are attached, the oldest first, and all the Gateway's listeners followed by theirs.
+	sets []*listenerSet
+	all  []*listener
 	// shares says that routes of both kinds may have a host (R25).
 	shares bool
 	// portKinds are the routes that made a port one for their kind, where it can't be for both.
@@ -98,6 +101,7 @@ type gateway struct {
 
 type listener struct {
 	gateway  *gateway
+	set      *listenerSet // nil for the Gateway's own
 	spec     *gatewayv1.Listener
 	field    string // "spec.listeners[0]"
 	hostname string
@@ -133,6 +137,9 @@ type listenerSet struct {
 	object  *gatewayv1.ListenerSet
 	name    name
 	gateway *gateway
+	// refused is why the Gateway doesn't take it: then it has no listeners.
+	refused   *problem
+	listeners []*listener
 }
 
 type route struct {
@@ -192,9 +199,9 @@ type dropped struct {
 
 type parent struct {
 	ref       *gatewayv1.ParentReference
-	gateway   *gateway
-	set       *listenerSet
-	listeners []*listener // those that accept the route
+	gateway   *gateway     // of the set, where there is one
+	set       *listenerSet // nil when the route names the Gateway
+	listeners []*listener  // those that accept the route
 	refused   *problem
 	lost      []string // listeners where the route isn't served, and why
 }

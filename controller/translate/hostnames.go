@@ -74,7 +74,7 @@ func parentDomain(host string) string {
 	return rest
 }
 
-func first(m map[string]string, key, value string) {
+func first[K comparable, V any](m map[K]V, key K, value V) {
 	if _, ok := m[key]; !ok {
 		m[key] = value
 	}

@@ -21,7 +21,7 @@ var protocolNeeds = map[gatewayv1.ProtocolType][]model.Feature{
 // checkListeners looks at each listener by itself.
 func (g *graph) checkListeners() {
 	for _, gw := range g.gateways {
-		for _, l := range gw.listeners {
+		for _, l := range gw.all {
 			g.checkProtocol(l)
 			l.checkTLS()
 			l.checkFilters()
@@ -57,7 +57,7 @@ func (l *listener) checkTLS() {
 		return
 	}
 	if field := l.gateway.validatesClients(l.spec.Port); field != "" {
-		l.refuse(gatewayv1.ListenerReasonUnsupportedValue, field+": client certificates aren't supported yet")
+		l.refuse(gatewayv1.ListenerReasonUnsupportedValue, l.ofGateway(field)+": client certificates aren't supported yet")
 	}
 	if t == nil {
 		return
@@ -146,7 +146,7 @@ func (g *graph) kindNames() string {
 	return strings.Join(names, " or ")
 }
 
-// namespaceRule says from which namespaces routes may attach.
+// namespaceRule says from which namespaces routes, or ListenerSets, may attach.
 type namespaceRule struct {
 	all      bool
 	same     string          // only this namespace, unless ""
@@ -154,38 +154,46 @@ type namespaceRule struct {
 }
 
 func (l *listener) checkNamespaces() {
-	l.namespaces.same = l.gateway.name.namespace
+	own := l.namespace()
+	l.namespaces.same = own
 	if l.spec.AllowedRoutes == nil || l.spec.AllowedRoutes.Namespaces == nil {
 		return
 	}
 	rule := l.spec.AllowedRoutes.Namespaces
-	switch from := deref(rule.From, gatewayv1.NamespacesFromSame); from {
-	case gatewayv1.NamespacesFromSame:
-	case gatewayv1.NamespacesFromAll:
-		l.namespaces = namespaceRule{all: true}
-	case gatewayv1.NamespacesFromSelector:
-		selector, err := metav1.LabelSelectorAsSelector(rule.Selector)
-		l.namespaces = namespaceRule{selector: selector}
-		if err != nil {
-			l.refuse(gatewayv1.ListenerReasonUnsupportedValue,
-				fmt.Sprintf("%s.allowedRoutes.namespaces.selector: %v", l.field, err))
-		}
-	default:
-		l.namespaces = namespaceRule{}
-		if from != gatewayv1.NamespacesFromNone {
-			l.refuse(gatewayv1.ListenerReasonUnsupportedValue,
-				fmt.Sprintf("%s.allowedRoutes.namespaces.from: %s isn't supported; use Same, All or Selector", l.field, from))
-		}
+	var wrong string
+	l.namespaces, wrong = readNamespaces(deref(rule.From, gatewayv1.NamespacesFromSame), rule.Selector, own)
+	if wrong != "" {
+		l.refuse(gatewayv1.ListenerReasonUnsupportedValue, l.field+".allowedRoutes.namespaces"+wrong)
 	}
 }
 
-// allows says whether routes of a namespace may attach.
-func (r namespaceRule) allows(namespace string, x *index) bool {
+// readNamespaces reads a field that says which namespaces something may come from; own is that of the object with the field. wrong
+// is the end of a message about what can't be read, which allows none.
+func readNamespaces(from gatewayv1.FromNamespaces, selector *metav1.LabelSelector, own string) (rule namespaceRule, wrong string) {
+	switch from {
+	case gatewayv1.NamespacesFromSame:
+		return namespaceRule{same: own}, ""
+	case gatewayv1.NamespacesFromAll:
+		return namespaceRule{all: true}, ""
+	case gatewayv1.NamespacesFromNone:
+		return namespaceRule{}, ""
+	case gatewayv1.NamespacesFromSelector:
+		s, err := metav1.LabelSelectorAsSelector(selector)
+		if err != nil {
+			return namespaceRule{}, fmt.Sprintf(".selector: %v", err)
+		}
+		return namespaceRule{selector: s}, ""
+	}
+	return namespaceRule{}, fmt.Sprintf(".from: %s isn't supported; use Same, All or Selector", from)
+}
+
+// allows says whether objects of a namespace may attach.
+func (r namespaceRule) allows(namespace string, labelsOf func(namespace string) labels.Set) bool {
 	switch {
 	case r.all:
 		return true
 	case r.selector != nil:
-		return r.selector.Matches(x.labelsOf(namespace))
+		return r.selector.Matches(labelsOf(namespace))
 	}
 	return r.same != "" && r.same == namespace
 }

@@ -12,7 +12,7 @@ func (g *graph) model() model.Gateways {
 	var out model.Gateways
 	for _, gw := range g.gateways {
 		m := model.Gateway{Namespace: gw.name.namespace, Name: gw.name.name, Addresses: gw.addresses}
-		for _, l := range gw.listeners {
+		for _, l := range gw.all {
 			if l.served() {
 				m.Listeners = append(m.Listeners, l.model())
 			}
@@ -41,7 +41,7 @@ func (g *graph) model() model.Gateways {
 
 func (l *listener) model() model.Listener {
 	m := model.Listener{
-		Name: string(l.spec.Name), Port: l.spec.Port, Protocol: model.Protocol(l.spec.Protocol), Hostname: l.hostname,
+		Name: l.fullName(), Port: l.spec.Port, Protocol: model.Protocol(l.spec.Protocol), Hostname: l.hostname,
 	}
 	for _, k := range l.keyPairs {
 		k.used = true

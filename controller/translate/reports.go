@@ -2,6 +2,7 @@ package translate
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -17,11 +18,15 @@ func (g *graph) reports() []status.Report {
 	for _, c := range g.classes {
 		out = append(out, g.classReport(c))
 	}
-	for _, gw := range g.gateways {
-		out = append(out, gw.report())
-	}
+	named := map[*gateway]bool{}
 	for _, s := range g.sets {
+		named[s.gateway] = true
 		out = append(out, s.report())
+	}
+	for _, gw := range g.gateways {
+		report := gw.report()
+		report.Gateway.AttachedListenerSets = gw.attachedSets(named[gw])
+		out = append(out, report)
 	}
 	parents := 0
 	for _, r := range g.routes {
@@ -68,15 +73,6 @@ func (g *graph) classReport(c *class) status.Report {
 	return r
 }
 
-func (s *listenerSet) report() status.Report {
-	r := newReport(kindListenerSet, s.object)
-	r.ListenerSet = &gatewayv1.ListenerSetStatus{Conditions: []metav1.Condition{
-		status.ListenerSetNotAccepted(r.Generation, noListenerSets),
-		status.ListenerSetNotProgrammed(r.Generation, noListenerSets),
-	}}
-	return r
-}
-
 func (gw *gateway) report() status.Report {
 	r := newReport(kindGateway, gw.object)
 	s := &gatewayv1.GatewayStatus{Conditions: []metav1.Condition{
@@ -99,32 +95,39 @@ func (gw *gateway) accepted(gen int64) metav1.Condition {
 	if gw.refused != nil {
 		return status.GatewayNotAccepted(gen, gatewayv1.GatewayConditionReason(gw.refused.reason), gw.refused.message)
 	}
-	var bad, good []string
-	accepted := false
-	for _, l := range gw.listeners {
-		quoted := `"` + string(l.spec.Name) + `"`
-		switch {
-		case l.refused == nil && l.conflict == nil && !l.lacksCertificate():
-			good = append(good, quoted)
-			accepted = true
-		case l.conflict != nil:
-			bad = append(bad, quoted+" is conflicted")
-		case l.refused != nil:
-			bad = append(bad, quoted+" isn't accepted")
-		default:
-			bad = append(bad, quoted+" has no certificate")
-			accepted = true
-		}
-	}
+	good, bad := listenerStates(gw.listeners)
 	notes := strings.Join(gw.notes, "; ")
 	if len(bad) == 0 {
 		return status.GatewayAccepted(gen, cmp.Or(notes, "all listeners are accepted"))
+	}
+	accepted := slices.ContainsFunc(gw.listeners, func(l *listener) bool { return l.refused == nil && l.conflict == nil })
+	if n := *gw.attachedSets(true); n > 0 {
+		good = append(good, fmt.Sprintf("listeners of ListenerSets (%d)", n))
+		accepted = true // They are listeners of the Gateway too.
 	}
 	message := "listener " + strings.Join(bad, ", ") + "; accepted: " + cmp.Or(strings.Join(good, ", "), "none")
 	if notes != "" {
 		message += "; " + notes
 	}
 	return status.GatewayListenersNotValid(gen, accepted, message)
+}
+
+// listenerStates names those listeners of an object that are fine, and says of the others in short what they lack.
+func listenerStates(listeners []*listener) (good, bad []string) {
+	for _, l := range listeners {
+		quoted := `"` + string(l.spec.Name) + `"`
+		switch {
+		case l.valid():
+			good = append(good, quoted)
+		case l.conflict != nil:
+			bad = append(bad, quoted+" is conflicted")
+		case l.refused != nil:
+			bad = append(bad, quoted+" isn't accepted")
+		default:
+			bad = append(bad, quoted+" has no certificate")
+		}
+	}
+	return good, bad
 }
 
 func (gw *gateway) resolvedRefs(gen int64) metav1.Condition {
@@ -153,7 +156,7 @@ func (gw *gateway) programmed(gen int64) metav1.Condition {
 		return status.GatewayNotProgrammed(gen, gatewayv1.GatewayReasonInvalid, "the Gateway isn't accepted")
 	case gw.unprogrammed != nil:
 		return status.GatewayNotProgrammed(gen, gatewayv1.GatewayConditionReason(gw.unprogrammed.reason), gw.unprogrammed.message)
-	case !slices.ContainsFunc(gw.listeners, (*listener).served):
+	case !slices.ContainsFunc(gw.all, (*listener).served):
 		return status.GatewayNotProgrammed(gen, gatewayv1.GatewayReasonInvalid, "no listener can be served")
 	}
 	return status.GatewayPending(gen)
@@ -187,6 +190,9 @@ func (l *listener) conditions(gen int64) []metav1.Condition {
 	}
 	switch {
 	case l.served():
+	case l.conflict != nil && l.set != nil:
+		// The API has such a reason for listeners of ListenerSets.
+		programmed = status.ListenerNotBound(gen, gatewayv1.ListenerConditionReason(l.conflict.reason), "the listener isn't accepted")
 	case l.gateway.refused != nil:
 		programmed = status.ListenerNotProgrammed(gen, "the Gateway isn't accepted")
 	case l.refused != nil || l.conflict != nil:

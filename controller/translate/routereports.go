@@ -72,10 +72,10 @@ func (r *route) acceptedMessage(p *parent) string {
 	switch {
 	case unserved == 0:
 	case unserved == len(p.listeners):
-		notes = append(notes, fmt.Sprintf("none of its listeners is served; Gateway %s says why", p.gateway.name))
+		notes = append(notes, fmt.Sprintf("none of its listeners is served; %s says why", p.object()))
 	default:
-		notes = append(notes, fmt.Sprintf("%d of its %d listeners aren't served; Gateway %s says why", unserved, len(p.listeners),
-			p.gateway.name))
+		notes = append(notes, fmt.Sprintf("%d of its %d listeners aren't served; %s says why", unserved, len(p.listeners),
+			p.object()))
 	}
 	if s := r.defaultGateways; s != "" && s != gatewayv1.GatewayDefaultScopeNone {
 		notes = append(notes, "spec.useDefaultGateways isn't supported: only parentRefs count")

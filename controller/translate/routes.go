@@ -109,9 +109,11 @@ func (g *graph) findParent(p *parent, namespace string) bool {
 	case to.IsGateway():
 		p.gateway = g.byName[namedBy(to)]
 	case to.IsListenerSet():
-		p.set = g.bySet[namedBy(to)]
+		if p.set = g.bySet[namedBy(to)]; p.set != nil {
+			p.gateway = p.set.gateway
+		}
 	}
-	return p.gateway != nil || p.set != nil
+	return p.gateway != nil
 }
 
 // object is the route as messages name it.

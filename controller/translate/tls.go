@@ -15,7 +15,7 @@ import (
 // keeps the good ones (R30, R31).
 func (g *graph) resolveCertificates() {
 	for _, gw := range g.gateways {
-		for _, l := range gw.listeners {
+		for _, l := range gw.all {
 			if l.spec.Protocol != gatewayv1.HTTPSProtocolType {
 				continue
 			}
@@ -34,14 +34,14 @@ func (g *graph) resolveCertificates() {
 func (g *graph) resolveCertificate(l *listener, i int) {
 	ref := &l.spec.TLS.CertificateRefs[i]
 	field := fmt.Sprintf("%s.tls.certificateRefs[%d]", l.field, i)
-	to := referent.Certificate(ref, l.gateway.name.namespace)
+	to := referent.Certificate(ref, l.namespace())
 	if !to.IsSecret() {
 		l.badCertificate(gatewayv1.ListenerReasonInvalidCertificateRef,
 			fmt.Sprintf("%s: kind %s isn't supported; use a Secret of the core group", field, groupKind(to.Group, to.Kind)))
 		return
 	}
 	n := namedBy(to)
-	r := reference{kindGateway, l.gateway.name.namespace, kindSecret, n.namespace, n.name}
+	r := reference{l.ownerKind(), l.namespace(), kindSecret, n.namespace, n.name}
 	if !g.index.grants.allow(r) {
 		l.badCertificate(gatewayv1.ListenerReasonRefNotPermitted, fmt.Sprintf("%s: Secret %s: %s", field, n, grantHint(r)))
 		return

@@ -26,7 +26,7 @@ type Gateway struct {
 	Name      string `json:"name"`
 	// Addresses are the IP addresses to bind. None means every address of the host.
 	Addresses []string `json:"addresses,omitempty"`
-	// Listeners are in the order of the Gateway.
+	// Listeners are in the order of the Gateway, those of its ListenerSets after its own.
 	Listeners []Listener `json:"listeners,omitempty"`
 }
 
@@ -42,6 +42,7 @@ const (
 // Listener is a port, a protocol and a hostname. Listeners of one address and port are isolated from each
 // other (R7): no two of them have the same hostname.
 type Listener struct {
+	// Name tells it from the Gateway's others: for a listener of a ListenerSet it is a SetListener.
 	Name     string   `json:"name"`
 	Port     int32    `json:"port"`
 	Protocol Protocol `json:"protocol"`

@@ -95,7 +95,8 @@ func (l *lab) clear() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	objects := []client.Object{
-		&gatewayv1.Gateway{}, &gatewayv1.GRPCRoute{}, &corev1.Service{}, &discoveryv1.EndpointSlice{}, &eventsv1.Event{}, &coordinationv1.Lease{},
+		&gatewayv1.Gateway{}, &gatewayv1.ListenerSet{}, &gatewayv1.GRPCRoute{}, &corev1.Service{}, &discoveryv1.EndpointSlice{}, &corev1.Secret{},
+		&eventsv1.Event{}, &coordinationv1.Lease{},
 	}
 	for _, namespace := range []string{"default", "gatewright", otherNamespace} {
 		for _, o := range objects {

@@ -24,9 +24,7 @@ var gatewayFields = []row{
 			ParametersRef: &gatewayv1.LocalParametersReference{Kind: "ConfigMap", Name: "x"},
 		}
 	}},
-	{what: "`spec.allowedListeners`", change: func(o *objects) {
-		o.gateway.Spec.AllowedListeners = &gatewayv1.AllowedListeners{Namespaces: &gatewayv1.ListenerNamespaces{From: new(gatewayv1.NamespacesFromSame)}}
-	}},
+	{what: "`spec.allowedListeners`", change: func(o *objects) { o.listenerSet() }},
 	{what: "`spec.defaultScope`", change: func(o *objects) { o.gateway.Spec.DefaultScope = gatewayv1.GatewayDefaultScopeAll }},
 	{what: "`spec.tls.backend.clientCertificateRef`", change: func(o *objects) {
 		o.gateway.Spec.TLS = &gatewayv1.GatewayTLSConfig{Backend: &gatewayv1.GatewayBackendTLS{ClientCertificateRef: &secretRefs("pair")[0]}}
@@ -190,7 +188,10 @@ func (o *objects) kinds(names ...gatewayv1.Kind) {
 	}
 }
 
+// listenerSet is one at a Gateway that takes it.
 func (o *objects) listenerSet() {
+	same := &gatewayv1.ListenerNamespaces{From: new(gatewayv1.NamespacesFromSame)}
+	o.gateway.Spec.AllowedListeners = &gatewayv1.AllowedListeners{Namespaces: same}
 	o.ListenerSets = []*gatewayv1.ListenerSet{{
 		TypeMeta:   metav1.TypeMeta{APIVersion: gatewayv1.GroupVersion.String(), Kind: "ListenerSet"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "more"},

@@ -198,6 +198,9 @@ func (s *Served) Conditions(kind, name string) []metav1.Condition {
 			}
 		case r.ListenerSet != nil:
 			all = append(all, r.ListenerSet.Conditions...)
+			for _, l := range r.ListenerSet.Listeners {
+				all = append(all, l.Conditions...)
+			}
 		case r.Route != nil:
 			for _, p := range r.Route.Parents {
 				all = append(all, p.Conditions...)

@@ -43,6 +43,10 @@ func (s *Served) move(snapshot *resources.Snapshot, o Options) *resources.Snapsh
 	for _, g := range snapshot.Gateways {
 		moved.Gateways = append(moved.Gateways, s.moveGateway(g))
 	}
+	moved.ListenerSets = nil
+	for _, l := range snapshot.ListenerSets {
+		moved.ListenerSets = append(moved.ListenerSets, moveListenerSet(l))
+	}
 	moved.GRPCRoutes = nil
 	for _, r := range snapshot.GRPCRoutes {
 		moved.GRPCRoutes = append(moved.GRPCRoutes, moveRoute(r))
@@ -81,6 +85,14 @@ func (s *Served) moveGateway(g *gatewayv1.Gateway) *gatewayv1.Gateway {
 		g.Spec.Listeners[i].Port = Unprivileged(g.Spec.Listeners[i].Port)
 	}
 	return g
+}
+
+func moveListenerSet(l *gatewayv1.ListenerSet) *gatewayv1.ListenerSet {
+	l = l.DeepCopy()
+	for i := range l.Spec.Listeners {
+		l.Spec.Listeners[i].Port = Unprivileged(l.Spec.Listeners[i].Port)
+	}
+	return l
 }
 
 func moveRoute(r *gatewayv1.GRPCRoute) *gatewayv1.GRPCRoute {

@@ -84,7 +84,7 @@ func (m *maker) secret(namespace, name string) {
 		"data": object{"tls.crt": encode(certificate), "tls.key": encode(key)}})
 }
 
-// rest are grants, policies and ListenerSets.
+// rest are grants and policies.
 func (m *maker) rest() {
 	for i, to := range namespaces {
 		if !m.odd() {
@@ -92,7 +92,8 @@ func (m *maker) rest() {
 			for _, namespace := range namespaces {
 				from = append(from,
 					object{"group": "gateway.networking.k8s.io", "kind": "GRPCRoute", "namespace": namespace},
-					object{"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": namespace})
+					object{"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": namespace},
+					object{"group": "gateway.networking.k8s.io", "kind": "ListenerSet", "namespace": namespace})
 			}
 			m.add("gateway.networking.k8s.io/v1beta1", "ReferenceGrant", to, fmt.Sprintf("grant-%d", i), object{"spec": object{
 				"from": from, "to": []any{object{"group": "", "kind": "Service"}, object{"group": "", "kind": "Secret"}},
@@ -107,11 +108,27 @@ func (m *maker) rest() {
 			"options": object{"a.b/c": m.value()},
 		}})
 	}
-	if m.chance(20) {
-		first := m.list[0]["metadata"].(object)
-		m.add(gatewayAPI, "ListenerSet", pick(m.random, namespaces), "set", object{"spec": object{
-			"parentRef": object{"name": first["name"], "namespace": first["namespace"]},
-			"listeners": []any{object{"name": "set", "port": 18080, "protocol": "HTTP", "hostname": m.hostname()}},
-		}})
+}
+
+// allowedListeners mostly take ListenerSets of every namespace.
+func (m *maker) allowedListeners() object {
+	if from, ok := m.allowedRoutes()["namespaces"]; ok {
+		return object{"namespaces": from}
 	}
+	return object{}
+}
+
+// listenerSet has listeners as Gateways have them: the same few ports, hostnames and names.
+func (m *maker) listenerSet() {
+	first := m.list[0]["metadata"].(object)
+	parent := object{"name": first["name"], "namespace": first["namespace"]}
+	switch {
+	case m.odd():
+		parent["name"] = clip(m.value(), 253)
+	case m.odd():
+		parent["kind"] = "ListenerSet"
+	}
+	m.add(gatewayAPI, "ListenerSet", pick(m.random, namespaces), pick(m.random, routeNames), object{"spec": object{
+		"parentRef": parent, "listeners": m.listeners(),
+	}})
 }

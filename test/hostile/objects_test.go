@@ -34,6 +34,9 @@ func objects(seed uint64, pairs []harness.KeyPair) []object {
 	for range 1 + m.IntN(2) {
 		m.gateway()
 	}
+	for range m.IntN(4) {
+		m.listenerSet()
+	}
 	for range 1 + m.IntN(6) {
 		m.route()
 	}
@@ -92,8 +95,8 @@ func (m *maker) gateway() {
 	if m.chance(15) {
 		spec["infrastructure"] = object{"labels": object{"a/b": "c"}, "annotations": object{"a": m.value()}}
 	}
-	if m.chance(15) {
-		spec["allowedListeners"] = object{"namespaces": object{"from": "All"}}
+	if m.chance(60) {
+		spec["allowedListeners"] = m.allowedListeners()
 	}
 	if m.odd() {
 		spec["tls"] = object{"frontend": object{"default": object{}, "perPort": []any{object{"port": 18443, "tls": object{
@@ -222,17 +225,16 @@ func (m *maker) route() {
 	m.add(gatewayAPI, kind, pick(m.random, namespaces), name, object{"spec": spec})
 }
 
-// parents refer to every Gateway that there may be.
+// parents refer to every Gateway and ListenerSet that there may be.
 func (m *maker) parents() []any {
 	var list []any
-	var gateways []object
 	for _, o := range m.list {
-		if o["kind"] == "Gateway" {
-			gateways = append(gateways, o["metadata"].(object))
+		kind := o["kind"]
+		if kind != "Gateway" && kind != "ListenerSet" {
+			continue
 		}
-	}
-	for _, g := range gateways {
-		ref := object{"name": g["name"], "namespace": g["namespace"]}
+		meta := o["metadata"].(object)
+		ref := object{"name": meta["name"], "namespace": meta["namespace"], "kind": kind}
 		switch m.IntN(8) {
 		case 0:
 			ref["sectionName"] = fmt.Sprintf("l%d", m.IntN(2))

@@ -146,25 +146,54 @@ func checkListeners(result translate.Result, told map[string]*status.Report) *fa
 	served := map[string]bool{}
 	for _, g := range result.Gateways.Gateways {
 		for _, l := range g.Listeners {
-			served["Gateway "+g.Namespace+"/"+g.Name+" "+l.Name] = true
+			if namespace, set, name := model.CutListener(l.Name); set != "" {
+				served["ListenerSet "+namespace+"/"+set+" "+name] = true
+			} else {
+				served["Gateway "+g.Namespace+"/"+g.Name+" "+name] = true
+			}
 		}
 	}
 	for id, r := range told {
-		if r.Gateway == nil {
-			continue
-		}
-		for _, l := range r.Gateway.Listeners {
-			for _, c := range l.Conditions {
-				yes := c.Status == metav1.ConditionTrue
-				in := served[id+" "+string(l.Name)]
-				if in && (c.Type == "Accepted" && !yes || c.Type == "Conflicted" && yes || c.Type == "Programmed" &&
-					c.Status == metav1.ConditionFalse) {
-					return &failure{"status", fmt.Sprintf("%s listener %s is served, and refused: %s", id, l.Name, c.Message)}
-				}
-				if !in && c.Type == "Programmed" && c.Status != metav1.ConditionFalse {
-					return &failure{"status", fmt.Sprintf("%s listener %s isn't served, and Programmed is %s", id, l.Name, c.Status)}
-				}
+		var listeners []gatewayv1.ListenerEntryStatus
+		switch {
+		case r.Gateway != nil:
+			for _, l := range r.Gateway.Listeners {
+				listeners = append(listeners, gatewayv1.ListenerEntryStatus(l))
 			}
+		case r.ListenerSet != nil:
+			listeners = r.ListenerSet.Listeners
+		}
+		any := false
+		for _, l := range listeners {
+			name := id + " " + string(l.Name)
+			any = any || served[name]
+			if f := checkListener(name, l.Conditions, served[name]); f != nil {
+				return f
+			}
+			delete(served, name)
+		}
+		if r.ListenerSet != nil {
+			if f := checkListener(id, r.ListenerSet.Conditions, any); f != nil {
+				return f
+			}
+		}
+	}
+	for name := range served {
+		return &failure{"status", name + " is served, and has no status"}
+	}
+	return nil
+}
+
+// checkListener holds the conditions of a listener, or of a whole ListenerSet, against whether it is served.
+func checkListener(name string, conditions []metav1.Condition, served bool) *failure {
+	for _, c := range conditions {
+		yes := c.Status == metav1.ConditionTrue
+		if served && (c.Type == "Accepted" && !yes || c.Type == "Conflicted" && yes || c.Type == "Programmed" &&
+			c.Status == metav1.ConditionFalse) {
+			return &failure{"status", fmt.Sprintf("%s is served, and refused: %s", name, c.Message)}
+		}
+		if !served && c.Type == "Programmed" && c.Status != metav1.ConditionFalse {
+			return &failure{"status", fmt.Sprintf("%s isn't served, and Programmed is %s", name, c.Status)}
 		}
 	}
 	return nil
