@@ -3,6 +3,7 @@ package bridge
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -11,14 +12,26 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/gatewright/gatewright/runtime/bridge/frames"
+	"github.com/gatewright/gatewright/runtime/bridge/http1"
 )
 
 // noCode ends a stream that has nothing wrong with it.
 const noCode = http2.ErrCodeNo
 
+// verdict is what the bridge itself says of a call: by gRPC, and to clients that speak none.
+type verdict struct {
+	code    codes.Code
+	message string
+	status  int
+	text    string
+}
+
+// malformed is said of a request whose body can't be read.
+var malformed = verdict{codes.Internal, "bridge: the request is malformed", 400, "the proxy can't read the request"}
+
 // answer ends a call by a status of the bridge's own: a response without messages, or trailers where the response has begun.
 // A client that speaks no gRPC gets what HTTP has for it. The lock is held.
-func (c *call) answer(code codes.Code, message string) {
+func (c *call) answer(v verdict) {
 	switch {
 	case c.grpc:
 		var fields []hpack.HeaderField
@@ -26,58 +39,71 @@ func (c *call) answer(code codes.Code, message string) {
 			fields = []hpack.HeaderField{{Name: ":status", Value: "200"}, {Name: "content-type", Value: typeGRPC}}
 		}
 		c.respond(append(fields,
-			hpack.HeaderField{Name: "grpc-status", Value: strconv.Itoa(int(code))},
-			hpack.HeaderField{Name: "grpc-message", Value: encodeMessage(message)}), true)
+			hpack.HeaderField{Name: "grpc-status", Value: strconv.Itoa(int(v.code))},
+			hpack.HeaderField{Name: "grpc-message", Value: encodeMessage(v.message)}), true)
 	case c.answered:
 		c.down.ResetAfter(http2.ErrCodeInternal)
 	default:
-		c.down.SendHeaders([]hpack.HeaderField{
-			{Name: ":status", Value: strconv.Itoa(httpStatus(code))},
-			{Name: "content-type", Value: "text/plain; charset=utf-8"},
-		}, false)
-		c.down.SendData([]byte(message+"\n"), true, nil)
+		c.answerText(v)
 	}
 	c.answered = true
 	if !c.ended {
 		c.down.ResetAfter(noCode)
 	}
-	c.finish(code)
+	c.finish(v.code)
 }
 
-// httpStatus is the status of HTTP for one of gRPC that the bridge gives.
-func httpStatus(code codes.Code) int {
-	switch code {
-	case codes.Unavailable:
-		return 503
-	case codes.DeadlineExceeded:
-		return 504
+// answerText answers a client that speaks no gRPC. The lock is held.
+func (c *call) answerText(v verdict) {
+	c.status = strconv.Itoa(v.status)
+	text := v.text + "\n"
+	empty := c.method == "HEAD"
+	fields := []hpack.HeaderField{{Name: ":status", Value: c.status}}
+	if c.http1 {
+		fields = append(fields, hpack.HeaderField{Name: http1.Reason, Value: http.StatusText(v.status)})
 	}
-	return 502
+	c.down.SendHeaders(append(fields, hpack.HeaderField{Name: "content-type", Value: "text/plain; charset=utf-8"},
+		hpack.HeaderField{Name: "content-length", Value: strconv.Itoa(len(text))}), empty)
+	if !empty {
+		c.down.SendData([]byte(text), true, nil)
+	}
+}
+
+// unanswered says that an endpoint failed.
+func (c *call) unanswered(code codes.Code, message string) verdict {
+	text := c.action.source + ": an endpoint of " + c.action.up.source + " took the call and gave no answer that can be read: none, a malformed " +
+		"one, or too large headers"
+	return verdict{code, message, http.StatusBadGateway, text}
+}
+
+// tooLong says that the time is over.
+func (c *call) tooLong(message string) verdict {
+	return verdict{codes.DeadlineExceeded, "bridge: " + message + ": " + c.action.source, http.StatusGatewayTimeout,
+		c.action.source + ": " + c.action.up.source + " took too long"}
 }
 
 // failure is how an attempt failed that has no response.
 type failure struct {
 	condition Condition
-	code      codes.Code
-	message   string
+	verdict   verdict
 }
 
 // failureOf is what gRPC makes of the end of a stream. What is reset is answered by a status all the same: proxies say of a call
 // that is reset before its headers that nobody has run it, and clients send it again.
-func failureOf(end frames.End) failure {
-	f := failure{code: statusOf(end.Code), message: "bridge: the endpoint failed: " + reasonOf(end)}
+func (c *call) failureOf(end frames.End) failure {
+	code, condition := statusOf(end.Code), Condition("")
 	switch {
 	case end.Refused:
-		f.condition, f.code = RefusedStream, codes.Unavailable
+		condition, code = RefusedStream, codes.Unavailable
 	case errors.Is(end.Err, frames.ErrTooLarge):
-		f.code = codes.ResourceExhausted
+		code = codes.ResourceExhausted
 	case !end.Peer && end.Code == http2.ErrCodeInternal:
-		f.code = codes.Unavailable // The connection is gone.
+		code = codes.Unavailable // The connection is gone.
 	}
-	if f.condition == "" {
-		f.condition = conditionOf(f.code)
+	if condition == "" {
+		condition = conditionOf(code)
 	}
-	return f
+	return failure{condition, c.unanswered(code, "bridge: the endpoint failed: "+reasonOf(end))}
 }
 
 // reasonOf says why a stream ended, without where.
@@ -147,7 +173,7 @@ const maxCode = uint64(codes.Unauthenticated)
 
 func hasOurs(fields []hpack.HeaderField) bool {
 	for _, f := range fields {
-		if strings.HasPrefix(f.Name, headerPrefix) {
+		if http1.Ours(f.Name) {
 			return true
 		}
 	}

@@ -14,9 +14,9 @@ import (
 type attempt struct {
 	call   *call
 	to     *endpoint
-	stream *frames.Stream // nil until there is one
-	over   bool           // it isn't the call's attempt any more
-	timer  *time.Timer    // for its own time
+	stream exchange    // nil until there is one
+	over   bool        // it isn't the call's attempt any more
+	timer  *time.Timer // for its own time
 }
 
 // maxMoves is how often a call whose connection went away before anything was sent may move on.
@@ -30,7 +30,8 @@ func (c *call) try() {
 		to = c.action.up.pick(nil)
 	}
 	if to == nil {
-		c.answer(codes.Unavailable, "bridge: "+c.action.up.source+" has no endpoints")
+		up := c.action.up.source
+		c.answer(verdict{codes.Unavailable, "bridge: " + up + " has no endpoints", 503, up + " has no ready endpoints"})
 		return
 	}
 	a := &attempt{call: c, to: to}
@@ -42,7 +43,7 @@ func (c *call) try() {
 }
 
 // attach sends the call on a stream that it waited for.
-func (a *attempt) attach(stream *frames.Stream) bool {
+func (a *attempt) attach(stream exchange) bool {
 	a.call.mu.Lock()
 	defer a.call.mu.Unlock()
 	if a.over {
@@ -53,13 +54,19 @@ func (a *attempt) attach(stream *frames.Stream) bool {
 }
 
 // send sends what is there of the request.
-func (a *attempt) send(stream *frames.Stream) {
+func (a *attempt) send(stream exchange) {
 	c := a.call
 	a.stream = stream
-	a.startTimer()
 	c.tries++
+	fields, err := a.to.spoken(c.headers(), c.http1)
+	if err != nil {
+		c.drop(cancelCode)
+		c.answer(malformed)
+		return
+	}
+	a.startTimer()
 	whole := c.ended && c.trailers == nil
-	stream.SendHeaders(a.to.schemed(c.headers()), whole && len(c.body) == 0)
+	stream.SendHeaders(fields, whole && len(c.body) == 0)
 	known := c.body[:len(c.body)-c.uncredited]
 	if len(known) > 0 {
 		stream.SendData(known, whole && c.uncredited == 0, nil)
@@ -69,7 +76,7 @@ func (a *attempt) send(stream *frames.Stream) {
 		c.uncredited = 0
 	}
 	if c.trailers != nil {
-		stream.SendHeaders(c.trailers, true)
+		stream.SendHeaders(a.to.trailers(c.trailers, c.http1), true)
 	}
 	if !c.keeping {
 		c.lossy = c.lossy || len(c.body) > 0
@@ -123,8 +130,9 @@ func (a *attempt) unreached(err error) {
 	c.failed = nil
 	// Where endpoints are, and what is in their certificates, is nothing for clients.
 	c.b.log.Debug("no endpoint takes a connection", "upstream", c.action.up.source, "error", err)
-	c.retryAfter(failure{condition: ConnectFailure, code: codes.Unavailable,
-		message: "bridge: no endpoint of " + c.action.up.source + " takes a connection"})
+	up := c.action.up.source
+	c.retryAfter(failure{ConnectFailure, verdict{codes.Unavailable, "bridge: no endpoint of " + up + " takes a connection",
+		502, c.action.source + ": no endpoint of " + up + " took the call"}})
 }
 
 // end takes the attempt out of the endpoint's load.
@@ -144,11 +152,22 @@ func (a *attempt) Headers(fields []hpack.HeaderField, end bool) {
 	if a.over {
 		return
 	}
-	if !c.answered && !frames.Informational(fields) {
+	if a.to.http1 != c.http1 {
+		var ok bool
+		if fields, ok = c.translate(a, fields); !ok {
+			return
+		}
+	}
+	switches := c.upgrade && pseudo(fields, ":status") == "101"
+	if !c.answered && (!frames.Informational(fields) || switches) {
 		if end && c.retryResponse(a, fields) {
 			return
 		}
 		c.commit(a)
+		c.status = pseudo(fields, ":status")
+	}
+	if switches {
+		c.begin()
 	}
 	if hasOurs(fields) {
 		fields = withoutOurs(fields)
@@ -205,11 +224,12 @@ func (a *attempt) Closed(end frames.End) {
 	}
 	a.end()
 	c.attempt = nil
-	f := failureOf(end)
+	f := c.failureOf(end)
+	again := end.Unsent || end.Stale && c.ended && len(c.body) == 0 && repeatable(c.method)
 	switch {
 	case c.answered:
-		c.answer(f.code, f.message)
-	case end.Unsent && c.moves < maxMoves && !c.lossy:
+		c.answer(f.verdict)
+	case again && c.moves < maxMoves && !c.lossy:
 		c.moves++
 		c.tries--
 		c.try()

@@ -25,6 +25,8 @@ const (
 	maxIncoming = 10000
 	// maxHeaderBytes bounds headers and trailers, counted as HTTP/2 does: 32 bytes for each field beside what is in it.
 	maxHeaderBytes = 96 << 10
+	// maxHeadBytes bounds the same of HTTP/1.1, as it is written.
+	maxHeadBytes = 128 << 10
 	// sweepTime is how often connections to endpoints are looked at; one without calls at two looks is closed.
 	sweepTime = 2 * time.Minute
 )
@@ -35,6 +37,7 @@ type Bridge struct {
 	metrics *metrics
 	budget  *frames.Budget
 	copies  *frames.Budget
+	linger  time.Duration
 	table   atomic.Pointer[table]
 	calls   atomic.Int64
 
@@ -44,7 +47,7 @@ type Bridge struct {
 	tasks sync.WaitGroup
 
 	mu        sync.Mutex
-	conns     map[*frames.Conn]bool
+	conns     map[connection]bool
 	listeners map[net.Listener]bool
 	draining  bool
 }
@@ -54,8 +57,8 @@ func New(r prometheus.Registerer, log *slog.Logger) *Bridge { return newBridge(r
 
 func newBridge(r prometheus.Registerer, log *slog.Logger, held int64) *Bridge {
 	b := &Bridge{
-		log: log, budget: frames.NewBudget(held), copies: frames.NewBudget(copiesBytes),
-		conns: map[*frames.Conn]bool{}, listeners: map[net.Listener]bool{},
+		log: log, budget: frames.NewBudget(held), copies: frames.NewBudget(copiesBytes), linger: lingerTime,
+		conns: map[connection]bool{}, listeners: map[net.Listener]bool{},
 	}
 	b.ctx, b.stop = context.WithCancel(context.Background())
 	b.table.Store(&table{})
@@ -129,9 +132,7 @@ const acceptPause = 50 * time.Millisecond
 
 // take serves a connection of the proxy.
 func (b *Bridge) take(nc net.Conn) {
-	conn := frames.New(nc, frames.Options{
-		Budget: b.budget, MaxStreams: maxIncoming, MaxHeaderBytes: maxHeaderBytes, ReadBuffer: 8 << 10, Accept: b.accept,
-	})
+	conn := &incoming{b: b, nc: nc}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ctx.Err() != nil {
@@ -267,7 +268,9 @@ func (b *Bridge) relieveNow(calls int) {
 	b.mu.Unlock()
 	for _, e := range b.table.Load().endpoints {
 		e.mu.Lock()
-		conns = append(conns, e.conns...)
+		for _, c := range e.conns {
+			conns = append(conns, c)
+		}
 		e.mu.Unlock()
 	}
 	n := 0

@@ -10,16 +10,20 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/gatewright/gatewright/runtime/bridge/frames"
+	"github.com/gatewright/gatewright/runtime/bridge/http1"
 )
 
-// call is one call of a client, from its first headers to its status. It handles the stream to the proxy; an attempt handles
+// call is one call of a client, or a request that isn't gRPC, from its first headers to its status. It handles the stream to the proxy; an attempt handles
 // one to an endpoint. Locks are taken in the order call, mirror's copy, endpoint, connection.
 type call struct {
 	b       *Bridge
-	down    *frames.Stream
+	down    exchange
+	http1   bool // the proxy speaks HTTP/1.1
 	action  *action
 	request []hpack.HeaderField
+	method  string
 	grpc    bool
+	upgrade bool   // it asks for a WebSocket
 	web     *web   // nil when it isn't gRPC-Web
 	timeout string // grpc-timeout of the client
 
@@ -41,21 +45,23 @@ type call struct {
 	trailers   []hpack.HeaderField
 	ended      bool // the request is whole
 
-	answered bool // headers of a response were sent to the client
+	answered bool   // headers of a response were sent to the client
+	status   string // what it is counted as, when it isn't gRPC
 	done     bool
 }
 
 // accept begins a call.
-func (b *Bridge) accept(down *frames.Stream, fields []hpack.HeaderField, end bool) frames.Handler {
-	c := &call{b: b, down: down, ended: end}
-	target, mirrors := c.read(fields)
+func (b *Bridge) accept(down exchange, plain bool, fields []hpack.HeaderField, end bool) frames.Handler {
+	c := &call{b: b, down: down, http1: plain, ended: end}
+	target := c.read(fields)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	b.calls.Add(1)
 	t := b.table.Load()
 	c.action = t.actions[target]
 	if c.action == nil {
-		c.answer(codes.Unavailable, unknownTarget(target, t))
+		text := unknownTarget(target, t)
+		c.answer(verdict{codes.Unavailable, text, 500, text})
 		return c
 	}
 	if c.action.web {
@@ -66,7 +72,7 @@ func (b *Bridge) accept(down *frames.Stream, fields []hpack.HeaderField, end boo
 	if c.keeping {
 		c.action.retry.spent.call(time.Now())
 	}
-	c.mirror(mirrors)
+	c.mirror()
 	c.try()
 	return c
 }
@@ -81,19 +87,20 @@ func unknownTarget(id string, t *table) string {
 	return "bridge: its configuration " + t.hash + " has no target " + id + ": it isn't the proxy's"
 }
 
-// read keeps the fields that an endpoint gets, and returns what the proxy said for the bridge.
-func (c *call) read(fields []hpack.HeaderField) (target, mirrors string) {
+// read keeps the fields that an endpoint gets, and returns which action the proxy has chosen.
+func (c *call) read(fields []hpack.HeaderField) (target string) {
 	c.request = make([]hpack.HeaderField, 0, len(fields)+2)
 	for _, f := range fields {
 		switch {
-		case f.Name == HeaderTarget:
-			target = f.Value
+		case http1.Ours(f.Name):
+			if strings.EqualFold(f.Name, HeaderTarget) {
+				target = f.Value
+			}
 			continue
-		case f.Name == HeaderMirror:
-			mirrors = f.Value
-			continue
-		case strings.HasPrefix(f.Name, headerPrefix):
-			continue
+		case f.Name == ":method":
+			c.method = f.Value
+		case c.http1: // There is no gRPC.
+			c.upgrade = c.upgrade || strings.EqualFold(f.Name, "upgrade")
 		case f.Name == "content-type":
 			c.grpc = isGRPC(f.Value)
 		case f.Name == "grpc-timeout":
@@ -101,7 +108,7 @@ func (c *call) read(fields []hpack.HeaderField) (target, mirrors string) {
 		}
 		c.request = append(c.request, f)
 	}
-	return target, mirrors
+	return target
 }
 
 // isGRPC says whether a content type is gRPC's, and not that of gRPC-Web.
@@ -119,8 +126,8 @@ func (c *call) Headers(fields []hpack.HeaderField, _ bool) {
 		return
 	}
 	c.trailers = withoutOurs(fields)
-	if c.attempt != nil && c.attempt.stream != nil {
-		c.attempt.stream.SendHeaders(c.trailers, true)
+	if a := c.attempt; a != nil && a.stream != nil {
+		a.stream.SendHeaders(a.to.trailers(c.trailers, c.http1), true)
 	}
 	for _, m := range c.mirrors {
 		m.trailers(c.trailers)
@@ -170,6 +177,13 @@ func (c *call) Closed(end frames.End) {
 	if c.done {
 		return
 	}
+	if c.http1 && !c.answered && end.Code == http2.ErrCodeProtocol {
+		c.abandon(malformed) // HTTP/1.1 has no other way to say so.
+		return
+	}
+	if c.http1 {
+		c.down.ResetAfter(cancelCode)
+	}
 	code := end.Code
 	if code == http2.ErrCodeNo || !end.Peer {
 		code = http2.ErrCodeCancel
@@ -186,17 +200,18 @@ func (c *call) giveUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.done {
-		c.abandon(codes.Unavailable, "bridge: it ends, and the call took longer than it waited")
+		text := "bridge: it ends, and the call took longer than it waited"
+		c.abandon(verdict{codes.Unavailable, text, 503, text})
 	}
 }
 
 // abandon ends a call at its endpoint and at its mirrors, with a status for the client. The lock is held.
-func (c *call) abandon(code codes.Code, message string) {
+func (c *call) abandon(v verdict) {
 	c.drop(cancelCode)
 	for _, m := range c.mirrors {
 		m.cancel()
 	}
-	c.answer(code, message)
+	c.answer(v)
 }
 
 // drop gives up the attempt that is under way.
@@ -233,14 +248,18 @@ func (c *call) finish(code codes.Code) {
 	}
 	c.body, c.mirrors = nil, nil
 	c.b.calls.Add(-1)
-	c.b.metrics.ended(c.action, code)
+	result := c.status
+	if c.grpc || result == "" {
+		result = code.String()
+	}
+	c.b.metrics.ended(c.action, result)
 }
 
 // withoutOurs are the fields that leave the bridge: none of the proxy's words to it.
 func withoutOurs(fields []hpack.HeaderField) []hpack.HeaderField {
 	out := make([]hpack.HeaderField, 0, len(fields))
 	for _, f := range fields {
-		if !strings.HasPrefix(f.Name, headerPrefix) {
+		if !http1.Ours(f.Name) {
 			out = append(out, f)
 		}
 	}

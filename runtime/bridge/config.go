@@ -20,10 +20,10 @@ const Version = 1
 const (
 	// HeaderTarget is the id of the call's Action.
 	HeaderTarget = "x-gw-target"
-	// HeaderMirror says which of the action's mirrors get a copy: "0,2" are the first and the third, no header is none.
-	HeaderMirror = "x-gw-mirror"
-	headerPrefix = "x-gw-"
 )
+
+// HTTP1 is the Protocol of endpoints that speak HTTP/1.1.
+const HTTP1 = "HTTP/1.1"
 
 // Config is what a bridge does. It comes as a file of JSON that is replaced as a whole, by renaming.
 type Config struct {
@@ -43,7 +43,7 @@ type Action struct {
 	Source string `json:"source,omitempty"`
 	// Upstream is the id of the Upstream that gets the call.
 	Upstream string `json:"upstream"`
-	// Mirrors are the ids of those that may get a copy; which of them do says HeaderMirror, by their place here.
+	// Mirrors are the ids of those that get a copy.
 	Mirrors []string `json:"mirrors,omitempty"`
 	// Timeout is how long the whole call may take; "" or "0s" is no limit. A client's own that is shorter counts.
 	Timeout Duration `json:"timeout,omitempty"`
@@ -57,8 +57,9 @@ type Action struct {
 type Upstream struct {
 	// Source is what it stands for, in the words of messages: "Service shop/cart, port 50051".
 	Source string `json:"source,omitempty"`
-	// Endpoints are addresses and ports that take HTTP/2 with prior knowledge. Without any, calls are UNAVAILABLE.
+	// Endpoints are addresses and ports that take Protocol. Without any, calls are UNAVAILABLE, and requests that aren't gRPC 503.
 	Endpoints []netip.AddrPort `json:"endpoints"`
+	// Protocol is what they speak: "" is HTTP/2 with prior knowledge, HTTP1 is HTTP/1.1. The proxy may speak either to the bridge.
 	Protocol string `json:"protocol,omitempty"`
 	// TLS has them spoken to by TLS; null is in cleartext.
 	TLS *TLS `json:"tls,omitempty"`
@@ -169,8 +170,11 @@ func (c Config) check() error {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(c.Upstreams)) {
+		if p := c.Upstreams[id].Protocol; p != "" && p != HTTP1 {
+			problems = append(problems, fmt.Errorf("upstreams[%q].protocol: want %q, or none for HTTP/2 with prior knowledge; not %q", id, HTTP1, p))
+		}
 		if t := c.Upstreams[id].TLS; t != nil {
-			if _, err := t.config(); err != nil {
+			if _, err := t.config(""); err != nil {
 				problems = append(problems, fmt.Errorf("upstreams[%q].%w", id, err))
 			}
 		}
@@ -201,6 +205,15 @@ func (c Config) checkAction(a Action) []error {
 	for i, m := range a.Mirrors {
 		if _, ok := c.Upstreams[m]; !ok {
 			problems = append(problems, fmt.Errorf("mirrors[%d]: no upstream has the id %q", i, m))
+		}
+	}
+	if c.Upstreams[a.Upstream].Protocol == HTTP1 {
+		// Both are about statuses of gRPC, which needs HTTP/2.
+		if a.Retry != nil {
+			problems = append(problems, fmt.Errorf("retry: its conditions are gRPC's, and upstream %q speaks %s: leave it out", a.Upstream, HTTP1))
+		}
+		if a.Web {
+			problems = append(problems, fmt.Errorf("web: it makes calls of gRPC, and upstream %q speaks %s: leave it out", a.Upstream, HTTP1))
 		}
 	}
 	if a.Retry != nil {

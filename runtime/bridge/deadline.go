@@ -3,8 +3,6 @@ package bridge
 import (
 	"strconv"
 	"time"
-
-	"google.golang.org/grpc/codes"
 )
 
 // grace is how much more than its time an endpoint is told: the bridge's answer comes first, and is the same for all endpoints.
@@ -34,7 +32,7 @@ func (c *call) late() {
 		return
 	}
 	c.b.metrics.late.Inc()
-	c.abandon(codes.DeadlineExceeded, "bridge: the call took longer than the time that it has: "+c.action.source)
+	c.abandon(c.tooLong("the call took longer than the time that it has"))
 }
 
 // left is how long an attempt that begins now may take.

@@ -264,7 +264,7 @@ func TestDeadlineOfHTTP(t *testing.T) {
 		t.Errorf("got %v", g.blocks)
 	}
 	b.configure(with(t, Action{}, refusing(t)))
-	if g := b.ask([]byte("x"), "content-type", "text/plain"); g.field(":status") != "503" {
+	if g := b.ask([]byte("x"), "content-type", "text/plain"); g.field(":status") != "502" {
 		t.Errorf("got %v", g.blocks)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gatewright/gatewright/runtime/bridge/frames"
+	"github.com/gatewright/gatewright/runtime/bridge/http1"
 )
 
 // cancelCode is the code of the RST_STREAM by which an endpoint learns that a call was given up.
@@ -30,9 +31,9 @@ var dialer = net.Dialer{
 	},
 }
 
-// connect opens a connection and returns once the endpoint has said how it wants it. Until then nothing of a call is sent, so
-// an endpoint that takes connections and doesn't answer costs no call.
-func (e *endpoint) connect() (*frames.Conn, error) {
+// connect opens a connection and returns once the endpoint has said how it wants it, where it speaks HTTP/2. Until then nothing of
+// a call is sent, so an endpoint that takes connections and doesn't answer costs no call.
+func (e *endpoint) connect() (outgoing, error) {
 	ctx, cancel := context.WithTimeout(e.b.ctx, connectTime)
 	defer cancel()
 	nc, err := dialer.DialContext(ctx, "tcp", e.address.String())
@@ -42,18 +43,18 @@ func (e *endpoint) connect() (*frames.Conn, error) {
 	if nc, err = e.secure(ctx, nc); err != nil {
 		return nil, err
 	}
+	if e.http1 {
+		conn := overText{http1.New(nc, http1.Options{Client: true, Budget: e.b.budget, MaxHeadBytes: maxHeadBytes, Free: e.freed})}
+		e.serve(conn, make(chan error, 1))
+		return conn, nil
+	}
 	ready := make(chan struct{})
-	conn := frames.New(nc, frames.Options{
+	conn := overFrames{frames.New(nc, frames.Options{
 		Client: true, Budget: e.b.budget, MaxStreams: maxOutgoing, MaxHeaderBytes: maxHeaderBytes, ReadBuffer: 32 << 10,
 		Ready: func() { close(ready) }, Room: e.room,
-	})
+	})}
 	ended := make(chan error, 1)
-	forget := context.AfterFunc(e.b.ctx, conn.Close)
-	e.b.tasks.Go(func() {
-		ended <- conn.Serve()
-		forget()
-		e.lost(conn)
-	})
+	e.serve(conn, ended)
 	select {
 	case <-ready:
 		return conn, nil
@@ -65,6 +66,16 @@ func (e *endpoint) connect() (*frames.Conn, error) {
 	}
 }
 
+// serve reads from a connection until it ends.
+func (e *endpoint) serve(conn outgoing, ended chan<- error) {
+	forget := context.AfterFunc(e.b.ctx, conn.Close)
+	e.b.tasks.Go(func() {
+		ended <- conn.Serve()
+		forget()
+		e.lost(conn)
+	})
+}
+
 // secure begins TLS where the endpoint is spoken to by that. An endpoint that isn't who it must be is sent nothing.
 func (e *endpoint) secure(ctx context.Context, nc net.Conn) (net.Conn, error) {
 	if e.tls == nil {
@@ -72,8 +83,10 @@ func (e *endpoint) secure(ctx context.Context, nc net.Conn) (net.Conn, error) {
 	}
 	secured := tls.Client(nc, e.tls)
 	err := secured.HandshakeContext(ctx)
-	if err == nil && secured.ConnectionState().NegotiatedProtocol != http2.NextProtoTLS {
-		err = errors.New("it speaks TLS and not HTTP/2")
+	switch spoken := secured.ConnectionState().NegotiatedProtocol; {
+	case err != nil, spoken == alpn(e.http1), e.http1 && spoken == "":
+	default:
+		err = fmt.Errorf("it speaks TLS and not %s", alpn(e.http1))
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", e.address, err), nc.Close())

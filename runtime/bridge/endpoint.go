@@ -11,12 +11,16 @@ import (
 	"time"
 
 	"github.com/gatewright/gatewright/runtime/bridge/frames"
+	"github.com/gatewright/gatewright/runtime/bridge/http1"
 )
 
 // Bounds of what is opened to one endpoint.
 const (
-	// maxConnections is how many connections, for endpoints that take few streams on each.
+	// maxConnections is how many connections, for endpoints that take few streams on each, and maxPlain the same where each has
+	// one request at a time. maxDials is how many of these are opened at a time.
 	maxConnections = 64
+	maxPlain       = 10000
+	maxDials       = 64
 	// maxOutgoing is how many streams on each, where the endpoint sets no lower limit.
 	maxOutgoing = 1000
 	// The pause of an endpoint that took no connection grows from the first to the last; meanwhile others come first.
@@ -32,7 +36,7 @@ const (
 type starter interface {
 	frames.Handler
 	// attach takes the stream, false when nobody wants it any more.
-	attach(s *frames.Stream) bool
+	attach(s exchange) bool
 	// unreached says that there is no connection and none comes. Nothing was sent.
 	unreached(err error)
 }
@@ -42,20 +46,25 @@ type endpoint struct {
 	b       *Bridge
 	address netip.AddrPort
 	tls     *tls.Config // nil for cleartext
+	http1   bool
 	load    atomic.Int64
 
 	mu      sync.Mutex
-	conns   []*frames.Conn
-	idle    map[*frames.Conn]bool // without streams when that was looked at last
+	conns   []outgoing
+	idle    map[outgoing]bool // without streams when that was looked at last
 	waiting []starter
-	dialing bool
-	since   time.Time // when that began
+	dialing int       // how many connections are under way
+	since   time.Time // when the last one began
 	gone    bool      // no configuration has it any more
 
 	waiters    atomic.Int64 // as long as waiting
 	serving    atomic.Bool
 	doubtUntil atomic.Int64 // nanoseconds of the clock
 	failures   int
+
+	// free are the connections of HTTP/1.1 that have no request, the last one used first. Its lock is taken with any other held.
+	freeMu sync.Mutex
+	free   []*http1.Conn
 }
 
 // doubtful says whether it is known for not taking connections now.
@@ -65,75 +74,112 @@ func (e *endpoint) doubtful(now time.Time) bool {
 
 // start returns a stream when a connection has room, and nil when the starter will be given one by attach, or be told that it
 // is unreached.
-func (e *endpoint) start(s starter) *frames.Stream {
+func (e *endpoint) start(s starter) exchange {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	stream := e.open(s)
-	if stream == nil {
+	got := e.open(s)
+	if got == nil {
 		e.waiting = append(e.waiting, s)
 		e.waiters.Store(int64(len(e.waiting)))
 		e.dial()
 	}
-	return stream
+	return got
 }
 
 // give hands over a stream, or ends one that nobody wants any more.
-func (e *endpoint) give(s starter, stream *frames.Stream) {
-	if !s.attach(stream) {
-		stream.Reset(cancelCode)
+func (e *endpoint) give(s starter, got exchange) {
+	if !s.attach(got) {
+		got.Reset(cancelCode)
 	}
 }
 
 // open opens a stream on a connection that has room; nil when none has. The lock is held.
-func (e *endpoint) open(s starter) *frames.Stream {
+func (e *endpoint) open(s starter) exchange {
+	if e.http1 {
+		for c := e.takeFree(); c != nil; c = e.takeFree() {
+			if got, ok := c.Open(s); ok {
+				return got
+			}
+		}
+		return nil
+	}
 	for _, c := range e.conns {
-		if stream, ok := c.Open(s); ok {
-			return stream
+		if got, ok := c.open(s); ok {
+			return got
 		}
 	}
 	return nil
 }
 
-// dial opens a further connection when something waits for it and none is under way. The lock is held.
+// takeFree is a connection that had no request; nil when there is none.
+func (e *endpoint) takeFree() *http1.Conn {
+	e.freeMu.Lock()
+	defer e.freeMu.Unlock()
+	n := len(e.free)
+	if n == 0 {
+		return nil
+	}
+	c := e.free[n-1]
+	e.free[n-1] = nil
+	e.free = e.free[:n-1]
+	return c
+}
+
+// freed says that a connection has no request any more. It takes no lock but its own.
+func (e *endpoint) freed(c *http1.Conn) {
+	e.freeMu.Lock()
+	e.free = append(e.free, c)
+	e.freeMu.Unlock()
+	e.room()
+}
+
+// dial opens further connections when something waits for them: one at a time where each has room for many, else one for each
+// that waits. The lock is held.
 func (e *endpoint) dial() {
 	// Those that are only there for the streams they have don't count.
-	e.conns = slices.DeleteFunc(e.conns, func(c *frames.Conn) bool { return !c.Usable() })
-	if e.dialing || len(e.waiting) == 0 || len(e.conns) >= maxConnections || e.b.ctx.Err() != nil {
-		return
+	e.conns = slices.DeleteFunc(e.conns, func(c outgoing) bool { return !c.Usable() })
+	dials, conns := min(len(e.waiting), 1), maxConnections
+	if e.http1 {
+		dials, conns = min(len(e.waiting), maxDials), maxPlain
 	}
-	e.dialing = true
-	e.b.tasks.Go(func() {
-		conn, err := e.connect()
-		e.dialed(conn, err)
-	})
-	if len(e.conns) == 0 {
-		// Others come first when it takes long.
-		time.AfterFunc(slowDial, e.slow)
+	for e.dialing < dials && len(e.conns)+e.dialing < conns && e.b.ctx.Err() == nil {
+		e.dialing++
+		e.b.tasks.Go(func() {
+			conn, err := e.connect()
+			e.dialed(conn, err)
+		})
+		if len(e.conns) == 0 {
+			// Others come first when it takes long.
+			time.AfterFunc(slowDial, e.slow)
+		}
+		e.since = time.Now()
 	}
-	e.since = time.Now()
 }
 
 // slow has others come first while a first connection isn't there.
 func (e *endpoint) slow() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.dialing && len(e.conns) == 0 && time.Since(e.since) >= slowDial {
+	if e.dialing > 0 && len(e.conns) == 0 && time.Since(e.since) >= slowDial {
 		e.doubtUntil.Store(time.Now().Add(connectTime).UnixNano())
 	}
 }
 
 // dialed takes a new connection, or tells those who wait that there is none.
-func (e *endpoint) dialed(conn *frames.Conn, err error) {
+func (e *endpoint) dialed(conn outgoing, err error) {
 	if err == nil && !conn.Usable() {
 		err = fmt.Errorf("%s ends its connections at once", e.address)
 	}
 	e.mu.Lock()
-	e.dialing = false
+	e.dialing--
 	if err == nil {
 		e.failures = 0
 		e.doubtUntil.Store(0)
 		e.conns = append(e.conns, conn)
 		e.mu.Unlock()
+		if plain, ok := conn.(overText); ok {
+			e.freed(plain.Conn)
+		}
 		e.serveWaiting()
 		e.mu.Lock()
 		if e.gone {
@@ -146,7 +192,7 @@ func (e *endpoint) dialed(conn *frames.Conn, err error) {
 	e.failures++
 	e.doubtUntil.Store(time.Now().Add(pause/2 + rand.N(pause)).UnixNano())
 	var told []starter
-	if len(e.conns) == 0 { // Else they may wait for room there.
+	if len(e.conns) == 0 || e.http1 { // Else they may wait for room there.
 		told, e.waiting = e.waiting, nil
 		e.waiters.Store(0)
 	}
@@ -157,9 +203,12 @@ func (e *endpoint) dialed(conn *frames.Conn, err error) {
 }
 
 // lost forgets a connection that has ended.
-func (e *endpoint) lost(conn *frames.Conn) {
+func (e *endpoint) lost(conn outgoing) {
 	e.mu.Lock()
-	e.conns = slices.DeleteFunc(e.conns, func(c *frames.Conn) bool { return c == conn })
+	e.conns = slices.DeleteFunc(e.conns, func(c outgoing) bool { return c == conn })
+	e.freeMu.Lock()
+	e.free = slices.DeleteFunc(e.free, func(c *http1.Conn) bool { return overText{c} == conn })
+	e.freeMu.Unlock()
 	delete(e.idle, conn)
 	e.dial()
 	e.mu.Unlock()
@@ -185,8 +234,8 @@ func (e *endpoint) serveWaiting() {
 			return
 		}
 		s := e.waiting[0]
-		stream := e.open(s)
-		if stream == nil {
+		got := e.open(s)
+		if got == nil {
 			e.dial()
 			e.mu.Unlock()
 			return
@@ -195,7 +244,7 @@ func (e *endpoint) serveWaiting() {
 		e.waiting = e.waiting[1:]
 		e.waiters.Store(int64(len(e.waiting)))
 		e.mu.Unlock()
-		e.give(s, stream)
+		e.give(s, got)
 	}
 }
 
@@ -221,7 +270,7 @@ func (e *endpoint) retire() {
 func (e *endpoint) sweep() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	idle := map[*frames.Conn]bool{}
+	idle := map[outgoing]bool{}
 	for _, c := range e.conns {
 		switch {
 		case c.Streams() > 0:

@@ -1,10 +1,10 @@
 package bridge
 
 import (
+	"strconv"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"google.golang.org/grpc/codes"
 )
 
 // metrics are what /metrics tells.
@@ -23,7 +23,7 @@ type metrics struct {
 
 type callKey struct {
 	action string
-	code   codes.Code
+	code   string
 }
 
 func newMetrics(b *Bridge, r prometheus.Registerer) *metrics {
@@ -45,7 +45,7 @@ func newMetrics(b *Bridge, r prometheus.Registerer) *metrics {
 	gauge("held_bytes", "Bytes of messages that wait to be written on.", func() float64 { return float64(b.budget.Used()) })
 	gauge("held_copy_bytes", "Bytes of messages that wait for mirrors.", func() float64 { return float64(b.copies.Used()) })
 	return &metrics{
-		calls:      vector("calls_total", "Calls that have ended, by action and gRPC status.", "action", "code"),
+		calls:      vector("calls_total", "Calls that have ended, by action and status of gRPC, or of HTTP where they aren't gRPC.", "action", "code"),
 		retries:    vector("retries_total", "Calls that were sent again, by action.", "action"),
 		copies:     vector("copies_total", "Copies for mirrors, by upstream and what became of them.", "upstream", "result"),
 		late:       counter("late_total", "Calls that were ended because their time was over."),
@@ -56,17 +56,20 @@ func newMetrics(b *Bridge, r prometheus.Registerer) *metrics {
 }
 
 // ended counts a call.
-func (m *metrics) ended(a *action, code codes.Code) {
+func (m *metrics) ended(a *action, code string) {
 	key := callKey{code: code}
 	if a != nil {
 		key.action = a.id
 	}
 	counter, ok := m.byAction.Load(key)
 	if !ok {
-		counter, _ = m.byAction.LoadOrStore(key, m.calls.WithLabelValues(key.action, code.String()))
+		counter, _ = m.byAction.LoadOrStore(key, m.calls.WithLabelValues(key.action, code))
 	}
 	counter.(prometheus.Counter).Inc()
 }
+
+// refused counts a request that can't be read.
+func (m *metrics) refused(status int) { m.ended(nil, strconv.Itoa(status)) }
 
 func (m *metrics) retried(a *action) { m.retries.WithLabelValues(a.id).Inc() }
 

@@ -32,12 +32,13 @@ const (
 
 // mirrored is the copy of a call that a mirror gets. What it answers is for nobody.
 type mirrored struct {
-	b  *Bridge
-	up *upstream
-	to *endpoint
+	b     *Bridge
+	up    *upstream
+	to    *endpoint
+	http1 bool // the call's fields are those of HTTP/1.1
 
 	mu      sync.Mutex
-	stream  *frames.Stream // nil until there is one
+	stream  exchange // nil until there is one
 	request []hpack.HeaderField
 	body    []byte // what came before there was a stream
 	tail    []hpack.HeaderField
@@ -50,22 +51,26 @@ type mirrored struct {
 }
 
 // mirror begins the copies. The call's lock is held.
-func (c *call) mirror(string) {
+func (c *call) mirror() {
+	request := c.request
+	if c.upgrade {
+		request = withoutUpgrade(request)
+	}
 	for _, up := range c.action.mirrors {
-		if m := c.b.copyTo(up, c.request, c.ended); m != nil {
+		if m := c.b.copyTo(up, request, c.http1, c.ended); m != nil {
 			c.mirrors = append(c.mirrors, m)
 		}
 	}
 }
 
 // copyTo begins a copy; nil when there are too many or no endpoint.
-func (b *Bridge) copyTo(up *upstream, request []hpack.HeaderField, ended bool) *mirrored {
+func (b *Bridge) copyTo(up *upstream, request []hpack.HeaderField, plain, ended bool) *mirrored {
 	if up.copies.Add(1) > maxCopies {
 		up.copies.Add(-1)
 		b.metrics.dropped(up, tooMany)
 		return nil
 	}
-	m := &mirrored{b: b, up: up, request: request, ended: ended}
+	m := &mirrored{b: b, up: up, http1: plain, request: request, ended: ended}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.try()
@@ -88,7 +93,7 @@ func (m *mirrored) try() {
 	}
 }
 
-func (m *mirrored) attach(stream *frames.Stream) bool {
+func (m *mirrored) attach(stream exchange) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.over {
@@ -99,15 +104,20 @@ func (m *mirrored) attach(stream *frames.Stream) bool {
 }
 
 // send sends what is there by now.
-func (m *mirrored) send(stream *frames.Stream) {
+func (m *mirrored) send(stream exchange) {
 	m.stream = stream
+	fields, err := m.to.spoken(m.request, m.http1)
+	if err != nil {
+		m.drop(broken)
+		return
+	}
 	end := m.ended && m.tail == nil
-	stream.SendHeaders(m.to.schemed(m.request), end && len(m.body) == 0)
+	stream.SendHeaders(fields, end && len(m.body) == 0)
 	if len(m.body) > 0 {
 		stream.SendData(m.body, end, m)
 	}
 	if m.tail != nil {
-		stream.SendHeaders(m.tail, true)
+		stream.SendHeaders(m.to.trailers(m.tail, m.http1), true)
 	}
 	m.body, m.request = nil, nil
 }
@@ -161,7 +171,7 @@ func (m *mirrored) trailers(fields []hpack.HeaderField) {
 		m.tail = fields
 		return
 	}
-	m.stream.SendHeaders(fields, true)
+	m.stream.SendHeaders(m.to.trailers(fields, m.http1), true)
 }
 
 // cancel ends the copy of a call that was given up.
@@ -182,7 +192,7 @@ func (m *mirrored) left(whole bool) {
 	case !whole:
 		m.end()
 	default:
-		m.timer = time.AfterFunc(lingerTime, func() {
+		m.timer = time.AfterFunc(m.b.linger, func() {
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			if !m.over {

@@ -80,11 +80,11 @@ func (c *call) retryResponse(a *attempt, fields []hpack.HeaderField) bool {
 
 // retryAfter sends a call again that failed without a response, if the policy has that, and else answers it.
 func (c *call) retryAfter(f failure) {
-	if pause, ok := c.mayRetry(f.condition, f.code, ""); ok {
+	if pause, ok := c.mayRetry(f.condition, f.verdict.code, ""); ok {
 		c.retryIn(pause)
 		return
 	}
-	c.answer(f.code, f.message)
+	c.answer(f.verdict)
 }
 
 // mayRetry says whether to send the call again, and after which pause. The budget is asked last, for it counts.
@@ -152,8 +152,7 @@ func (a *attempt) late() {
 	}
 	c.drop(cancelCode)
 	c.failed = []*endpoint{a.to}
-	c.retryAfter(failure{condition: DeadlineExceeded, code: codes.DeadlineExceeded,
-		message: "bridge: a try took longer than the time that it has: " + c.action.source})
+	c.retryAfter(failure{DeadlineExceeded, c.tooLong("a try took longer than the time that it has")})
 }
 
 // spending counts the calls and retries of an action in the last ten seconds.

@@ -19,6 +19,7 @@ type table struct {
 type place struct {
 	address netip.AddrPort
 	tls     string
+	http1   bool
 }
 
 // action is an Action, ready to use.
@@ -55,7 +56,7 @@ func (b *Bridge) newTable(c Config, hash string, old *table) *table {
 			up.source = "upstream " + id
 		}
 		for _, address := range u.Endpoints {
-			up.endpoints = append(up.endpoints, b.endpointAt(t, old, address, u.TLS))
+			up.endpoints = append(up.endpoints, b.endpointAt(t, old, address, u))
 		}
 		upstreams[id] = up
 	}
@@ -79,14 +80,14 @@ func (b *Bridge) newTable(c Config, hash string, old *table) *table {
 }
 
 // endpointAt is the one endpoint of a place, whoever names it.
-func (b *Bridge) endpointAt(t, old *table, address netip.AddrPort, secure *TLS) *endpoint {
-	at := place{address, secure.id()}
+func (b *Bridge) endpointAt(t, old *table, address netip.AddrPort, u Upstream) *endpoint {
+	at := place{address, u.TLS.id(), u.Protocol == HTTP1}
 	e := t.endpoints[at]
 	if e == nil {
 		if e = old.endpoints[at]; e == nil {
-			e = &endpoint{b: b, address: address}
-			if secure != nil {
-				e.tls, _ = secure.config() // Parse has refused what is wrong.
+			e = &endpoint{b: b, address: address, http1: at.http1}
+			if u.TLS != nil {
+				e.tls, _ = u.TLS.config(u.Protocol) // Parse has refused what is wrong.
 			}
 		}
 		t.endpoints[at] = e

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 )
 
@@ -36,8 +37,8 @@ type SubjectAltName struct {
 	URI string `json:"uri,omitempty"`
 }
 
-// config is what crypto/tls makes of it.
-func (t *TLS) config() (*tls.Config, error) {
+// config is what crypto/tls makes of it, for endpoints of a protocol.
+func (t *TLS) config(protocol string) (*tls.Config, error) {
 	if t.ServerName == "" {
 		return nil, errors.New("tls.serverName: name the server")
 	}
@@ -53,7 +54,7 @@ func (t *TLS) config() (*tls.Config, error) {
 			return nil, errors.New("tls.cas: no certificate in PEM is there")
 		}
 	}
-	c := &tls.Config{ServerName: t.ServerName, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12, RootCAs: roots}
+	c := &tls.Config{ServerName: t.ServerName, NextProtos: []string{alpn(protocol == HTTP1)}, MinVersion: tls.VersionTLS12, RootCAs: roots}
 	if len(t.SubjectAltNames) > 0 {
 		// The library would compare with the server's name. All of its check but that is made here, for each handshake.
 		c.InsecureSkipVerify = true
@@ -67,6 +68,14 @@ func (t *TLS) config() (*tls.Config, error) {
 		c.Certificates = []tls.Certificate{own}
 	}
 	return c, nil
+}
+
+// alpn is a protocol's name in TLS.
+func alpn(plain bool) string {
+	if plain {
+		return "http/1.1"
+	}
+	return http2.NextProtoTLS
 }
 
 // verify holds a server to who signed its certificate, and to one of the names.

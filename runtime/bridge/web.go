@@ -142,7 +142,7 @@ func (w *web) contentType() string {
 }
 
 // respondData sends a part of the response's body to the client.
-func (c *call) respondData(data []byte, end bool, from *frames.Stream) {
+func (c *call) respondData(data []byte, end bool, from exchange) {
 	var payee frames.Payee
 	if from != nil {
 		payee = from
@@ -192,5 +192,5 @@ func (c *call) unreadable(err error) {
 	for _, m := range c.mirrors {
 		m.cancel()
 	}
-	c.answer(codes.InvalidArgument, "bridge: "+err.Error())
+	c.answer(verdict{codes.InvalidArgument, "bridge: " + err.Error(), 400, err.Error()})
 }

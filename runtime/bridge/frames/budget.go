@@ -22,8 +22,8 @@ func (b *Budget) Take(n int) bool {
 	return false
 }
 
-// roomy says whether streams may hold more than they need.
-func (b *Budget) roomy() bool { return b.used.Load() < b.limit/4 }
+// Roomy says whether streams may hold more than they need.
+func (b *Budget) Roomy() bool { return b.used.Load() < b.limit/4 }
 
 // Release gives so many back.
 func (b *Budget) Release(n int) { b.used.Add(-int64(n)) }

@@ -79,6 +79,9 @@ type End struct {
 	Refused bool
 	// Unsent says that nothing of it has been handed to the network.
 	Unsent bool
+	// Stale says that the connection served others before and ended without a byte of a response. That happens where a peer ends
+	// an idle connection of HTTP/1.1, which can't say what it has seen.
+	Stale bool
 	// Err says more.
 	Err error
 }

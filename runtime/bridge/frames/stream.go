@@ -156,7 +156,7 @@ func (s *Stream) credit(n int) {
 		return
 	}
 	s.owed += n
-	if s.taken += n; s.taken >= s.limit && s.limit < largeWindow && s.conn.o.Budget.roomy() {
+	if s.taken += n; s.taken >= s.limit && s.limit < largeWindow && s.conn.o.Budget.Roomy() {
 		// What is taken is no danger to hold, and fast senders need more of it.
 		s.owed += s.limit
 		s.limit *= 2
