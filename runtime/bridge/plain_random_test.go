@@ -177,6 +177,9 @@ func TestRandomPlain(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.Background(), patience)
 				want, got := played(ctx, straight, at), played(ctx, through, at)
 				cancel()
+				if newDrama(at).early && (want == brokenOff || got == brokenOff) {
+					continue // net/http's server closes when much of a request wasn't read, and what it has sent may be lost.
+				}
 				if want == brokenOff && got != want && !strings.Contains(got, " 502 ") || want != brokenOff && got != want {
 					t.Errorf("exchange of seed %d: through the bridge\n%s\nand straight\n%s", at, got, want)
 				}

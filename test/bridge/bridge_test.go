@@ -82,18 +82,14 @@ type rig struct {
 	backends *harness.Backends
 }
 
-func newRig(t *testing.T, p harness.Proxy, program string) *rig {
+func newRig(t *testing.T, p harness.Proxy, program string, texts map[string]string) *rig {
 	t.Helper()
 	dir := harness.TempDir(t)
 	r := &rig{t: t, dir: dir, config: filepath.Join(dir, "bridge.json"), socket: filepath.Join(dir, "s"), status: filepath.Join(dir, "status"),
 		address: harness.Address(t) + ":8080", program: program, client: harness.NewClient(t), backends: harness.NewBackends(t)}
 	r.configure(nil)
 	r.startBridge()
-	text := haproxyText
-	if p.Name == "nginx" {
-		text = nginxText
-	}
-	if err := os.WriteFile(filepath.Join(dir, p.ConfigFile), fmt.Appendf(nil, text, dir, r.socket, r.address), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, p.ConfigFile), fmt.Appendf(nil, texts[p.Name], dir, r.socket, r.address), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	proxy := harness.Start(t, p.Binary, p.Run(dir)...)
@@ -146,6 +142,12 @@ func (r *rig) configure(actions map[string]bridge.Action) {
 	for id, a := range actions {
 		c.Actions[id] = a
 	}
+	r.write(c)
+}
+
+// write has the bridge serve a configuration.
+func (r *rig) write(c bridge.Config) {
+	r.t.Helper()
 	text, err := json.Marshal(c)
 	if err == nil {
 		err = os.WriteFile(r.config+".new", text, 0o600)
@@ -165,6 +167,10 @@ func (r *rig) call(target string, pairs ...string) harness.Call {
 
 // forEach runs a part of a test behind the oldest and the newest version of each proxy.
 func forEach(t *testing.T, part func(t *testing.T, r *rig)) {
+	forEachWith(t, map[string]string{"nginx": nginxText, "haproxy": haproxyText}, part)
+}
+
+func forEachWith(t *testing.T, texts map[string]string, part func(t *testing.T, r *rig)) {
 	program := harness.Program(t)
 	oldest := map[string]harness.Proxy{}
 	all := harness.Proxies(t)
@@ -180,7 +186,7 @@ func forEach(t *testing.T, part func(t *testing.T, r *rig)) {
 		}
 	}
 	for _, p := range chosen {
-		t.Run(p.String(), func(t *testing.T) { part(t, newRig(t, p, program)) })
+		t.Run(p.String(), func(t *testing.T) { part(t, newRig(t, p, program, texts)) })
 	}
 }
 
