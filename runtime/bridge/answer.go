@@ -71,8 +71,8 @@ func (c *call) answerText(v verdict) {
 
 // unanswered says that an endpoint failed.
 func (c *call) unanswered(code codes.Code, message string) verdict {
-	text := c.action.source + ": an endpoint of " + c.action.up.source + " took the call and gave no answer that can be read: none, a malformed " +
-		"one, or too large headers"
+	text := c.action.source + ": an endpoint of " + c.action.up.source + " took the call and gave no answer that can be read: none, " +
+		"a malformed one, or too large headers"
 	return verdict{code, message, http.StatusBadGateway, text}
 }
 

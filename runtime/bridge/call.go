@@ -13,8 +13,8 @@ import (
 	"github.com/gatewright/gatewright/runtime/bridge/http1"
 )
 
-// call is one call of a client, or a request that isn't gRPC, from its first headers to its status. It handles the stream to the proxy; an attempt handles
-// one to an endpoint. Locks are taken in the order call, mirror's copy, endpoint, connection.
+// call is one call of a client, or a request that isn't gRPC, from its first headers to its status. It handles the stream to the
+// proxy; an attempt handles one to an endpoint. Locks are taken in the order call, mirror's copy, endpoint, connection.
 type call struct {
 	b       *Bridge
 	down    exchange

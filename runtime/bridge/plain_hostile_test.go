@@ -79,7 +79,8 @@ func TestPlainAmbiguous(t *testing.T) {
 	}
 	for _, r := range requests {
 		got := b.raw().say(r).rest()
-		if !strings.HasPrefix(got, "HTTP/1.1 400 ") || strings.Count(got, "HTTP/1.1 ") != 1 || !strings.Contains(got, "\r\nConnection: close\r\n") {
+		if !strings.HasPrefix(got, "HTTP/1.1 400 ") || strings.Count(got, "HTTP/1.1 ") != 1 ||
+			!strings.Contains(got, "\r\nConnection: close\r\n") {
 			t.Errorf("%q is answered by %q", r, got)
 		}
 	}
@@ -93,7 +94,8 @@ func TestPlainAmbiguous(t *testing.T) {
 	if !strings.HasPrefix(got, "HTTP/1.1 431 ") {
 		t.Errorf("a large head is answered by %q", got)
 	}
-	if got := b.raw().say("GET / HTTP/1.1\r\nHost: e\r\nx-gw-target: a\r\nX: ", strings.Repeat("x", maxHeadBytes-100), "\r\n\r\n").head(); !strings.HasPrefix(got, "HTTP/1.1 200 ") {
+	got = b.raw().say("GET / HTTP/1.1\r\nHost: e\r\nx-gw-target: a\r\nX: ", strings.Repeat("x", maxHeadBytes-100), "\r\n\r\n").head()
+	if !strings.HasPrefix(got, "HTTP/1.1 200 ") {
 		t.Errorf("a head that is just not too large is answered by %q", got)
 	}
 	b.ended()

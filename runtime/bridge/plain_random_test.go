@@ -149,8 +149,8 @@ func played(ctx context.Context, client *http.Client, seed uint64) string {
 	if err != nil {
 		return brokenOff
 	}
-	return fmt.Sprintf("%s %s %s%d %v\n%d bytes %x\n%s", resp.Proto, resp.Status, listed(resp.Header), resp.ContentLength, resp.TransferEncoding,
-		len(got), sha256.Sum256(got), listed(resp.Trailer))
+	return fmt.Sprintf("%s %s %s%d %v\n%d bytes %x\n%s", resp.Proto, resp.Status, listed(resp.Header), resp.ContentLength,
+		resp.TransferEncoding, len(got), sha256.Sum256(got), listed(resp.Trailer))
 }
 
 // TestRandomPlain makes exchanges of HTTP/1.1 straight and through the bridge: applications see no difference.

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // TestPlain relays requests and responses of all sizes and framings, from either protocol to either.
@@ -106,7 +104,8 @@ func TestPlainBytes(t *testing.T) {
 				return
 			}
 			seen <- s.head()
-			s.say("HTTP/1.1 299 Fine enough\r\nX-mixed:  a  b \r\nConnection: x-hop, keep-alive\r\nX-Hop: 1\r\nx-gw-a: 1\r\nContent-Length: 2\r\n\r\nok")
+			s.say("HTTP/1.1 299 Fine enough\r\nX-mixed:  a  b \r\nConnection: x-hop, keep-alive\r\nX-Hop: 1\r\nx-gw-a: 1\r\n",
+				"Content-Length: 2\r\n\r\nok")
 		}
 	})
 	b := start(t, plainly(plain(t, address)))
@@ -114,8 +113,8 @@ func TestPlainBytes(t *testing.T) {
 	for range 3 {
 		c.say("GET /a//b/../c?x=%zz&y= HTTP/1.1\r\nX-FIRST: 1\r\nHost: Example:80\r\naccept:\t*/*\r\nX-Gw-Target: a\r\nx_gw_mirror: 0\r\n" +
 			"Connection: X-Mine\r\nx-mine: 1\r\nTE: trailers\r\nUpgrade: h2c\r\nCookie: a=1\r\nCookie: b=2\r\n\r\n")
-		want := "GET /a//b/../c?x=%zz&y= HTTP/1.1\r\nX-FIRST: 1\r\nHost: Example:80\r\naccept: */*\r\nTE: trailers\r\nCookie: a=1\r\nCookie: b=2\r\n" +
-			"Connection: TE\r\n\r\n"
+		want := "GET /a//b/../c?x=%zz&y= HTTP/1.1\r\nX-FIRST: 1\r\nHost: Example:80\r\naccept: */*\r\nTE: trailers\r\n" +
+			"Cookie: a=1\r\nCookie: b=2\r\nConnection: TE\r\n\r\n"
 		if got := <-seen; got != want {
 			t.Errorf("the endpoint got\n%q, want\n%q", got, want)
 		}
@@ -238,7 +237,8 @@ func TestPlainExpect(t *testing.T) {
 		}
 		body, err := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
-		if path == "/" && (string(body) != "10000" || !continued || hints != 1) || path == "/no" && (resp.StatusCode != 403 || continued) || err != nil {
+		served := string(body) == "10000" && continued && hints == 1
+		if path == "/" && !served || path == "/no" && (resp.StatusCode != 403 || continued) || err != nil {
 			t.Errorf("%s: %s %q, continued: %v, hints: %d, %v", path, resp.Status, body, continued, hints, err)
 		}
 	}
@@ -326,87 +326,6 @@ func TestPlainTurns(t *testing.T) {
 	if len(froms) > 6 {
 		t.Errorf("%d connections were opened", len(froms))
 	}
-}
-
-// TestPlainCancel tells the endpoint at once that a client has gone: while it waits, while it reads, and while the bridge reads nothing
-// of the request because nothing is taken of it.
-func TestPlainCancel(t *testing.T) {
-	for _, x := range []struct{ name, request string }{
-		{"waits", ask},
-		{"in the body", "POST / HTTP/1.1\r\nHost: e\r\nx-gw-target: a\r\nContent-Length: 100\r\n\r\nabc"},
-		{"pipelined", ask + ask},
-		{"stalled", "POST / HTTP/1.1\r\nHost: e\r\nx-gw-target: a\r\nContent-Length: 100000000\r\n\r\n" + strings.Repeat("x", 10<<20)},
-	} {
-		gone := make(chan time.Time, 1)
-		begun := make(chan bool)
-		b := start(t, plainly(plain(t, endpointOf(t, func(s *socket) {
-			s.head()
-			close(begun)
-			if x.name != "stalled" {
-				_, _ = io.Copy(io.Discard, s.in)
-			} else {
-				<-gone // Only then it reads, and finds the end.
-				_, _ = io.Copy(io.Discard, s.in)
-			}
-			gone <- time.Now()
-		}))))
-		c := b.raw()
-		var writer sync.WaitGroup
-		writer.Go(func() { _, _ = io.WriteString(c.Conn, x.request) }) // A stalled one is cut off.
-		<-begun
-		if x.name == "stalled" {
-			await(t, "the stall", func() bool { return b.count("held_bytes", nil) >= 64<<10 })
-		}
-		closed := time.Now()
-		_ = c.Close()
-		writer.Wait()
-		b.ended()
-		if x.name == "stalled" {
-			gone <- closed
-		}
-		if took := (<-gone).Sub(closed); took > time.Second && x.name != "stalled" {
-			t.Errorf("%s: it took %s", x.name, took)
-		}
-		if took := time.Since(closed); took > 5*time.Second {
-			t.Errorf("%s: the end took %s", x.name, took)
-		}
-	}
-}
-
-// TestPlainHalfClosed answers a client that has only said that it sends no more.
-func TestPlainHalfClosed(t *testing.T) {
-	b := start(t, plainly(plain(t, endpointOf(t, func(s *socket) {
-		s.head()
-		<-time.After(50 * time.Millisecond) // By then the client's end has come in.
-		s.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-	}))))
-	c := b.raw().say(ask)
-	if err := c.Conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
-		t.Fatal(err)
-	}
-	if got := c.rest(); !strings.HasSuffix(got, "\r\n\r\nok") {
-		t.Errorf("got %q", got)
-	}
-}
-
-// TestPlainDeadlineLate cuts a response off whose time is over.
-func TestPlainDeadlineLate(t *testing.T) {
-	b := start(t, plainly(with(t, Action{Timeout: Duration(limit)}, endpointOf(t, func(s *socket) {
-		s.head()
-		s.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
-		_, _ = io.Copy(io.Discard, s.in)
-	}))))
-	begun := time.Now()
-	resp, err := b.web(false).Do(must(http.NewRequestWithContext(context.Background(), "GET", "http://example/", nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, err := io.ReadAll(resp.Body)
-	_ = resp.Body.Close()
-	if took := time.Since(begun); string(body) != "ok" || err == nil || took < earliest || took > latest {
-		t.Errorf("%q, %v after %s", body, err, took)
-	}
-	b.ended()
 }
 
 func must[T any](v T, err error) T {

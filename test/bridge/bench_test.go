@@ -1,8 +1,14 @@
 package bridge
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -35,7 +41,6 @@ type bench struct {
 }
 
 func newBench(b *testing.B) *bench {
-	dir := harness.TempDir(b)
 	backends := harness.NewBackends(b)
 	c := bridge.Config{Version: bridge.Version, Actions: policies, Upstreams: map[string]bridge.Upstream{}}
 	for _, name := range []string{"first", "second"} {
@@ -43,6 +48,11 @@ func newBench(b *testing.B) *bench {
 		backends.Listen(name, address, 50051)
 		c.Upstreams[name] = bridge.Upstream{Endpoints: []netip.AddrPort{netip.MustParseAddrPort(address + ":50051")}}
 	}
+	return benchOf(b, c)
+}
+
+func benchOf(b *testing.B, c bridge.Config) *bench {
+	dir := harness.TempDir(b)
 	text, err := json.Marshal(c)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, "bridge.json"), text, 0o600)
@@ -136,6 +146,61 @@ func BenchmarkCall(b *testing.B) {
 			})
 		})
 	}
+}
+
+// BenchmarkRequest makes requests of HTTP/1.1.
+func BenchmarkRequest(b *testing.B) {
+	for _, target := range []string{"plain", "mirrored"} {
+		b.Run(target, func(b *testing.B) {
+			first := serveHTTP(b, func(w http.ResponseWriter, q *http.Request) { _, _ = io.Copy(w, q.Body) })
+			second := serveHTTP(b, func(_ http.ResponseWriter, q *http.Request) { _, _ = io.Copy(io.Discard, q.Body) })
+			x := benchOf(b, bridge.Config{Version: bridge.Version, Actions: map[string]bridge.Action{
+				"plain": policies["plain"], "mirrored": policies["mirrored"],
+			}, Upstreams: map[string]bridge.Upstream{
+				"first":  {Protocol: bridge.HTTP1, Endpoints: []netip.AddrPort{first}},
+				"second": {Protocol: bridge.HTTP1, Endpoints: []netip.AddrPort{second}},
+			}})
+			c := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100,
+				DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+					var d net.Dialer
+					return d.DialContext(ctx, "unix", x.socket)
+				}}}
+			defer c.CloseIdleConnections()
+			x.measure(func() {
+				var all sync.WaitGroup
+				const callers = 20
+				for range callers {
+					all.Go(func() {
+						for range b.N/callers + 1 {
+							if err := x.request(c, target); err != nil {
+								b.Error(err)
+								return
+							}
+						}
+					})
+				}
+				all.Wait()
+			})
+		})
+	}
+}
+
+// request makes one, whose body comes back.
+func (x *bench) request(c *http.Client, target string) error {
+	q, err := http.NewRequest("POST", "http://example/", bytes.NewReader(make([]byte, 100)))
+	if err != nil {
+		return err
+	}
+	q.Header = http.Header{"X-Gw-Target": {target}, "X-Gw-Mirror": {"0"}}
+	resp, err := c.Do(q)
+	if err != nil {
+		return err
+	}
+	n, err := io.Copy(io.Discard, resp.Body)
+	if err == nil && (n != 100 || resp.StatusCode != 200) {
+		err = fmt.Errorf("%s with %d bytes", resp.Status, n)
+	}
+	return errors.Join(err, resp.Body.Close())
 }
 
 // BenchmarkMessage has streams open, on which messages go to and fro; many of them show what a stream takes of memory.

@@ -11,30 +11,49 @@ import (
 const (
 	// idleBuffer is what is kept for a connection that has nothing to write.
 	idleBuffer = 2 << 10
-	// bigBuffer has room for what most streams that are written fast have waiting.
-	bigBuffer = 64 << 10
+	// bigBuffer has room for what most streams have waiting, and hugeBuffer for all that may be when data is taken fast.
+	bigBuffer  = 64 << 10
+	hugeBuffer = largeWindow + 2*largeBuffer
 )
 
-var bigBuffers = sync.Pool{New: func() any { return new([bigBuffer]byte) }}
+var (
+	bigBuffers  = sync.Pool{New: func() any { return new([bigBuffer]byte) }}
+	hugeBuffers = sync.Pool{New: func() any { return new([hugeBuffer]byte) }}
+)
 
-// grown is the buffer, which is a big one when the small one hasn't the room. The lock is held.
+// grown is the buffer, which is a larger one when the last one hasn't the room. The lock is held.
 func (c *Conn) grown(n int) []byte {
 	if c.out == nil && c.spare != nil {
 		c.out, c.spare = c.spare[:0], nil
 	}
-	if len(c.out)+n > cap(c.out) && cap(c.out) < bigBuffer && len(c.out)+n > idleBuffer {
-		c.out = append(bigBuffers.Get().(*[bigBuffer]byte)[:0], c.out...)
+	need, old := len(c.out)+n, c.out
+	switch {
+	case need <= cap(old) || need <= idleBuffer || need > hugeBuffer:
+	case need <= bigBuffer:
+		c.out = append(bigBuffers.Get().(*[bigBuffer]byte)[:0], old...)
+		putBuffer(old)
+	default:
+		c.out = append(hugeBuffers.Get().(*[hugeBuffer]byte)[:0], old...)
+		putBuffer(old)
 	}
 	return c.out
+}
+
+// putBuffer gives a buffer back, when it is one that others may use.
+func putBuffer(b []byte) {
+	switch cap(b) {
+	case bigBuffer:
+		bigBuffers.Put((*[bigBuffer]byte)(b[:bigBuffer]))
+	case hugeBuffer:
+		hugeBuffers.Put((*[hugeBuffer]byte)(b[:hugeBuffer]))
+	}
 }
 
 // slim keeps no large buffer for a connection that has nothing to write. The lock is held.
 func (c *Conn) slim() {
 	for _, b := range []*[]byte{&c.out, &c.spare} {
-		if cap(*b) == bigBuffer {
-			bigBuffers.Put((*[bigBuffer]byte)((*b)[:bigBuffer]))
-		}
 		if cap(*b) > idleBuffer {
+			putBuffer(*b)
 			*b = nil
 		}
 	}
