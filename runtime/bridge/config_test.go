@@ -20,6 +20,7 @@ const whole = `{
   },
   "upstreams": {
     "cart": {"source": "Service shop/cart, port 50051", "endpoints": ["192.0.2.1:50051", "[2001:db8::1]:50051"]},
+    "text": {"endpoints": [], "protocol": "HTTP/1.1"},
     "shadow": {"endpoints": []}
   }
 }`
@@ -62,6 +63,9 @@ func TestParseRefuses(t *testing.T) {
 		{`"percent": 20`, `"percent": -1`, "budget"},
 		{`192.0.2.1:50051`, `cart:50051`, `ParseAddr("cart")`},
 		{`192.0.2.1:50051`, `192.0.2.1:0`, `upstreams["cart"].endpoints[0]: want an address and a port`},
+		{`{"endpoints": []}`, `{"endpoints": [], "protocol": "h2c"}`, `upstreams["shadow"].protocol: want "HTTP/1.1", or none`},
+		{`"endpoints": ["192`, `"protocol": "HTTP/1.1", "endpoints": ["192`, `actions["r1"].retry: its conditions are gRPC's, and upstream "cart"`},
+		{`{"upstream": "cart"}`, `{"upstream": "text", "web": true}`, `actions["r2"].web: it makes calls of gRPC, and upstream "text" speaks HTTP/1.1`},
 		{`"r2"`, `"r2 "`, "a header's value"},
 		{`"r2"`, `""`, "1 to 256 bytes"},
 	} {

@@ -92,9 +92,12 @@ func parseTrailers(text string, fields []hpack.HeaderField) ([]hpack.HeaderField
 		return nil, err
 	}
 	h.strip(c)
-	return slices.DeleteFunc(h.fields, func(f hpack.HeaderField) bool {
-		return equal(f.Name, "content-length") || equal(f.Name, "host") || equal(f.Name, "trailer") || equal(f.Name, "te")
-	}), nil
+	return slices.DeleteFunc(h.fields, leads), nil
+}
+
+// leads says whether a field says how a message is framed or where it goes.
+func leads(f hpack.HeaderField) bool {
+	return equal(f.Name, "content-length") || equal(f.Name, "host") || equal(f.Name, "trailer") || equal(f.Name, "te")
 }
 
 func cutLine(text string) (line, rest string) {

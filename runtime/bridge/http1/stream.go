@@ -192,7 +192,7 @@ func (s *Stream) begin() {
 func (s *Stream) trailers(fields []hpack.HeaderField) {
 	if s.framing == byChunks {
 		s.conn.put("0\r\n")
-		s.conn.putFields(fields)
+		s.conn.putFields(slices.DeleteFunc(slices.Clone(fields), leads))
 		s.conn.put("\r\n")
 		s.sentEnd = true
 		return
@@ -320,8 +320,7 @@ func (c *Conn) putData(data []byte) {
 	}
 }
 
-// putFields writes lines of fields, and returns the length that they say, or -1, and whether trailers are asked for. Where a head
-// of HTTP/2 has several cookies they are one here.
+// putFields writes lines of fields, and returns the length that they say, or -1, and whether trailers are asked for.
 func (c *Conn) putFields(fields []hpack.HeaderField) (length int64, trailers bool) {
 	length = -1
 	for _, f := range fields {
