@@ -220,6 +220,9 @@ func TestPlainStale(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = resp.Body.Close()
+			if i == 0 {
+				await(t, "the idle connection", func() bool { return b.idleConns() == 1 })
+			}
 			if resp.StatusCode != want {
 				t.Errorf("%s %d: %s, want %d", x.method, i, resp.Status, want)
 			}

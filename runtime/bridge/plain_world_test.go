@@ -196,6 +196,17 @@ func bodyOf(n int) []byte {
 	return bytes.Repeat([]byte("0123456789abcdef\r\n\x00\xff"), n/20+1)[:n]
 }
 
+// idleConns is how many connections of HTTP/1.1 to endpoints have no request.
+func (b *bridged) idleConns() int {
+	n := 0
+	for _, e := range b.table.Load().endpoints {
+		e.freeMu.Lock()
+		n += len(e.free)
+		e.freeMu.Unlock()
+	}
+	return n
+}
+
 // ended waits until the bridge has nothing under way.
 func (b *bridged) ended() {
 	b.t.Helper()
