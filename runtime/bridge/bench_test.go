@@ -99,7 +99,7 @@ var ways = []struct {
 	{"mirrored", func(b *testing.B, address string) *grpc.ClientConn {
 		c := with(b, Action{Mirrors: []string{"m"}}, address)
 		c.Upstreams["m"] = upstreamOf(b, serve(b, echo).address)
-		return start(b, c).client(HeaderMirror, "0")
+		return start(b, c).client()
 	}},
 	{"grpc-go", rawProxy},
 }

@@ -20,7 +20,7 @@ func BenchmarkPlain(b *testing.B) {
 				case "relay":
 					client = start(b, plainly(plain(b, address))).web(false)
 				default:
-					client = start(b, plainly(mirroring(b, address, serveHTTP(b, echoHTTP)))).web(false, HeaderMirror, "0")
+					client = start(b, plainly(mirroring(b, address, serveHTTP(b, echoHTTP)))).web(false)
 				}
 				client.Timeout = 0
 				body := make([]byte, size)

@@ -75,7 +75,7 @@ func TestPlainMirror(t *testing.T) {
 		b := start(t, mixed(t, protocol, address, map[string]string{"": framed, HTTP1: text}))
 		n := 0
 		for _, frames := range []bool{false, true} {
-			client := b.web(frames, HeaderMirror, "0, 1")
+			client := b.web(frames)
 			for _, size := range []int{0, 3, 200_000} {
 				for _, chunks := range []bool{false, true} {
 					want := bodyOf(size)
@@ -109,7 +109,7 @@ func TestPlainMirror(t *testing.T) {
 							sum = "s"
 						}
 						if c.method != "PUT" || c.uri != "/p?q" || c.host != "example" || c.err != nil || !bytes.Equal(c.body, want) ||
-							c.header.Get("Cookie") != "a=1; b=2" || c.header.Get("Keep-Alive")+c.header.Get(HeaderTarget)+c.header.Get(HeaderMirror) != "" ||
+							c.header.Get("Cookie") != "a=1; b=2" || c.header.Get("Keep-Alive")+c.header.Get(HeaderTarget) != "" ||
 							c.trailer.Get("X-Sum") != sum {
 							t.Errorf("mirror %d got %s %s %s %v, %d bytes, %v, %v", i, c.method, c.host, c.uri, c.header, len(c.body), c.trailer, c.err)
 						}
@@ -141,7 +141,7 @@ func TestPlainBadMirrors(t *testing.T) {
 			b.linger = limit
 			var callers sync.WaitGroup
 			for range 5 {
-				client := b.web(false, HeaderMirror, "0")
+				client := b.web(false)
 				callers.Go(func() {
 					for i := range 5 {
 						want := bodyOf([]int{10, 10, 20_000, 10, 2 << 20}[i%5])
@@ -193,7 +193,7 @@ func TestPlainMirrorSlowAnswer(t *testing.T) {
 	b := start(t, mixed(t, HTTP1, serveHTTP(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }),
 		map[string]string{HTTP1: mirror}))
 	b.linger = limit
-	resp, err := b.web(false, HeaderMirror, "0").Get("http://example/")
+	resp, err := b.web(false).Get("http://example/")
 	if err != nil || resp.StatusCode != 200 {
 		t.Fatal(resp, err)
 	}
@@ -224,7 +224,7 @@ func TestWebSocket(t *testing.T) {
 	})
 	b := start(t, mixed(t, HTTP1, address, map[string]string{HTTP1: mirror}))
 	c := b.raw()
-	c.say("GET /s HTTP/1.1\r\nHost: e\r\nx-gw-target: a\r\nx-gw-mirror: 0\r\nConnection: keep-alive, upgrade\r\n",
+	c.say("GET /s HTTP/1.1\r\nHost: e\r\nx-gw-target: a\r\nConnection: keep-alive, upgrade\r\n",
 		"upgrade: WebSocket\r\n\r\nearly")
 	want := "HTTP/1.1 101 Go on\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\nConnection: Upgrade\r\n\r\n"
 	if got := c.head(); got != want {
