@@ -88,6 +88,9 @@ type SubjectAltName struct {
 	URI string `json:"uri,omitempty"`
 }
 
+// String is the name.
+func (n SubjectAltName) String() string { return n.Hostname + n.URI }
+
 // Retry is when a call is sent again. That is done only until the first headers of a response, and only for what On names.
 type Retry struct {
 	// Retries is how often, beside the first time.

@@ -7,131 +7,48 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
-	"time"
+
+	"github.com/gatewright/gatewright/generators/relay"
 )
 
-// Version is that of the files which are read.
-const Version = 1
+// The shape of a configuration; package relay says what it means.
+type (
+	Config         = relay.Config
+	Action         = relay.Action
+	Upstream       = relay.Upstream
+	TLS            = relay.TLS
+	SubjectAltName = relay.SubjectAltName
+	Retry          = relay.Retry
+	RetryBudget    = relay.RetryBudget
+	Condition      = relay.Condition
+	Duration       = relay.Duration
+	Protocol       = relay.Protocol
+)
 
-// What the proxy tells of a call in its headers. It replaces those that a client sends, and none of them reaches an endpoint.
+// Version is that of the files which are read, HeaderTarget how the proxy tells the id of a call's Action, and HTTP2 and HTTP1
+// are what endpoints speak.
 const (
-	// HeaderTarget is the id of the call's Action.
-	HeaderTarget = "x-gw-target"
+	Version      = relay.Version
+	HeaderTarget = relay.HeaderTarget
+	HTTP2        = relay.HTTP2
+	HTTP1        = relay.HTTP1
 )
-
-// HTTP1 is the Protocol of endpoints that speak HTTP/1.1.
-const HTTP1 = "HTTP/1.1"
-
-// Config is what a bridge does. It comes as a file of JSON that is replaced as a whole, by renaming.
-type Config struct {
-	// Version is the constant of that name.
-	Version int `json:"version"`
-	// Generation is whatever the writer wants to be told when this configuration runs.
-	Generation string `json:"generation,omitempty"`
-	// Actions are what may be done with a call, by id: what the proxy puts into HeaderTarget.
-	Actions map[string]Action `json:"actions"`
-	// Upstreams are where calls are sent, by id.
-	Upstreams map[string]Upstream `json:"upstreams"`
-}
-
-// Action is what is done with a call.
-type Action struct {
-	// Source is what asked for it, in the words of messages: "GRPCRoute shop/cart, rule 2".
-	Source string `json:"source,omitempty"`
-	// Upstream is the id of the Upstream that gets the call.
-	Upstream string `json:"upstream"`
-	// Mirrors are the ids of those that get a copy.
-	Mirrors []string `json:"mirrors,omitempty"`
-	// Timeout is how long the whole call may take; "" or "0s" is no limit. A client's own that is shorter counts.
-	Timeout Duration `json:"timeout,omitempty"`
-	// Retry is when a call is sent again; null is never.
-	Retry *Retry `json:"retry,omitempty"`
-	// Web has calls of gRPC-Web, as browsers make them, become gRPC; others pass as they are. CORS is the proxy's.
-	Web bool `json:"web,omitempty"`
-}
-
-// Upstream is a set of endpoints that answer the same.
-type Upstream struct {
-	// Source is what it stands for, in the words of messages: "Service shop/cart, port 50051".
-	Source string `json:"source,omitempty"`
-	// Endpoints are addresses and ports that take Protocol. Without any, calls are UNAVAILABLE, and requests that aren't gRPC 503.
-	Endpoints []netip.AddrPort `json:"endpoints"`
-	// Protocol is what they speak: "" is HTTP/2 with prior knowledge, HTTP1 is HTTP/1.1. The proxy may speak either to the bridge.
-	Protocol string `json:"protocol,omitempty"`
-	// TLS has them spoken to by TLS; null is in cleartext.
-	TLS *TLS `json:"tls,omitempty"`
-}
-
-// Retry is when a call is sent again. That is done only until the first headers of a response, and only for what On names.
-type Retry struct {
-	// Retries is how often, beside the first time.
-	Retries int `json:"retries"`
-	// On are the conditions.
-	On []Condition `json:"on"`
-	// PerTry is how long each try may take to answer; "" or "0s" is no limit. One that takes longer is a DeadlineExceeded.
-	PerTry Duration `json:"perTry,omitempty"`
-	// Backoff is about how long the first retry waits, each further one twice as long, at most ten times; 25ms unless set.
-	Backoff Duration `json:"backoff,omitempty"`
-	// RequestBytes is how much of a request is kept for it; a larger one isn't sent again. 64 KiB unless set.
-	RequestBytes int `json:"requestBytes,omitempty"`
-	// Budget bounds the retries of all calls of the action; null is the default.
-	Budget *RetryBudget `json:"budget,omitempty"`
-}
-
-// RetryBudget keeps retries from making a bad thing worse.
-type RetryBudget struct {
-	// Percent is how many retries there may be for a hundred calls of the last ten seconds; 20 by default.
-	Percent int `json:"percent"`
-	// PerSecond is how many there may be in any case; 10 by default.
-	PerSecond int `json:"perSecond"`
-}
-
-// Condition is a reason to send a call again, by its name in gRPC.
-type Condition string
 
 // The conditions.
 const (
-	// ConnectFailure: no endpoint took the connection.
-	ConnectFailure Condition = "connect-failure"
-	// RefusedStream: the endpoint said that it hasn't begun with the call (REFUSED_STREAM, GOAWAY).
-	RefusedStream Condition = "refused-stream"
-	// These are statuses that the call ended with, where the endpoint said nothing else before. A connection that is lost is
-	// Unavailable, a stream that is reset what gRPC makes of its code, and a try that took longer than PerTry DeadlineExceeded.
-	Cancelled         Condition = "cancelled"
-	DeadlineExceeded  Condition = "deadline-exceeded"
-	Internal          Condition = "internal"
-	ResourceExhausted Condition = "resource-exhausted"
-	Unavailable       Condition = "unavailable"
+	ConnectFailure    = relay.ConnectFailure
+	RefusedStream     = relay.RefusedStream
+	Cancelled         = relay.Cancelled
+	DeadlineExceeded  = relay.DeadlineExceeded
+	Internal          = relay.Internal
+	ResourceExhausted = relay.ResourceExhausted
+	Unavailable       = relay.Unavailable
 )
 
 // Conditions are all of them.
-var Conditions = []Condition{Cancelled, ConnectFailure, DeadlineExceeded, Internal, RefusedStream, ResourceExhausted, Unavailable}
-
-// Duration is a time.Duration that is written as one: "300ms".
-type Duration time.Duration
-
-// MarshalText writes it.
-func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
-
-// UnmarshalText reads it; "" is 0.
-func (d *Duration) UnmarshalText(text []byte) error {
-	if len(text) == 0 {
-		*d = 0
-		return nil
-	}
-	v, err := time.ParseDuration(string(text))
-	switch {
-	case err != nil:
-		return err
-	case v < 0:
-		return fmt.Errorf("%s is less than nothing", v)
-	}
-	*d = Duration(v)
-	return nil
-}
+var Conditions = relay.Conditions
 
 // maxID is how long an id may be: it is a header of each call.
 const maxID = 256
@@ -155,17 +72,17 @@ func Parse(text []byte) (Config, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return Config{}, errors.New("something stands behind the configuration")
 	}
-	return c, c.check()
+	return c, check(c)
 }
 
 // check finds what can't be done, all of it.
-func (c Config) check() error {
+func check(c Config) error {
 	var problems []error
 	for _, id := range slices.Sorted(maps.Keys(c.Actions)) {
 		if err := checkID(id); err != nil {
 			problems = append(problems, fmt.Errorf("actions[%q]: %w", id, err))
 		}
-		for _, err := range c.checkAction(c.Actions[id]) {
+		for _, err := range checkAction(c, c.Actions[id]) {
 			problems = append(problems, fmt.Errorf("actions[%q].%w", id, err))
 		}
 	}
@@ -174,7 +91,7 @@ func (c Config) check() error {
 			problems = append(problems, fmt.Errorf("upstreams[%q].protocol: want %q, or none for HTTP/2 with prior knowledge; not %q", id, HTTP1, p))
 		}
 		if t := c.Upstreams[id].TLS; t != nil {
-			if _, err := t.config(""); err != nil {
+			if _, err := tlsConfig(t, ""); err != nil {
 				problems = append(problems, fmt.Errorf("upstreams[%q].%w", id, err))
 			}
 		}
@@ -197,7 +114,7 @@ func checkID(id string) error {
 	return nil
 }
 
-func (c Config) checkAction(a Action) []error {
+func checkAction(c Config, a Action) []error {
 	var problems []error
 	if _, ok := c.Upstreams[a.Upstream]; !ok {
 		problems = append(problems, fmt.Errorf("upstream: no upstream has the id %q", a.Upstream))
@@ -217,7 +134,7 @@ func (c Config) checkAction(a Action) []error {
 		}
 	}
 	if a.Retry != nil {
-		problems = append(problems, a.Retry.check()...)
+		problems = append(problems, checkRetry(a.Retry)...)
 	}
 	return problems
 }
@@ -228,7 +145,7 @@ const (
 	maxRequestBytes = 16 << 20
 )
 
-func (r Retry) check() []error {
+func checkRetry(r *Retry) []error {
 	var problems []error
 	problem := func(field, format string, args ...any) {
 		problems = append(problems, fmt.Errorf("retry.%s: "+format, append([]any{field}, args...)...))

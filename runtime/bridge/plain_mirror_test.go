@@ -46,13 +46,13 @@ func nextCopy(t *testing.T, copies chan copied) copied {
 }
 
 // mixed is a configuration with an upstream and mirrors of protocols.
-func mixed(t *testing.T, protocol, address string, mirrors map[string]string) Config {
+func mixed(t *testing.T, protocol Protocol, address string, mirrors map[Protocol]string) Config {
 	c := with(t, Action{}, address)
 	u := c.Upstreams["u"]
 	u.Protocol = protocol
 	c.Upstreams["u"] = u
 	a := c.Actions["a"]
-	for _, p := range []string{"", HTTP1} {
+	for _, p := range []Protocol{HTTP2, HTTP1} {
 		if mirrors[p] != "" {
 			id := fmt.Sprintf("m%d", len(a.Mirrors))
 			up := upstreamOf(t, mirrors[p])
@@ -71,8 +71,8 @@ func TestPlainMirror(t *testing.T) {
 	address := serveHTTP(t, echoHTTP)
 	framed, framedCopies := mirrorHTTP(t)
 	text, textCopies := mirrorHTTP(t)
-	for _, protocol := range []string{"", HTTP1} {
-		b := start(t, mixed(t, protocol, address, map[string]string{"": framed, HTTP1: text}))
+	for _, protocol := range []Protocol{HTTP2, HTTP1} {
+		b := start(t, mixed(t, protocol, address, map[Protocol]string{HTTP2: framed, HTTP1: text}))
 		n := 0
 		for _, frames := range []bool{false, true} {
 			client := b.web(frames)
@@ -137,7 +137,7 @@ func TestPlainBadMirrors(t *testing.T) {
 		"early":     serveHTTP(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) }),
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := start(t, mixed(t, HTTP1, address, map[string]string{HTTP1: mirror}))
+			b := start(t, mixed(t, HTTP1, address, map[Protocol]string{HTTP1: mirror}))
 			b.linger = limit
 			var callers sync.WaitGroup
 			for range 5 {
@@ -191,7 +191,7 @@ func TestPlainMirrorSlowAnswer(t *testing.T) {
 		gone <- true
 	})
 	b := start(t, mixed(t, HTTP1, serveHTTP(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }),
-		map[string]string{HTTP1: mirror}))
+		map[Protocol]string{HTTP1: mirror}))
 	b.linger = limit
 	resp, err := b.web(false).Get("http://example/")
 	if err != nil || resp.StatusCode != 200 {
@@ -222,7 +222,7 @@ func TestWebSocket(t *testing.T) {
 		_, err := io.Copy(s.Conn, s.in)
 		ended <- err
 	})
-	b := start(t, mixed(t, HTTP1, address, map[string]string{HTTP1: mirror}))
+	b := start(t, mixed(t, HTTP1, address, map[Protocol]string{HTTP1: mirror}))
 	c := b.raw()
 	c.say("GET /s HTTP/1.1\r\nHost: e\r\nx-gw-target: a\r\nConnection: keep-alive, upgrade\r\n",
 		"upgrade: WebSocket\r\n\r\nearly")

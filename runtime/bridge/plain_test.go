@@ -177,7 +177,7 @@ func TestPlainStreams(t *testing.T) {
 			}
 		}
 	})
-	for _, protocol := range []string{"", HTTP1} {
+	for _, protocol := range []Protocol{HTTP2, HTTP1} {
 		c := plain(t, address)
 		c.Upstreams["u"] = Upstream{Endpoints: c.Upstreams["u"].Endpoints, Protocol: protocol}
 		b := start(t, c)
@@ -262,7 +262,7 @@ func TestPlainAnswers(t *testing.T) {
 		{"late", with(t, Action{Timeout: Duration(limit)}, slow), "a", 504, "took too long"},
 		{"dying", plain(t, dying), "a", 502, "gave no answer that can be read"},
 	} {
-		for _, protocol := range []string{"", HTTP1} {
+		for _, protocol := range []Protocol{HTTP2, HTTP1} {
 			if protocol == "" && (x.name == "late" || x.name == "dying") {
 				continue // Such an endpoint takes no connection of HTTP/2.
 			}

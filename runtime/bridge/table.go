@@ -81,13 +81,13 @@ func (b *Bridge) newTable(c Config, hash string, old *table) *table {
 
 // endpointAt is the one endpoint of a place, whoever names it.
 func (b *Bridge) endpointAt(t, old *table, address netip.AddrPort, u Upstream) *endpoint {
-	at := place{address, u.TLS.id(), u.Protocol == HTTP1}
+	at := place{address, tlsID(u.TLS), u.Protocol == HTTP1}
 	e := t.endpoints[at]
 	if e == nil {
 		if e = old.endpoints[at]; e == nil {
 			e = &endpoint{b: b, address: address, http1: at.http1}
 			if u.TLS != nil {
-				e.tls, _ = u.TLS.config(u.Protocol) // Parse has refused what is wrong.
+				e.tls, _ = tlsConfig(u.TLS, u.Protocol) // Parse has refused what is wrong.
 			}
 		}
 		t.endpoints[at] = e

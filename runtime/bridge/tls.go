@@ -13,32 +13,12 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/gatewright/gatewright/generators/relay"
 )
 
-// TLS is how the endpoints of an upstream are spoken to, and who they must be. A change of anything in it makes connections anew:
-// what isn't trusted any more serves no further call.
-type TLS struct {
-	// ServerName is what is asked for (SNI), and the name that the certificate must have unless SubjectAltNames says others.
-	ServerName string `json:"serverName"`
-	// SubjectAltNames are names of which the certificate must have one, instead of ServerName.
-	SubjectAltNames []SubjectAltName `json:"subjectAltNames,omitempty"`
-	// CAs are who may have signed it, as certificates in PEM; "" is those that the system trusts.
-	CAs string `json:"cas,omitempty"`
-	// Certificate and Key are the bridge's own, in PEM, for endpoints that ask for one.
-	Certificate string `json:"certificate,omitempty"`
-	Key         string `json:"key,omitempty"`
-}
-
-// SubjectAltName is a name in a certificate: one of the two.
-type SubjectAltName struct {
-	// Hostname is a DNS name. "*.example.com" is a certificate's that has it so.
-	Hostname string `json:"hostname,omitempty"`
-	// URI is compared as it stands: "spiffe://cluster.local/ns/shop/sa/cart".
-	URI string `json:"uri,omitempty"`
-}
-
-// config is what crypto/tls makes of it, for endpoints of a protocol.
-func (t *TLS) config(protocol string) (*tls.Config, error) {
+// tlsConfig is what crypto/tls makes of it, for endpoints of a protocol.
+func tlsConfig(t *TLS, protocol relay.Protocol) (*tls.Config, error) {
 	if t.ServerName == "" {
 		return nil, errors.New("tls.serverName: name the server")
 	}
@@ -91,14 +71,15 @@ func verify(chain []*x509.Certificate, roots *x509.CertPool, names []SubjectAltN
 		return err
 	}
 	for _, n := range names {
-		if n.in(chain[0]) {
+		if certifies(chain[0], n) {
 			return nil
 		}
 	}
 	return fmt.Errorf("the endpoint's certificate has none of the names %v: it is for %v and %v", names, chain[0].DNSNames, chain[0].URIs)
 }
 
-func (n SubjectAltName) in(c *x509.Certificate) bool {
+// certifies says whether a certificate has a name.
+func certifies(c *x509.Certificate, n SubjectAltName) bool {
 	switch {
 	case n.URI != "":
 		for _, u := range c.URIs {
@@ -113,11 +94,8 @@ func (n SubjectAltName) in(c *x509.Certificate) bool {
 	return c.VerifyHostname(n.Hostname) == nil
 }
 
-// String is the name.
-func (n SubjectAltName) String() string { return n.Hostname + n.URI }
-
-// id tells one way to speak TLS from another; "" is none.
-func (t *TLS) id() string {
+// tlsID tells one way to speak TLS from another; "" is none.
+func tlsID(t *TLS) string {
 	if t == nil {
 		return ""
 	}
