@@ -41,6 +41,9 @@ type Bridge struct {
 	table   atomic.Pointer[table]
 	calls   atomic.Int64
 
+	// reread looks for a newer configuration, for a call whose action isn't known: the proxy may have it sooner. It may be nil.
+	reread func()
+
 	// ctx ends with the bridge.
 	ctx   context.Context
 	stop  context.CancelFunc
@@ -83,7 +86,9 @@ func (b *Bridge) Configure(text []byte) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	old := b.table.Load()
+	gone := keepGone(&c, old, time.Now())
 	t := b.newTable(c, hash, old)
+	t.config, t.gone = c, gone
 	b.table.Store(t)
 	for at, e := range old.endpoints {
 		if t.endpoints[at] == nil {

@@ -58,7 +58,11 @@ func (b *Bridge) accept(down exchange, plain bool, fields []hpack.HeaderField, e
 	defer c.mu.Unlock()
 	b.calls.Add(1)
 	t := b.table.Load()
-	c.action = t.actions[target]
+	if c.action = t.actions[target]; c.action == nil && target != "" && b.reread != nil {
+		b.reread()
+		t = b.table.Load()
+		c.action = t.actions[target]
+	}
 	if c.action == nil {
 		text := unknownTarget(target, t)
 		c.answer(verdict{codes.Unavailable, text, 500, text})

@@ -12,6 +12,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -67,6 +68,7 @@ func Run(ctx, now context.Context, o Options) error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s := &service{Options: o, bridge: New(registry, o.Log), usable: make(chan struct{})}
 	defer s.bridge.Close()
+	s.bridge.reread = rarely(rereadPause, s.read)
 	watcher, err := watch.New([]string{o.Config}, o.Log)
 	if err != nil {
 		return err
@@ -83,6 +85,21 @@ func Run(ctx, now context.Context, o Options) error {
 	stopWatching()
 	watches.Wait()
 	return errors.Join(err, watcher.Close())
+}
+
+// rereadPause is how long the file isn't looked at again for calls that nobody knows.
+const rereadPause = 100 * time.Millisecond
+
+// rarely does something at most once in a time. Who comes meanwhile goes on without.
+func rarely(pause time.Duration, do func()) func() {
+	var last atomic.Int64
+	start := time.Now()
+	return func() {
+		now, before := int64(time.Since(start)), last.Load()
+		if (before == 0 || now-before >= int64(pause)) && last.CompareAndSwap(before, max(now, 1)) {
+			do()
+		}
+	}
 }
 
 // serve takes calls until ctx ends.

@@ -3,7 +3,9 @@ package bridge
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -11,8 +13,12 @@ import (
 // table is a configuration that calls can be looked up in.
 type table struct {
 	hash, generation string
-	actions          map[string]*action
-	endpoints        map[place]*endpoint
+	// config has what it was made of, with actions that are gone, and gone says since when.
+	config Config
+	gone   map[string]time.Time
+
+	actions   map[string]*action
+	endpoints map[place]*endpoint
 }
 
 // place is an address, and how it is spoken to.
@@ -44,6 +50,50 @@ type upstream struct {
 func hashOf(text []byte) string {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:6])
+}
+
+// Actions that a configuration no longer has go on for a while: the proxy's old workers, and calls that are on their way, still ask
+// for them.
+const (
+	goneTime = 5 * time.Minute
+	goneMost = 10000
+)
+
+// keepGone adds to a configuration the actions that went from the one before a short while ago, and says since when. Where an
+// upstream is there still, they send to it as it is now.
+func keepGone(c *Config, old *table, now time.Time) map[string]time.Time {
+	gone := map[string]time.Time{}
+	for id := range old.config.Actions {
+		if _, ok := c.Actions[id]; ok {
+			continue
+		}
+		since, ok := old.gone[id]
+		if !ok {
+			since = now
+		}
+		if now.Sub(since) < goneTime {
+			gone[id] = since
+		}
+	}
+	newest := slices.SortedFunc(maps.Keys(gone), func(a, b string) int { return gone[b].Compare(gone[a]) })
+	for _, id := range newest[min(len(newest), goneMost):] {
+		delete(gone, id)
+	}
+	if len(gone) == 0 {
+		return gone
+	}
+	actions, upstreams := maps.Clone(c.Actions), maps.Clone(c.Upstreams)
+	for id := range gone {
+		a := old.config.Actions[id]
+		actions[id] = a
+		for _, name := range append([]string{a.Upstream}, a.Mirrors...) {
+			if _, ok := upstreams[name]; !ok {
+				upstreams[name] = old.config.Upstreams[name]
+			}
+		}
+	}
+	c.Actions, c.Upstreams = actions, upstreams
+	return gone
 }
 
 // newTable makes a table. Endpoints and budgets that the old one has too go on as they are.
