@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -47,10 +48,23 @@ func (c *call) answer(v verdict) {
 		c.answerText(v)
 	}
 	c.answered = true
-	if !c.ended {
-		c.down.ResetAfter(noCode)
-	}
+	c.letGo()
 	c.finish(v.code)
+}
+
+// resetPause is how long a client may take to end a request that is answered. HAProxy 3.4 takes a reset that comes close behind the
+// status for a failure of the call.
+const resetPause = 200 * time.Millisecond
+
+// letGo ends what is still to come of a request that is answered in full. The lock is held.
+func (c *call) letGo() {
+	switch {
+	case c.ended:
+	case c.http1:
+		c.down.ResetAfter(noCode)
+	default:
+		time.AfterFunc(resetPause, func() { c.down.ResetAfter(noCode) })
+	}
 }
 
 // answerText answers a client that speaks no gRPC. The lock is held.

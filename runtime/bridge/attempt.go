@@ -208,7 +208,7 @@ func (c *call) answeredBy(a *attempt, code codes.Code) {
 	a.end()
 	c.attempt = nil
 	if !c.ended {
-		c.down.ResetAfter(noCode)
+		c.letGo()
 		a.stream.Reset(cancelCode)
 	}
 	c.finish(code)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -67,7 +68,9 @@ func (c *copies) add(backend string, messages int, headers map[string][]string) 
 	c.messages[name] += messages
 	for h := range headers {
 		if strings.HasPrefix(strings.ReplaceAll(h, "_", "-"), "x-gw-") {
-			c.leaked = append(c.leaked, h+" at "+name)
+			if text := h + " at " + name; !slices.Contains(c.leaked, text) {
+				c.leaked = append(c.leaked, text)
+			}
 		}
 	}
 }
@@ -115,10 +118,10 @@ func TestMirrors(t *testing.T) {
 		t.Run("calls", func(t *testing.T) { mirrorCalls(t, s, got) })
 		t.Run("streams", func(t *testing.T) { mirrorStreams(t, s, got) })
 		t.Run("requests", func(t *testing.T) { mirrorRequests(t, s, got) })
-		t.Run("no bridge", func(t *testing.T) { mirrorsWithoutBridge(t, s, got) })
 		if len(got.leaked) > 0 {
 			t.Errorf("headers of the bridge came to backends: %v", got.leaked)
 		}
+		t.Run("no bridge", func(t *testing.T) { mirrorsWithoutBridge(t, s, got) })
 	})
 }
 

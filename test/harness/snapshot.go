@@ -119,13 +119,21 @@ func moveParents(refs []gatewayv1.ParentReference) {
 func httpServices(routes []*gatewayv1.HTTPRoute) map[string]bool {
 	services := map[string]bool{}
 	for _, r := range routes {
+		add := func(ref *gatewayv1.BackendObjectReference) {
+			namespace := r.Namespace
+			if ref.Namespace != nil {
+				namespace = string(*ref.Namespace)
+			}
+			services[namespace+"/"+string(ref.Name)] = true
+		}
 		for _, rule := range r.Spec.Rules {
-			for _, ref := range rule.BackendRefs {
-				namespace := r.Namespace
-				if ref.Namespace != nil {
-					namespace = string(*ref.Namespace)
+			for i := range rule.BackendRefs {
+				add(&rule.BackendRefs[i].BackendObjectReference)
+			}
+			for _, f := range rule.Filters {
+				if f.RequestMirror != nil {
+					add(&f.RequestMirror.BackendRef)
 				}
-				services[namespace+"/"+string(ref.Name)] = true
 			}
 		}
 	}
