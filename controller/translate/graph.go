@@ -32,10 +32,11 @@ type graph struct {
 	bySet    map[name]*listenerSet
 	routes   []*route // oldest first, both kinds
 
-	keyPairs map[name]*keyPair
-	clusters map[clusterKey]*cluster
-	policies []*policy
-	patterns map[string]parsedPattern
+	keyPairs  map[name]*keyPair
+	caBundles map[name]*caBundle
+	clusters  map[clusterKey]*cluster
+	policies  []*policy
+	patterns  map[string]parsedPattern
 	// binds are where the listeners that are served are reached, with their Gateways.
 	binds map[netip.AddrPort]name
 	// before is what was translated before, for the same capabilities; nil for nothing.
@@ -249,12 +250,13 @@ func newGraph(s *resources.Snapshot, caps model.Capabilities, o Options) *graph 
 	o.ClusterDomain = cmp.Or(o.ClusterDomain, "cluster.local")
 	g := &graph{
 		in: s, caps: caps, options: o,
-		byClass:  map[gatewayv1.ObjectName]*class{},
-		byName:   map[name]*gateway{},
-		bySet:    map[name]*listenerSet{},
-		keyPairs: map[name]*keyPair{},
-		clusters: make(map[clusterKey]*cluster, len(s.Services)),
-		patterns: map[string]parsedPattern{},
+		byClass:   map[gatewayv1.ObjectName]*class{},
+		byName:    map[name]*gateway{},
+		bySet:     map[name]*listenerSet{},
+		keyPairs:  map[name]*keyPair{},
+		caBundles: map[name]*caBundle{},
+		clusters:  make(map[clusterKey]*cluster, len(s.Services)),
+		patterns:  map[string]parsedPattern{},
 	}
 	g.index = newIndex(s)
 	g.policies = g.index.policyList
