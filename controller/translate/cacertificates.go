@@ -83,7 +83,8 @@ func (b *caBundle) read(text []byte) error {
 		return fmt.Errorf("has a %s that can't be read: %w", caKey, err)
 	}
 	seen := map[[sha256.Size]byte]bool{}
-	var weak []string
+	var odd []string
+	rooted := false
 	for i, block := range blocks {
 		if !slices.Contains(certificateLabels[:2], block.Type) {
 			return fmt.Errorf("has a block %q in line %d of %s; only blocks %q can be used", block.Type, block.line, caKey,
@@ -97,15 +98,19 @@ func (b *caBundle) read(text []byte) error {
 			seen[sum] = true
 			b.certificates = append(b.certificates, pem.EncodeToMemory(&pem.Block{Type: certificateLabels[0], Bytes: c.Raw}))
 			if err := acceptable(c); err != nil {
-				weak = append(weak, fmt.Sprintf("certificate %d: %v", i+1, err))
+				odd = append(odd, fmt.Sprintf("certificate %d vouches for nothing: %v", i+1, err))
 			}
+			rooted = rooted || signed(c, c)
 		}
 	}
 	if len(b.certificates) == 0 {
 		return fmt.Errorf("has no certificate in %s: want PEM, blocks that begin with -----BEGIN %s-----", caKey, certificateLabels[0])
 	}
-	if len(weak) > 0 {
-		b.note = "has certificates that nothing is accepted by: " + strings.Join(weak, "; ")
+	if !rooted {
+		odd = append(odd, "no certificate is a root, one that has signed itself, and none vouches for anything without its root beside it")
+	}
+	if len(odd) > 0 {
+		b.note = "can be used only in part: " + strings.Join(odd, "; ")
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ func TestCACertificates(t *testing.T) {
 	}{
 		{"one", chain.root, 1, "", ""},
 		{"several, one of them twice, and text", "my CA\n" + chain.root + chain.middle + chain.root, 2, "", ""},
+		{"no root", chain.middle, 1, "", "no certificate is a root"},
 		{"another label", strings.ReplaceAll(chain.root, "CERTIFICATE", "X509 CERTIFICATE"), 1, "", ""},
 		{"nothing", "\n", 0, "has no ca.crt", ""},
 		{"text", "my CA", 0, "has no certificate in ca.crt", ""},
@@ -45,7 +46,7 @@ func TestCACertificates(t *testing.T) {
 		{"revocations", chain.root + block("X509 CRL", []byte("x")), 0, `a block "X509 CRL"`, ""},
 		{"trusted with something", block("TRUSTED CERTIFICATE", []byte("x")), 0, `a block "TRUSTED CERTIFICATE"`, ""},
 		{"a key", block("PRIVATE KEY", []byte("x")) + chain.root, 0, `a block "PRIVATE KEY" in line 1`, ""},
-		{"a weak one", chain.root + weak.leaf, 2, "", "certificate 2: it has an RSA key of 1024 bits"},
+		{"a weak one", chain.root + weak.leaf, 2, "", "certificate 2 vouches for nothing: it has an RSA key of 1024 bits"},
 	} {
 		for _, binary := range []bool{false, true} {
 			m := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "ca"}, Data: map[string]string{"ca.crt": row.text}}

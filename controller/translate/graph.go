@@ -98,6 +98,8 @@ type gateway struct {
 	// notes are about fields that change nothing, and stand in the message of Accepted.
 	notes []string
 	refs  []problem
+	// validations are by field, those that listeners have.
+	validations map[string]*clientValidation
 }
 
 type listener struct {
@@ -109,10 +111,11 @@ type listener struct {
 	// refused is the reason of Accepted=False, conflict of Conflicted=True.
 	refused, conflict *problem
 	refs              []problem // ResolvedRefs=False
-	notes             []string  // about certificates, for the message of ResolvedRefs
+	notes             []string  // about certificates and CAs, for the message of ResolvedRefs
 	portKind          []string  // whose port it is where it can't be for both kinds of routes, for the message of Accepted
 	overlaps          []string  // names of listeners
 	keyPairs          []*keyPair
+	clients           *model.ClientValidation // nil for no certificates of clients
 	kinds             []gatewayv1.RouteGroupKind
 	allowed           map[model.RouteKind]bool // kinds of routes
 	namespaces        namespaceRule
