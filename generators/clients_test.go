@@ -20,11 +20,11 @@ func TestForgetfulTemplates(t *testing.T) {
 		render         func(generators.Options) error
 	}{
 		{"nginx/servers.conf.tmpl", "ssl_client_certificate {{.Certificates}};", "", func(o generators.Options) error {
-			_, err := nginx.New(o).Render(model.Examples()[0], nginx.CapabilitiesOf(model.Version{Major: 1, Minor: 26}))
+			_, err := nginx.New(o).Render(model.Examples(false)[0], nginx.CapabilitiesOf(model.Version{Major: 1, Minor: 26}))
 			return err
 		}},
 		{"haproxy/frontend.tmpl", "bind {{.}}", "bind :1", func(o generators.Options) error {
-			_, err := haproxy.New(o).Render(model.Examples()[0], haproxy.CapabilitiesOf(model.Version{Major: 3}))
+			_, err := haproxy.New(o).Render(model.Examples(false)[0], haproxy.CapabilitiesOf(model.Version{Major: 3}))
 			return err
 		}},
 	} {
