@@ -33,10 +33,11 @@ type Controller struct {
 	manager manager.Manager
 	outages *outages
 	// watches are the newest ones. There are others after every outage.
-	watches atomic.Pointer[watches]
-	secrets *secrets
-	guard   *guard
-	writer  *writer
+	watches    atomic.Pointer[watches]
+	secrets    *secrets
+	configMaps *configMaps
+	guard      *guard
+	writer     *writer
 	// translator is used by Next alone.
 	translator translate.Translator
 	// hold is why Next gave nothing the last time, so that it is logged once.
@@ -62,8 +63,8 @@ func New(o Options, registry prometheus.Registerer) (*Controller, error) {
 	config := rest.CopyConfig(o.Config)
 	// The API server shares its time out by itself.
 	config.QPS = -1
-	c := &Controller{Options: o, outages: newOutages(), secrets: newSecrets(o.Log, o.Changed), guard: newGuard(),
-		pauses: pauses{first: again, last: 5 * again}}
+	c := &Controller{Options: o, outages: newOutages(), secrets: newSecrets(o.Log, o.Changed),
+		configMaps: newConfigMaps(o.Log, o.Changed), guard: newGuard(), pauses: pauses{first: again, last: 5 * again}}
 	if o.Remembered != nil {
 		if err := c.guard.recall(o.Remembered); err != nil {
 			o.Log.Warn("a cluster that was replaced meanwhile won't be noticed", "error", err)
@@ -103,7 +104,7 @@ func (c *Controller) Run(ctx context.Context) error {
 // again is when Next is worth another try although nothing has changed, at first.
 const again = time.Second
 
-// startPatience is how long a start waits for Secrets that can't be read: what ran before this may serve them.
+// startPatience is how long a start waits for Secrets and ConfigMaps that can't be read: what ran before this may serve them.
 const startPatience = 5 * time.Second
 
 // Next takes a snapshot and works out what to serve. The error says why it is too early to say, in which case
@@ -134,12 +135,16 @@ func (c *Controller) next(ctx context.Context, caps model.Capabilities) (transla
 	if err := w.ready(); err != nil {
 		return translate.Result{}, err
 	}
-	snapshot, secrets := w.world.snapshot()
-	read := c.secrets.read(ctx, c.manager.GetAPIReader(), w.world, secrets)
-	if !c.served && len(read.unreadable) > 0 && time.Since(read.since) < startPatience {
-		return translate.Result{}, fmt.Errorf("can't read Secret %s: %s", read.unreadable[0].NamespacedName, read.unreadable[0].Why)
+	snapshot, parts := w.world.snapshot()
+	secrets := c.secrets.read(ctx, c.manager.GetAPIReader(), w.world, parts.secrets)
+	configMaps := c.configMaps.read(ctx, c.manager.GetAPIReader(), w.world, parts.configMaps)
+	if !c.served {
+		if err := errors.Join(c.secrets.awaited(secrets), c.configMaps.awaited(configMaps)); err != nil {
+			return translate.Result{}, err
+		}
 	}
-	snapshot.Secrets, snapshot.UnreadableSecrets = read.secrets, read.unreadable
+	snapshot.Secrets, snapshot.UnreadableSecrets = secrets.objects, secrets.unreadable
+	snapshot.ConfigMaps, snapshot.UnreadableConfigMaps = configMaps.objects, configMaps.unreadable
 	result, err := c.translator.Try(snapshot, caps, translate.Options{
 		Controller: c.ControllerName, Backends: c.Backends, ClusterDomain: c.ClusterDomain, CrossServing: c.CrossServing,
 		Addresses: c.addresses(w.world), BundleVersion: w.world.bundleVersion(),

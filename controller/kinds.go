@@ -144,10 +144,15 @@ func kinds() []*kind {
 			put:     func(w *world, key name, o metav1.Object) { w.putSlice(key, o) },
 		},
 		{
-			// What is in Secrets is read only of those that are used.
+			// What is in Secrets and ConfigMaps is read only of those that are used.
 			GroupKind: core("Secret"), versions: []version{metadataOf(corev1.SchemeGroupVersion.WithKind("Secret"))}, needed: true,
 			matters: func(w *world, old, new metav1.Object) bool { return either(old, new, w.ourSecret) },
 			put:     func(w *world, key name, o metav1.Object) { put(w.secrets, key, o) },
+		},
+		{
+			GroupKind: core("ConfigMap"), versions: []version{metadataOf(corev1.SchemeGroupVersion.WithKind("ConfigMap"))}, needed: true,
+			matters: func(w *world, old, new metav1.Object) bool { return either(old, new, w.ourConfigMap) },
+			put:     func(w *world, key name, o metav1.Object) { put(w.configMaps, key, o) },
 		},
 	}
 }

@@ -45,6 +45,7 @@ type world struct {
 	slices     map[name]map[string]*discoveryv1.EndpointSlice // by Service, then by name
 	sliceOwner map[name]name                                  // the Service of a slice
 	secrets    map[name]*metav1.PartialObjectMetadata
+	configMaps map[name]*metav1.PartialObjectMetadata
 
 	// refs are what the last snapshot referred to: changes of anything else of these kinds don't matter.
 	refs references
@@ -52,8 +53,9 @@ type world struct {
 
 // references are the objects that ours refer to, whether they exist or not.
 type references struct {
-	services map[name]bool
-	secrets  map[name]bool
+	services   map[name]bool
+	secrets    map[name]bool
+	configMaps map[name]bool
 	// selectors says that a listener looks at the labels of namespaces.
 	selectors bool
 }
@@ -67,7 +69,7 @@ func newWorld(o *Options) *world {
 		timeouts: map[name]*policy.GRPCTimeoutPolicy{}, retries: map[name]*policy.GRPCRetryPolicy{},
 		namespaces: map[name]*corev1.Namespace{}, services: map[name]*corev1.Service{},
 		slices: map[name]map[string]*discoveryv1.EndpointSlice{}, sliceOwner: map[name]name{},
-		secrets: map[name]*metav1.PartialObjectMetadata{},
+		secrets: map[name]*metav1.PartialObjectMetadata{}, configMaps: map[name]*metav1.PartialObjectMetadata{},
 	}
 }
 
@@ -200,6 +202,10 @@ func (w *world) ourSlice(s *discoveryv1.EndpointSlice) bool {
 
 func (w *world) ourSecret(s *metav1.PartialObjectMetadata) bool { return w.refs.secrets[nameOf(s)] }
 
+func (w *world) ourConfigMap(m *metav1.PartialObjectMetadata) bool {
+	return w.refs.configMaps[nameOf(m)]
+}
+
 // crdMatters says whether another version of the Gateway API is installed.
 func (w *world) crdMatters(old, new metav1.Object) bool {
 	if old == nil || new == nil {
@@ -241,8 +247,8 @@ func changed(old, new metav1.Object) bool {
 }
 
 // snapshot collects what concerns our Gateways, and notes what it refers to before looking for it, so that a
-// change of it that comes later is noticed. The data of Secrets isn't in it: secrets are those to read.
-func (w *world) snapshot() (s *resources.Snapshot, secrets []*metav1.PartialObjectMetadata) {
+// change of it that comes later is noticed. The data of Secrets and ConfigMaps isn't in it: unread are those to read.
+func (w *world) snapshot() (s *resources.Snapshot, unread unread) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s = &resources.Snapshot{}
@@ -251,7 +257,7 @@ func (w *world) snapshot() (s *resources.Snapshot, secrets []*metav1.PartialObje
 			s.GatewayClasses = append(s.GatewayClasses, c)
 		}
 	}
-	refs := references{secrets: map[name]bool{}, services: map[name]bool{}}
+	refs := references{secrets: map[name]bool{}, configMaps: map[name]bool{}, services: map[name]bool{}}
 	for _, g := range w.gateways {
 		if w.ourGateway(g) {
 			s.Gateways = append(s.Gateways, g)
@@ -301,18 +307,36 @@ func (w *world) snapshot() (s *resources.Snapshot, secrets []*metav1.PartialObje
 			s.EndpointSlices = append(s.EndpointSlices, slice)
 		}
 	}
-	for key := range refs.secrets {
-		if secret := w.secrets[key]; secret != nil {
-			secrets = append(secrets, secret)
+	unread.secrets, unread.configMaps = existing(refs.secrets, w.secrets), existing(refs.configMaps, w.configMaps)
+	return s, unread
+}
+
+// unread is the metadata of the objects whose contents a snapshot needs.
+type unread struct {
+	secrets, configMaps []*metav1.PartialObjectMetadata
+}
+
+// existing are those objects that are referred to.
+func existing(refs map[name]bool, objects map[name]*metav1.PartialObjectMetadata) (out []*metav1.PartialObjectMetadata) {
+	for key := range refs {
+		if o := objects[key]; o != nil {
+			out = append(out, o)
 		}
 	}
-	return s, secrets
+	return out
 }
 
 // addGateway notes what a Gateway refers to.
 func (r *references) addGateway(g *gatewayv1.Gateway) {
 	if a := g.Spec.AllowedListeners; a != nil && a.Namespaces != nil && a.Namespaces.Selector != nil {
 		r.selectors = true
+	}
+	for _, v := range referent.ClientValidations(g) {
+		for i := range v.CACertificateRefs {
+			if to := referent.CACertificate(&v.CACertificateRefs[i], g.Namespace); to.IsConfigMap() {
+				r.configMaps[to.NamespacedName] = true
+			}
+		}
 	}
 	for i := range g.Spec.Listeners {
 		r.addListener(&g.Spec.Listeners[i], g.Namespace)

@@ -98,6 +98,18 @@ func TestSnapshotRefers(t *testing.T) {
 		{BackendRef: gatewayv1.BackendRef{BackendObjectReference: gatewayv1.BackendObjectReference{Name: "widget", Port: &port, Kind: &foreign}}},
 	}}}
 	w.grpcRoutes[nameOf(route)] = route
+	ca := func(name, kind string) *gatewayv1.FrontendTLSValidation {
+		return &gatewayv1.FrontendTLSValidation{CACertificateRefs: []gatewayv1.ObjectReference{{Kind: gatewayv1.Kind(kind),
+			Name: gatewayv1.ObjectName(name)}}}
+	}
+	w.gateways[name{Namespace: "ns", Name: "mine"}].Spec.TLS = &gatewayv1.GatewayTLSConfig{Frontend: &gatewayv1.FrontendTLSConfig{
+		Default: gatewayv1.TLSConfig{Validation: ca("ca", "ConfigMap")},
+		PerPort: []gatewayv1.TLSPortConfig{{Port: 1, TLS: gatewayv1.TLSConfig{Validation: ca("port-ca", "ConfigMap")}},
+			{Port: 2, TLS: gatewayv1.TLSConfig{Validation: ca("widget", "Widget")}}, {Port: 3}},
+	}}
+	for _, n := range []string{"ca", "port-ca", "widget", "unused"} {
+		w.configMaps[name{Namespace: "ns", Name: n}] = &metav1.PartialObjectMetadata{ObjectMeta: metaOf(n)}
+	}
 	set := w.sets[name{Namespace: "ns", Name: "of-mine"}]
 	set.Spec.Listeners = []gatewayv1.ListenerEntry{{TLS: &gatewayv1.ListenerTLSConfig{
 		CertificateRefs: []gatewayv1.SecretObjectReference{{Name: "of-set"}},
@@ -117,7 +129,8 @@ func TestSnapshotRefers(t *testing.T) {
 		p.Spec.TargetRefs = []gatewayv1.LocalPolicyTargetReferenceWithSectionName{{LocalPolicyTargetReference: target}}
 		w.policies[nameOf(p)] = p
 	}
-	snapshotHas(t, w, "BackendTLSPolicy of-service", "EndpointSlice svc-1", "ListenerSet of-mine", "ListenerSet other", "Secret cert")
+	snapshotHas(t, w, "BackendTLSPolicy of-service", "ConfigMap ca", "ConfigMap port-ca", "EndpointSlice svc-1", "ListenerSet of-mine",
+		"ListenerSet other", "Secret cert")
 	if w.refs.selectors {
 		t.Error("labels of namespaces count, and nobody asks for them")
 	}
@@ -125,22 +138,27 @@ func TestSnapshotRefers(t *testing.T) {
 		From: new(gatewayv1.NamespacesFromSelector), Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "blue"}},
 	}
 	w.gateways[name{Namespace: "ns", Name: "mine"}].Spec.AllowedListeners = &gatewayv1.AllowedListeners{Namespaces: blue}
-	snapshotHas(t, w, "BackendTLSPolicy of-service", "EndpointSlice svc-1", "ListenerSet of-mine", "ListenerSet other", "Secret cert")
+	snapshotHas(t, w, "BackendTLSPolicy of-service", "ConfigMap ca", "ConfigMap port-ca", "EndpointSlice svc-1", "ListenerSet of-mine",
+		"ListenerSet other", "Secret cert")
 	if !w.refs.selectors {
 		t.Error("labels of namespaces don't count, and the Gateway asks for them")
 	}
 	w.namespaces[name{Name: "ns"}] = &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "ns", Labels: map[string]string{"team": "blue"}}}
-	snapshotHas(t, w, "BackendTLSPolicy of-service", "EndpointSlice svc-1", "ListenerSet of-mine", "ListenerSet other", "Secret cert",
+	snapshotHas(t, w, "BackendTLSPolicy of-service", "ConfigMap ca", "ConfigMap port-ca", "EndpointSlice svc-1", "ListenerSet of-mine",
+		"ListenerSet other", "Secret cert",
 		"Secret of-set")
 }
 
 // snapshotHas compares what a snapshot has besides Gateways and routes.
 func snapshotHas(t *testing.T, w *world, want ...string) {
 	t.Helper()
-	s, secrets := w.snapshot()
+	s, unread := w.snapshot()
 	var got []string
-	for _, o := range secrets {
+	for _, o := range unread.secrets {
 		got = append(got, "Secret "+o.Name)
+	}
+	for _, o := range unread.configMaps {
+		got = append(got, "ConfigMap "+o.Name)
 	}
 	for _, o := range s.EndpointSlices {
 		got = append(got, "EndpointSlice "+o.Name)

@@ -45,6 +45,9 @@ func Sort(files []File) {
 	slices.SortFunc(files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
 }
 
+// ClientCertificate is the header in which endpoints get the certificate of a client: PEM, escaped as in a URI.
+const ClientCertificate = "x-forwarded-client-cert"
+
 // Layout says what a generator writes.
 type Layout string
 

@@ -51,6 +51,8 @@ type Listener struct {
 	Protocol model.Protocol `json:"protocol"`
 	Port     int32          `json:"port"`
 	Hostname string         `json:"hostname,omitempty"`
+	// Clients is what is asked of the certificate of the client: the rest is for one that has what it takes.
+	Clients string `json:"clients,omitempty"`
 }
 
 // Candidate is one match of a rule.
@@ -117,7 +119,8 @@ func New(served model.Gateways, refused []status.Refusal, call model.Call) *Expl
 		e.Call.SNI = call.SNI
 	}
 	if l := trace.Listener; l != nil {
-		e.Listener = &Listener{Gateway: l.Gateway, Protocol: trace.Port.Protocol, Port: trace.Port.Port, Hostname: l.Hostname}
+		e.Listener = &Listener{Gateway: l.Gateway, Protocol: trace.Port.Protocol, Port: trace.Port.Port, Hostname: l.Hostname,
+			Clients: trace.Port.Clients.Describe()}
 		var namespace, set string
 		if namespace, set, e.Listener.Name = model.CutListener(l.Name); set != "" {
 			e.Listener.ListenerSet = namespace + "/" + set

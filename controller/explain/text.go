@@ -68,6 +68,9 @@ func (e *Explanation) callText(b *strings.Builder) {
 			of = "ListenerSet " + l.ListenerSet + " at " + of
 		}
 		fmt.Fprintf(b, "Listener  %s of %s: %s, port %d, %s\n", l.Name, of, l.Protocol, l.Port, model.HostnameText(l.Hostname))
+		if l.Clients != "" {
+			fmt.Fprintf(b, "Clients   %s\n", l.Clients)
+		}
 	} else {
 		fmt.Fprintln(b, "Listener  none")
 	}

@@ -19,6 +19,9 @@ var (
 	secret  = Object{Kind: "Secret"}
 )
 
+// configMap is what has the certificates of a CA. References to it always give its group and kind.
+var configMap = Object{Kind: "ConfigMap"}
+
 // Parent is what a parentRef names that stands in a namespace.
 func Parent(ref *gatewayv1.ParentReference, namespace string) Object {
 	return gateway.or(ref.Group, ref.Kind, ref.Namespace, namespace, ref.Name)
@@ -38,6 +41,27 @@ func Backend(ref *gatewayv1.BackendObjectReference, namespace string) Object {
 // Certificate is what a certificateRef names that stands in a namespace.
 func Certificate(ref *gatewayv1.SecretObjectReference, namespace string) Object {
 	return secret.or(ref.Group, ref.Kind, ref.Namespace, namespace, ref.Name)
+}
+
+// CACertificate is what a caCertificateRef names that stands in a namespace.
+func CACertificate(ref *gatewayv1.ObjectReference, namespace string) Object {
+	return configMap.or(&ref.Group, &ref.Kind, ref.Namespace, namespace, ref.Name)
+}
+
+// ClientValidations are all that a Gateway says of the certificates of clients.
+func ClientValidations(g *gatewayv1.Gateway) (out []*gatewayv1.FrontendTLSValidation) {
+	if g.Spec.TLS == nil || g.Spec.TLS.Frontend == nil {
+		return nil
+	}
+	if v := g.Spec.TLS.Frontend.Default.Validation; v != nil {
+		out = append(out, v)
+	}
+	for i := range g.Spec.TLS.Frontend.PerPort {
+		if v := g.Spec.TLS.Frontend.PerPort[i].TLS.Validation; v != nil {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // Target is what a targetRef of a policy names: always something of the policy's own namespace.
@@ -79,5 +103,8 @@ func (o Object) IsService() bool { return o.is(service) }
 
 // IsSecret says whether the object is a Secret.
 func (o Object) IsSecret() bool { return o.is(secret) }
+
+// IsConfigMap says whether the object is a ConfigMap.
+func (o Object) IsConfigMap() bool { return o.is(configMap) }
 
 func (o Object) is(other Object) bool { return o.Group == other.Group && o.Kind == other.Kind }

@@ -103,6 +103,12 @@ func GatewayNotProgrammed(gen int64, reason gatewayv1.GatewayConditionReason, me
 	return condition(gatewayv1.GatewayConditionProgrammed, metav1.ConditionFalse, reason, gen, message)
 }
 
+// GatewayInsecureFrontend warns that clients are served whatever their certificates; the API wants it never set to false.
+func GatewayInsecureFrontend(gen int64, message string) metav1.Condition {
+	return condition(gatewayv1.GatewayConditionInsecureFrontendValidationMode, metav1.ConditionTrue,
+		gatewayv1.GatewayReasonConfigurationChanged, gen, message)
+}
+
 // ListenerAccepted says that a listener is valid. Notes are what else is to be known of it.
 func ListenerAccepted(gen int64, notes ...string) metav1.Condition {
 	return condition(gatewayv1.ListenerConditionAccepted, metav1.ConditionTrue, gatewayv1.ListenerReasonAccepted, gen,

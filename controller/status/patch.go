@@ -47,8 +47,9 @@ type Owned func(ref gatewayv1.ParentReference) bool
 // anything to say by; all others are foreign.
 var (
 	classTypes   = typesOf(gatewayv1.GatewayClassConditionStatusAccepted, gatewayv1.GatewayClassConditionStatusSupportedVersion)
-	gatewayTypes = typesOf(gatewayv1.GatewayConditionAccepted, gatewayv1.GatewayConditionProgrammed, gatewayv1.GatewayConditionResolvedRefs)
-	setTypes     = typesOf(gatewayv1.ListenerSetConditionAccepted, gatewayv1.ListenerSetConditionProgrammed)
+	gatewayTypes = typesOf(gatewayv1.GatewayConditionAccepted, gatewayv1.GatewayConditionProgrammed, gatewayv1.GatewayConditionResolvedRefs,
+		gatewayv1.GatewayConditionInsecureFrontendValidationMode)
+	setTypes = typesOf(gatewayv1.ListenerSetConditionAccepted, gatewayv1.ListenerSetConditionProgrammed)
 	// listenerTypes are those of the listeners of Gateways and of ListenerSets.
 	listenerTypes = typesOf(gatewayv1.ListenerConditionAccepted, gatewayv1.ListenerConditionConflicted, gatewayv1.ListenerConditionProgrammed,
 		gatewayv1.ListenerConditionResolvedRefs, gatewayv1.ListenerConditionOverlappingTLSConfig)

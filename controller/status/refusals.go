@@ -33,7 +33,8 @@ var refusing = map[string]metav1.ConditionStatus{
 
 // warning is the status with which a condition says what to know of something that is served as it is written.
 var warning = map[string]metav1.ConditionStatus{
-	string(gatewayv1.ListenerConditionOverlappingTLSConfig): metav1.ConditionTrue,
+	string(gatewayv1.ListenerConditionOverlappingTLSConfig):          metav1.ConditionTrue,
+	string(gatewayv1.GatewayConditionInsecureFrontendValidationMode): metav1.ConditionTrue,
 }
 
 // Refusals are all conditions that refuse something, in the order of the reports.

@@ -145,7 +145,7 @@ func sameValue(a, b string) bool {
 }
 
 // usePool gives every Gateway addresses of its own: first those that are named, so that nobody else gets them, then
-// those that Gateways have had before, then free ones.
+// those that Gateways have by their status, or were given when it isn't written yet, then free ones.
 func (g *graph) usePool(p pool) {
 	owners := map[netip.Addr]*gateway{}
 	missing := map[*gateway]int{}
@@ -182,6 +182,13 @@ func (g *graph) usePool(p pool) {
 		for _, a := range gw.object.Status.Addresses {
 			ip, err := netip.ParseAddr(a.Value)
 			if err == nil && missing[gw] > 0 && p.contains(ip) && owners[ip] == nil {
+				take(gw, ip)
+			}
+		}
+	}
+	for _, gw := range g.gateways {
+		for _, ip := range g.before.addressesOf(gw) {
+			if missing[gw] > 0 && p.contains(ip) && owners[ip] == nil {
 				take(gw, ip)
 			}
 		}

@@ -31,6 +31,11 @@ func refusedListener(reason string) string {
 	return "Accepted=False " + reason + ", Conflicted=False NoConflicts, Programmed=False Invalid, ResolvedRefs=True"
 }
 
+// noCA is a listener none of whose CAs can be used.
+func noCA(reason string) string {
+	return "Accepted=False NoValidCACertificate, Conflicted=False NoConflicts, Programmed=False Invalid, ResolvedRefs=False " + reason
+}
+
 func badCertificate(reason string) string {
 	return "Accepted=True, Conflicted=False NoConflicts, Programmed=False Invalid, ResolvedRefs=False " + reason
 }
@@ -101,8 +106,19 @@ func TestConditions(t *testing.T) {
 		{"tls-cross-namespace", "Listener", "gateway/grpcs", listenerFine},
 		{"tls-cross-namespace-refused", "Listener", "gateway/grpcs", badCertificate("RefNotPermitted")},
 		{"tls-options", "Listener", "gateway/grpcs", refusedListener("UnsupportedValue")},
-		{"tls-client-certificates", "Listener", "gateway/grpcs", refusedListener("UnsupportedValue")},
+		{"tls-client-certificates", "Listener", "gateway/grpcs", listenerFine},
 		{"tls-client-certificates", "Listener", "gateway/plain", listenerFine},
+		{"tls-client-certificates", "Gateway", "gateway", gatewayFine},
+		{"tls-client-certificates-refused", "Listener", "gateway/gone", noCA("InvalidCACertificateRef")},
+		{"tls-client-certificates-refused", "Listener", "gateway/kind", noCA("InvalidCACertificateKind")},
+		{"tls-client-certificates-refused", "Listener", "gateway/not-granted", noCA("RefNotPermitted")},
+		{"tls-client-certificates-refused", "Listener", "gateway/empty", noCA("InvalidCACertificateRef")},
+		{"tls-client-certificates-refused", "Listener", "gateway/one-of-two",
+			"Accepted=True, Conflicted=False NoConflicts, Programmed=Unknown Pending, ResolvedRefs=False InvalidCACertificateRef"},
+		{"tls-client-certificates-refused", "Listener", "gateway/fine", listenerFine},
+		{"tls-client-certificates-refused", "Listener", "gateway/plain", listenerFine},
+		{"tls-client-certificates-fallback", "Gateway", "gateway",
+			gatewayFine + ", InsecureFrontendValidationMode=True ConfigurationChanged"},
 
 		{"attach-no-such-section", "GRPCRoute", "route", "Accepted=False NoMatchingParent, ResolvedRefs=True"},
 		{"attach-by-port", "GRPCRoute", "route", fine},

@@ -102,6 +102,9 @@ func listenerEdges(listeners []*listener) []Edge {
 		if l.hostname != "" {
 			e.Label += " " + l.hostname
 		}
+		if l.clients != nil {
+			e.Label += ", client certificates"
+		}
 		switch {
 		case l.conflict != nil:
 			e.Reason = l.conflict.reason

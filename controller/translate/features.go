@@ -22,6 +22,8 @@ var supportedFeatures = []struct {
 	{name: "GRPCRouteRequestHeaderModifier"},
 	{name: "Gateway"},
 	{name: "GatewayAddressEmpty", pool: true},
+	{name: "GatewayFrontendClientCertificateValidation", needs: model.FeatureHTTP},
+	{name: "GatewayFrontendClientCertificateValidationInsecureFallback", needs: model.FeatureHTTP},
 	{name: "GatewayHTTPListenerIsolation", needs: model.FeatureHTTP},
 	{name: "GatewayHTTPSListenerDetectMisdirectedRequests", needs: model.FeatureHTTP},
 	{name: "GatewayPort8080"},

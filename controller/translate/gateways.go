@@ -83,26 +83,6 @@ func (gw *gateway) checkTLS() {
 	})
 }
 
-// validatesClients says which field of the Gateway wants client certificates on a port, or "".
-func (gw *gateway) validatesClients(port int32) string {
-	t := gw.object.Spec.TLS
-	if t == nil || t.Frontend == nil {
-		return ""
-	}
-	for i, p := range t.Frontend.PerPort {
-		if p.Port == port {
-			if p.TLS.Validation != nil {
-				return fmt.Sprintf("spec.tls.frontend.perPort[%d].tls.validation", i)
-			}
-			return ""
-		}
-	}
-	if t.Frontend.Default.Validation != nil {
-		return "spec.tls.frontend.default.validation"
-	}
-	return ""
-}
-
 func (gw *gateway) refuse(reason gatewayv1.GatewayConditionReason, message string) {
 	gw.refused = join(gw.refused, string(reason), message)
 }

@@ -11,6 +11,7 @@ const (
 	kindListenerSet = "ListenerSet"
 	kindService     = "Service"
 	kindSecret      = "Secret"
+	kindConfigMap   = "ConfigMap"
 )
 
 // reference is who refers and to what kind, as a ReferenceGrant sees it. All referents of this project are in

@@ -32,10 +32,11 @@ type graph struct {
 	bySet    map[name]*listenerSet
 	routes   []*route // oldest first, both kinds
 
-	keyPairs map[name]*keyPair
-	clusters map[clusterKey]*cluster
-	policies []*policy
-	patterns map[string]parsedPattern
+	keyPairs  map[name]*keyPair
+	caBundles map[name]*caBundle
+	clusters  map[clusterKey]*cluster
+	policies  []*policy
+	patterns  map[string]parsedPattern
 	// binds are where the listeners that are served are reached, with their Gateways.
 	binds map[netip.AddrPort]name
 	// before is what was translated before, for the same capabilities; nil for nothing.
@@ -97,6 +98,8 @@ type gateway struct {
 	// notes are about fields that change nothing, and stand in the message of Accepted.
 	notes []string
 	refs  []problem
+	// validations are by field, those that listeners have.
+	validations map[string]*clientValidation
 }
 
 type listener struct {
@@ -108,10 +111,11 @@ type listener struct {
 	// refused is the reason of Accepted=False, conflict of Conflicted=True.
 	refused, conflict *problem
 	refs              []problem // ResolvedRefs=False
-	notes             []string  // about certificates, for the message of ResolvedRefs
+	notes             []string  // about certificates and CAs, for the message of ResolvedRefs
 	portKind          []string  // whose port it is where it can't be for both kinds of routes, for the message of Accepted
 	overlaps          []string  // names of listeners
 	keyPairs          []*keyPair
+	clients           *model.ClientValidation // nil for no certificates of clients
 	kinds             []gatewayv1.RouteGroupKind
 	allowed           map[model.RouteKind]bool // kinds of routes
 	namespaces        namespaceRule
@@ -249,12 +253,13 @@ func newGraph(s *resources.Snapshot, caps model.Capabilities, o Options) *graph 
 	o.ClusterDomain = cmp.Or(o.ClusterDomain, "cluster.local")
 	g := &graph{
 		in: s, caps: caps, options: o,
-		byClass:  map[gatewayv1.ObjectName]*class{},
-		byName:   map[name]*gateway{},
-		bySet:    map[name]*listenerSet{},
-		keyPairs: map[name]*keyPair{},
-		clusters: make(map[clusterKey]*cluster, len(s.Services)),
-		patterns: map[string]parsedPattern{},
+		byClass:   map[gatewayv1.ObjectName]*class{},
+		byName:    map[name]*gateway{},
+		bySet:     map[name]*listenerSet{},
+		keyPairs:  map[name]*keyPair{},
+		caBundles: map[name]*caBundle{},
+		clusters:  make(map[clusterKey]*cluster, len(s.Services)),
+		patterns:  map[string]parsedPattern{},
 	}
 	g.index = newIndex(s)
 	g.policies = g.index.policyList

@@ -15,23 +15,28 @@ type index struct {
 	slices     map[name][]*discoveryv1.EndpointSlice
 	secrets    map[name]*corev1.Secret
 	unreadable map[name]string // Secrets
-	namespaces map[string]labels.Set
-	grants     grants
-	policies   map[name][]*policy // by the Service that they target, the oldest first
-	policyList []*policy
+	configMaps map[name]*corev1.ConfigMap
+	// unreadableMaps are ConfigMaps.
+	unreadableMaps map[name]string
+	namespaces     map[string]labels.Set
+	grants         grants
+	policies       map[name][]*policy // by the Service that they target, the oldest first
+	policyList     []*policy
 	// callPolicies are those that rules refer to.
 	callPolicies map[policyKey]*callPolicy
 }
 
 func newIndex(s *resources.Snapshot) index {
 	x := index{
-		services:   make(map[name]*corev1.Service, len(s.Services)),
-		slices:     make(map[name][]*discoveryv1.EndpointSlice, len(s.EndpointSlices)),
-		secrets:    make(map[name]*corev1.Secret, len(s.Secrets)),
-		unreadable: make(map[name]string, len(s.UnreadableSecrets)),
-		namespaces: make(map[string]labels.Set, len(s.Namespaces)),
-		grants:     newGrants(s.ReferenceGrants),
-		policies:   map[name][]*policy{},
+		configMaps:     make(map[name]*corev1.ConfigMap, len(s.ConfigMaps)),
+		unreadableMaps: make(map[name]string, len(s.UnreadableConfigMaps)),
+		services:       make(map[name]*corev1.Service, len(s.Services)),
+		slices:         make(map[name][]*discoveryv1.EndpointSlice, len(s.EndpointSlices)),
+		secrets:        make(map[name]*corev1.Secret, len(s.Secrets)),
+		unreadable:     make(map[name]string, len(s.UnreadableSecrets)),
+		namespaces:     make(map[string]labels.Set, len(s.Namespaces)),
+		grants:         newGrants(s.ReferenceGrants),
+		policies:       map[name][]*policy{},
 
 		callPolicies: newCallPolicies(s),
 	}
@@ -49,6 +54,12 @@ func newIndex(s *resources.Snapshot) index {
 	}
 	for _, u := range s.UnreadableSecrets {
 		x.unreadable[name{u.Namespace, u.Name}] = u.Why
+	}
+	for _, o := range s.ConfigMaps {
+		x.configMaps[nameOf(o)] = o
+	}
+	for _, u := range s.UnreadableConfigMaps {
+		x.unreadableMaps[name{u.Namespace, u.Name}] = u.Why
 	}
 	for _, o := range s.Namespaces {
 		x.namespaces[o.Name] = labels.Set(o.Labels)

@@ -56,9 +56,6 @@ func (l *listener) checkTLS() {
 		}
 		return
 	}
-	if field := l.gateway.validatesClients(l.spec.Port); field != "" {
-		l.refuse(gatewayv1.ListenerReasonUnsupportedValue, l.ofGateway(field)+": client certificates aren't supported yet")
-	}
 	if t == nil {
 		return
 	}

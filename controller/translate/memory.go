@@ -1,10 +1,12 @@
 package translate
 
 import (
+	"net/netip"
 	"reflect"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/gatewright/gatewright/controller/resources"
 	"github.com/gatewright/gatewright/generators/model"
@@ -19,6 +21,8 @@ type Translator struct {
 	// routes are those of the last snapshot, oldest first, and places tell where an object's is.
 	routes []remembered
 	places map[*metav1.ObjectMeta]int
+	// addresses are those of the last snapshot's Gateways.
+	addresses map[types.UID][]netip.Addr
 }
 
 // remembered is what is kept of a route.
@@ -56,6 +60,27 @@ func (t *Translator) remember(g *graph) {
 	for i, r := range g.routes {
 		t.routes[i], t.places[r.meta] = remembered{r.routeSpec, r.routeRules}, i
 	}
+	t.rememberAddresses(g)
+}
+
+// rememberAddresses keeps what Gateways were given, for as long as no status says so.
+func (t *Translator) rememberAddresses(g *graph) {
+	t.addresses = map[types.UID][]netip.Addr{}
+	for _, gw := range g.gateways {
+		for _, a := range gw.addresses {
+			if ip, err := netip.ParseAddr(a); err == nil && gw.object.UID != "" {
+				t.addresses[gw.object.UID] = append(t.addresses[gw.object.UID], ip)
+			}
+		}
+	}
+}
+
+// addressesOf are those that a Gateway was given in the last snapshot.
+func (t *Translator) addressesOf(gw *gateway) []netip.Addr {
+	if t == nil {
+		return nil
+	}
+	return t.addresses[gw.object.UID]
 }
 
 // place is where a route was before; -1 when it wasn't there.

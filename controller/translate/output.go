@@ -41,7 +41,7 @@ func (g *graph) model() model.Gateways {
 
 func (l *listener) model() model.Listener {
 	m := model.Listener{
-		Name: l.fullName(), Port: l.spec.Port, Protocol: model.Protocol(l.spec.Protocol), Hostname: l.hostname,
+		Name: l.fullName(), Port: l.spec.Port, Protocol: model.Protocol(l.spec.Protocol), Hostname: l.hostname, Clients: l.clients,
 	}
 	for _, k := range l.keyPairs {
 		k.used = true

@@ -79,6 +79,9 @@ func (gw *gateway) report() status.Report {
 		gw.accepted(r.Generation), gw.resolvedRefs(r.Generation), gw.programmed(r.Generation),
 	}}
 	r.Gateway = s
+	if message := gw.insecureFallback(); message != "" {
+		s.Conditions = append(s.Conditions, status.GatewayInsecureFrontend(r.Generation, message))
+	}
 	if gw.refused == nil {
 		s.Addresses = append(s.Addresses, gw.published...)
 		for _, a := range gw.addresses {

@@ -67,6 +67,7 @@ func (g *graph) translate() Result {
 	g.addGateways()
 	g.addListenerSets()
 	g.checkListeners()
+	g.validateClients()
 	g.findConflicts()
 	g.claimPorts()
 	g.resolveCertificates()

@@ -23,6 +23,10 @@ type Frontend struct {
 	ServerNames *ServerNames
 	// Binds are what stands behind "bind".
 	Binds []string
+	// Asked is what the binds ask of the certificates of clients, or "".
+	Asked string
+	// Asks says that some port asks for certificates, so that endpoints get them from HAProxy alone.
+	Asks bool
 	// Session are rules for a TLS connection, Hosts those that find a request's scope.
 	Session, Hosts []string
 	Blocks         []Block
@@ -69,6 +73,8 @@ type frontends struct {
 	weights  bool
 	version  model.Version
 	instance string
+	// include says that the file stands beside somebody's own, which has the global settings.
+	include bool
 	// http says that there are HTTPRoutes, or that some may come while HAProxy runs.
 	http bool
 	// late is Frontend.Late.
@@ -119,12 +125,13 @@ func (f *frontends) of(p *matching.Port) (*Frontend, error) {
 		NotTaken: f.notTaken, NoAnswer: f.noAnswer, TooLong: f.tooLong, Unanswered: answers.Unanswered.Message,
 		TimedOut: answers.TimedOut.Message,
 		Refused:  refused(f.version),
-		Instance: f.instance,
+		Instance: f.instance, Asks: f.tables.ValidatesClients(),
 	}
 	h := f.hosts(p, id)
 	fe.Hosts = h.requestLines(p)
 	if p.Protocol == model.HTTPS {
 		f.tls(fe, p, id, h)
+		f.clients(fe, p, id)
 	} else {
 		fe.Binds = binds(p)
 	}

@@ -54,6 +54,8 @@ type View struct {
 	User, Group string
 	// TLS says that HAProxy was built with it.
 	TLS bool
+	// NoSessions says that no TLS session may be resumed.
+	NoSessions bool
 	// Observe, Reuse and Balance are settings of all backends.
 	Observe, Reuse, Balance string
 	// Errors are the HTTP statuses that HAProxy answers by itself.
@@ -82,6 +84,9 @@ func (g *Generator) render(m model.Gateways, t *matching.Tables, c model.Capabil
 	}
 	var b bytes.Buffer
 	if err := parsed.ExecuteTemplate(&b, "haproxy.cfg.tmpl", view); err != nil {
+		return nil, fmt.Errorf("haproxy: %w", err)
+	}
+	if err := asksClients(b.Bytes(), view.Frontends); err != nil {
 		return nil, fmt.Errorf("haproxy: %w", err)
 	}
 	files = append(files, generators.File{Path: "haproxy.cfg", Data: b.Bytes()})
@@ -130,7 +135,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	if err != nil {
 		return nil, nil, err
 	}
-	fs.http, fs.used, fs.trusted = http, ts.used, g.options.TrustedProxies
+	fs.http, fs.used, fs.trusted, fs.include = http, ts.used, g.options.TrustedProxies, g.options.Layout == generators.LayoutInclude
 	if fs.instance, err = g.options.InstanceOf(m); err != nil {
 		return nil, nil, fmt.Errorf("the instance: %w", err)
 	}
@@ -140,7 +145,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		KeepsMemory: c.Version.AtLeast(3, 0, 0), Limits: limits.Default.With(g.options.MaxStreams),
 		Full: g.options.Layout != generators.LayoutInclude, Folder: folder,
 		TLS: c.Has(model.FeatureTLS), Observe: observed(c.Version), Reuse: "safe", Balance: balance(c.Version, live),
-		Sections: ts.sections.list(),
+		NoSessions: t.ValidatesClients(), Sections: ts.sections.list(),
 	}
 	if view.User, view.Group, err = g.options.Workers(Arg); err != nil {
 		return nil, nil, err

@@ -90,17 +90,18 @@ func (f *frontends) httpOf(p *matching.Port) (*HTTP, error) {
 	return h, err
 }
 
-// ownHeaders are those that endpoints of HTTPRoutes get from the proxy; loopHeader is every endpoint's.
+// ownHeaders are those that endpoints of HTTPRoutes get from the proxy.
 var ownHeaders = regexp.MustCompile(`^(?:upgrade|connection|keep-alive|proxy-connection|x[-_]forwarded[-_](?:for|proto|host))$`)
 
-const loopHeader = "cdn-loop"
+// everyEndpoint are those that all endpoints may get from it.
+var everyEndpoint = regexp.MustCompile(`^(?:cdn-loop|x[-_]forwarded[-_]client[-_]cert)$`)
 
 // readsOwn says whether conditions look at such headers.
 func (r *routes) readsOwn() bool {
 	for _, steps := range r.needs {
 		for _, n := range steps {
 			own := func(c column) bool {
-				return c.subject == matching.SubjectHeader && (c.name == loopHeader || n.http && ownHeaders.MatchString(c.name))
+				return c.subject == matching.SubjectHeader && (everyEndpoint.MatchString(c.name) || n.http && ownHeaders.MatchString(c.name))
 			}
 			for _, columns := range n.sets {
 				if slices.ContainsFunc(columns, own) {

@@ -84,6 +84,9 @@ func (c *compiler) gateway(g *model.Gateway) {
 		if ports[l.Port] == nil {
 			ports[l.Port] = &Port{Addresses: g.Binds(), Port: l.Port, Protocol: l.Protocol}
 		}
+		if p := ports[l.Port]; p.Clients == nil {
+			p.Clients = l.Clients
+		}
 		sources[l.Port] = append(sources[l.Port], l)
 	}
 	for _, number := range slices.Sorted(maps.Keys(ports)) {

@@ -22,12 +22,19 @@ func (t *Tables) HasHTTP() bool {
 	return slices.ContainsFunc(t.Scopes, func(s Scope) bool { return s.Kind == model.HTTPRoute })
 }
 
+// ValidatesClients says whether clients of any port are asked for certificates.
+func (t *Tables) ValidatesClients() bool {
+	return slices.ContainsFunc(t.Ports, func(p Port) bool { return p.Clients != nil })
+}
+
 // Port is an address and port to bind, with the listeners that share it.
 type Port struct {
 	// Addresses are IP addresses; none means every address of the host.
 	Addresses []string
 	Port      int32
 	Protocol  model.Protocol
+	// Clients is what is asked of the certificates of clients, or nil: the same for all listeners.
+	Clients *model.ClientValidation
 	// Listeners are sorted by hostname, the most specific first.
 	Listeners []Listener
 	// Classes are the hostname patterns that requests of this port are told apart by, the most specific

@@ -97,3 +97,14 @@ func (p *Path) label() string {
 	}
 	return "/*"
 }
+
+// Describe says in words which clients may connect; "" for all of them, without a word of certificates.
+func (v *ClientValidation) Describe() string {
+	switch {
+	case v == nil:
+		return ""
+	case v.InsecureFallback:
+		return "with any certificate or none"
+	}
+	return "with a certificate that is valid by " + strings.Join(v.CAs, " or ")
+}

@@ -45,8 +45,11 @@ func example(header string) Gateways {
 	for depth := 60; depth > 0; depth-- {
 		scopes = append(scopes, Scope{Hostname: "*." + strings.Repeat("a.", depth) + "test", Rules: rules[:1]})
 	}
+	clients := map[int32]*ClientValidation{
+		443: {CAs: []string{"ConfigMap ns/ca"}, Certificates: []byte("ca\n")}, 445: {InsecureFallback: true, Certificates: []byte("ca\n")},
+	}
 	listener := func(name string, port int32, hostname string, pairs ...string) Listener {
-		l := Listener{Name: name, Port: port, Protocol: HTTP, Hostname: hostname, KeyPairs: pairs, Scopes: scopes[:1]}
+		l := Listener{Name: name, Port: port, Protocol: HTTP, Hostname: hostname, KeyPairs: pairs, Clients: clients[port], Scopes: scopes[:1]}
 		if len(pairs) > 0 {
 			l.Protocol = HTTPS
 		}

@@ -50,9 +50,23 @@ type Listener struct {
 	Hostname string `json:"hostname,omitempty"`
 	// KeyPairs name the certificates of an HTTPS listener, in order; never empty there.
 	KeyPairs []string `json:"keyPairs,omitempty"`
+	// Clients is what is asked of the certificates of the clients of an HTTPS listener: the same of all listeners of a port;
+	// nil for nothing.
+	Clients *ClientValidation `json:"clients,omitempty"`
 	// Scopes hold the rules of the attached routes, a scope for each hostname that a route of a kind has written,
 	// sorted by hostname, then by kind. A rule of a route with two hostnames is in two scopes.
 	Scopes []Scope `json:"scopes,omitempty"`
+}
+
+// ClientValidation says which clients may connect.
+type ClientValidation struct {
+	// InsecureFallback lets in all clients, also without a certificate or with one that no CA vouches for; the others have to
+	// have one that is valid.
+	InsecureFallback bool `json:"insecureFallback,omitempty"`
+	// CAs say where the certificates come from, for a person to read.
+	CAs []string `json:"cas"`
+	// Certificates are those of the CAs: PEM, checked, each once.
+	Certificates []byte `json:"-"`
 }
 
 // Scope is the rules of one kind of routes under one hostname of one listener.

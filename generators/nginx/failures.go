@@ -22,7 +22,7 @@ type Failure struct {
 }
 
 // ownStatuses are those that only nginx has, by the name of the failure that they are.
-var ownStatuses = map[string][]int{"unreadable": {495, 496, 497}, "large": {494}}
+var ownStatuses = map[string][]int{"unreadable": {497}, "large": {494}}
 
 // A timeout is nginx's 504 and all else that an endpoint does to a call its 502, whether the endpoint was connected to
 // or not: these variables tell what it was.
@@ -52,19 +52,27 @@ func failures() []Failure {
 		}
 		list = append(list, f)
 	}
-	return list
+	return append(list, unverified)
 }
+
+// unverified answers a client whose certificate is none, or not one of those that are asked for. A client of gRPC is told so.
+// Any other loses its connection, as it would where the handshake is what fails: to it, an answer is one of a backend.
+var unverified = Failure{Statuses: "495 496", Name: "unverified", Code: strconv.Itoa(int(answers.Unauthenticated.Code)),
+	Message: `"the Gateway takes no client without a valid certificate: $ssl_client_verify"`}
+
+// closed is the status with which nginx closes a connection without an answer.
+const closed = 444
 
 // HTTPFailure is what nginx answers a request of HTTPRoutes with when it fails by itself.
 type HTTPFailure struct {
 	// Status is what nginx failed with, or a code that only nginx has, and Answer what is answered.
 	Status, Answer int
-	// Name and Message are the Failure's.
+	// Name and Message are the Failure's; where the connection is closed there is no message.
 	Name, Message string
 }
 
 // httpStatuses are what codes are answered with that only nginx has.
-var httpStatuses = map[int]int{494: 431, 495: 400, 496: 400, 497: 400}
+var httpStatuses = map[int]int{494: 431, 495: closed, 496: closed, 497: 400}
 
 // httpFailures are all that nginx answers by itself, by status.
 func httpFailures() []HTTPFailure {
@@ -73,7 +81,11 @@ func httpFailures() []HTTPFailure {
 		for text := range strings.FieldsSeq(f.Statuses) {
 			// The failures' statuses are numbers.
 			status, _ := strconv.Atoi(text)
-			list = append(list, HTTPFailure{status, cmp.Or(httpStatuses[status], status), f.Name, strings.Trim(f.Message, `"`)})
+			h := HTTPFailure{status, cmp.Or(httpStatuses[status], status), f.Name, strings.Trim(f.Message, `"`)}
+			if h.Answer == closed {
+				h.Message = ""
+			}
+			list = append(list, h)
 		}
 	}
 	return list

@@ -81,8 +81,9 @@ type View struct {
 	// HTTP has what only HTTPRoutes need; nil when there are none.
 	HTTP *HTTPView
 	// Instance tells this gateway from others, and Loop answers a call that has been here before.
-	Instance string
-	Loop     model.Status
+	Instance    string
+	Loop        model.Status
+	clientFiles []generators.File
 	// NoRule, TwoPaths, Hostless and HTTPLoop are what requests of HTTPRoutes get whichever rule they are for.
 	NoRule, TwoPaths, Hostless, HTTPLoop answers.HTTP
 }
@@ -117,6 +118,7 @@ var outputs = []output{
 	{"settings.conf", "settings.conf.tmpl", false},
 	{"servers.conf", "servers.conf.tmpl", false},
 	{"tls.conf", "tls.conf.tmpl", false},
+	{clientsFile, "clients.conf.tmpl", false},
 	{"locations.conf", "locations.conf.tmpl", false},
 }
 
@@ -136,7 +138,7 @@ func (g *Generator) render(m model.Gateways, t *matching.Tables, c model.Capabil
 	}
 	var files []generators.File
 	for _, o := range outputs {
-		if o.fullOnly && g.options.Layout == generators.LayoutInclude {
+		if o.fullOnly && g.options.Layout == generators.LayoutInclude || o.file == clientsFile && !t.ValidatesClients() {
 			continue
 		}
 		var b bytes.Buffer
@@ -150,6 +152,10 @@ func (g *Generator) render(m model.Gateways, t *matching.Tables, c model.Capabil
 		files = append(files,
 			generators.File{Path: certificatePath(p.Name), Data: p.Certificate},
 			generators.File{Path: keyPath(p.Name), Data: p.Key, Secret: true})
+	}
+	files = append(files, view.clientFiles...)
+	if err := asksClients(files, view.Servers); err != nil {
+		return nil, fmt.Errorf("nginx: %w", err)
 	}
 	generators.Sort(files)
 	return generators.Stamp(files), nil
@@ -199,6 +205,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 			return nil, fmt.Errorf("the bridge's path %q: %w", g.options.Bridge, err)
 		}
 	}
+	as.startClients(t)
 	if t.HasHTTP() {
 		as.startHTTP(c.Version, len(g.options.TrustedProxies) > 0)
 	}
@@ -256,7 +263,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		User: user, Group: group, Ciphers: generators.Ciphers,
 		Prefixes: r.prefixes(), Warm: r.warm, Sizes: bs.sizes(len(as.splits), ss.names, ss.longName), Literals: bs.ordered, Maps: bs.maps(),
 		Splits:    as.splits,
-		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list,
+		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list, clientFiles: ss.clientFiles,
 		Unscoped: !slices.ContainsFunc(ss.list, func(s Server) bool { return s.Scope != "" }), Failures: failures(),
 		Instance: instance, Loop: answers.Loop,
 		Ambiguous: ambiguous, Ordinary: ordinary, HTTPFailures: httpFailures(), HTTP: g.http(as, t, c.Version),

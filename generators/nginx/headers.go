@@ -25,22 +25,27 @@ type Profile struct {
 type profiles struct {
 	names map[string]string
 	list  []Profile
+	// forwarded are headers of the proxy's own.
+	forwarded []forwardedHeader
 }
 
 // of returns the name of the location for a backend's header changes (R19).
 func (ps *profiles) of(b *model.Backend, bs *blocks, bridged bool) (string, error) {
 	p := Profile{Host: true}
+	changed := map[string]bool{}
 	for i := range b.RequestHeaders {
 		h := &b.RequestHeaders[i]
 		if h.Name == "host" {
 			p.Host = false
 		}
-		lines, err := requestHeader("grpc", h, bs)
+		lines, err := ownedHeader("grpc", h, ps.forwarded, bs)
 		if err != nil {
 			return "", fmt.Errorf("request header %q: %w", h.Name, err)
 		}
+		changed[h.Name] = true
 		p.Directives = append(p.Directives, lines...)
 	}
+	p.Directives = append(p.Directives, forwardedLines("grpc", ps.forwarded, changed)...)
 	for i := range b.ResponseHeaders {
 		h := &b.ResponseHeaders[i]
 		lines, err := responseHeader("grpc", h, bs)

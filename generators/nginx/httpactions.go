@@ -36,7 +36,7 @@ type Preflight struct {
 
 // startHTTP starts the maps that only HTTPRoutes need.
 func (a *actions) startHTTP(v model.Version, trusted bool) {
-	a.http = httpActions{version: v, forwarded: forwardedHeaders(trusted), names: map[string]string{}, statuses: map[int]bool{}, codes: map[int]bool{}, known: map[string]bool{},
+	a.http = httpActions{version: v, forwarded: append(forwardedHeaders(trusted), a.profiles.forwarded...), names: map[string]string{}, statuses: map[int]bool{}, codes: map[int]bool{}, known: map[string]bool{},
 		retried: map[string]*Upstream{}}
 	a.http.uri = a.blocks.add(Map{Comment: "What an endpoint is asked for: nothing here is what the client asked for, byte for byte,",
 		Source: "$gw_action", Name: "gw_uri"})

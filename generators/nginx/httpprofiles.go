@@ -48,23 +48,14 @@ func (a *actions) httpProfile(b *model.Backend, u *Upstream, bridged bool) (stri
 	forwarded := map[string]bool{}
 	for i := range b.RequestHeaders {
 		h := &b.RequestHeaders[i]
-		lines, err := p.requestHeader(h, a.http.forwarded, a.blocks)
+		lines, err := ownedHeader(p.Module, h, a.http.forwarded, a.blocks)
 		if err != nil {
 			return "", fmt.Errorf("request header %q: %w", h.Name, err)
 		}
 		forwarded[h.Name] = true
 		p.Directives = append(p.Directives, lines...)
 	}
-	for _, h := range a.http.forwarded {
-		if !forwarded[h.name] {
-			p.set(h.name, h.value)
-		}
-		for _, alias := range aliases(h.name) {
-			if !forwarded[alias] {
-				p.set(alias, `""`)
-			}
-		}
-	}
+	p.Directives = append(p.Directives, forwardedLines(p.Module, a.http.forwarded, forwarded)...)
 	for i := range b.ResponseHeaders {
 		h := &b.ResponseHeaders[i]
 		lines, err := responseHeader(p.Module, h, a.blocks)
@@ -108,28 +99,57 @@ func forwardedHeaders(trusted bool) []forwardedHeader {
 	return []forwardedHeader{{"x-forwarded-for", "$remote_addr"}, {"x-forwarded-host", "$gw_authority"}, {"x-forwarded-proto", "$scheme"}}
 }
 
-// aliases are other names that some endpoints take for one: they read "_" as "-".
-func aliases(name string) []string {
-	begin, end := name[:strings.LastIndexByte(name, '-')], name[strings.LastIndexByte(name, '-')+1:]
-	under := strings.ReplaceAll(begin, "-", "_")
-	return []string{begin + "_" + end, under + "-" + end, under + "_" + end}
+// aliases are other names that some endpoints take for one, with dashes: they read "_" as "-".
+func aliases(name string) (list []string) {
+	begin, last, ok := cutLast(name)
+	if !ok {
+		return nil
+	}
+	for _, b := range append([]string{begin}, aliases(begin)...) {
+		list = append(list, b+"-"+last, b+"_"+last)
+	}
+	return list[1:]
+}
+
+// cutLast cuts a name at its last dash.
+func cutLast(name string) (begin, last string, ok bool) {
+	i := strings.LastIndexByte(name, '-')
+	if i < 0 {
+		return name, "", false
+	}
+	return name[:i], name[i+1:], true
+}
+
+// forwardedLines set the headers that no filter has changed, and drop their aliases.
+func forwardedLines(module string, forwarded []forwardedHeader, changed map[string]bool) (lines []string) {
+	for _, h := range forwarded {
+		if !changed[h.name] {
+			lines = append(lines, module+"_set_header "+h.name+" "+h.value+";")
+		}
+		for _, alias := range aliases(h.name) {
+			if !changed[alias] {
+				lines = append(lines, module+"_set_header "+alias+` "";`)
+			}
+		}
+	}
+	return lines
 }
 
 func (p *HTTPProfile) set(name, value string) {
 	p.Directives = append(p.Directives, p.Module+"_set_header "+name+" "+value+";")
 }
 
-// requestHeader is what a filter does to a header. The proxy's own headers are those that it adds to.
-func (p *HTTPProfile) requestHeader(h *model.HeaderChange, forwarded []forwardedHeader, bs *blocks) ([]string, error) {
+// ownedHeader is what a filter does to a header. The proxy's own headers are those that it adds to.
+func ownedHeader(module string, h *model.HeaderChange, forwarded []forwardedHeader, bs *blocks) ([]string, error) {
 	for _, own := range forwarded {
 		if own.name != h.Name || !h.Keep {
 			continue
 		}
-		directive := p.Module + "_set_header " + own.name
+		directive := module + "_set_header " + own.name
 		lines, err := headerLines(directive, "", h.Values, bs)
 		return append([]string{directive + " " + own.value + ";"}, lines...), err
 	}
-	return requestHeader(p.Module, h, bs)
+	return requestHeader(module, h, bs)
 }
 
 // connectTime is how long a connection to an endpoint may take, and nextTime how long the next endpoints are tried.

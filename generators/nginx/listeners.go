@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/matching"
 	"github.com/gatewright/gatewright/generators/model"
 )
@@ -28,6 +29,8 @@ type Server struct {
 	// HTTP2On says that the version has the directive http2.
 	HTTP2On bool
 	TLS     bool
+	// Clients is what is asked of the certificates of clients, or nil.
+	Clients *Clients
 	// Reject says that handshakes are refused: no listener has the server name. Requests still come that ask for a host of
 	// no listener, on connections for another name.
 	Reject bool
@@ -59,6 +62,8 @@ type servers struct {
 	suffixes []string
 	longName int
 	names    int
+	// clientFiles are the certificates of the CAs that clients are asked for.
+	clientFiles []generators.File
 }
 
 func (s *servers) render() error {
@@ -177,10 +182,14 @@ func (s *servers) tls(p *matching.Port, suffix string) error {
 	if len(p.Listeners) > 1 {
 		misdirected = "gw_misdirected_" + suffix
 	}
+	clients, err := s.clients(p, suffix)
+	if err != nil {
+		return err
+	}
 	catchAll := slices.ContainsFunc(p.Listeners, func(l matching.Listener) bool { return l.Hostname == "" })
 	if !catchAll {
 		s.list = append(s.list, Server{Comment: "No listener has the server name.", Listen: s.listen(p, true), HTTP2On: s.http2On, TLS: true,
-			Reject: true, Scope: "gw_host_" + suffix})
+			Clients: clients, Reject: true, Scope: "gw_host_" + suffix})
 	}
 	for i := range p.Listeners {
 		l := &p.Listeners[i]
@@ -191,7 +200,7 @@ func (s *servers) tls(p *matching.Port, suffix string) error {
 		for _, c := range chains {
 			server := Server{
 				Comment: comment(*l), Listen: s.listen(p, l.Hostname == "" && c.first), HTTP2On: s.http2On, TLS: true,
-				Scope: "gw_host_" + suffix, Misdirected: misdirected,
+				Clients: clients, Scope: "gw_host_" + suffix, Misdirected: misdirected,
 			}
 			for _, name := range c.names {
 				token, err := Token(name)

@@ -34,6 +34,7 @@ type rendered struct {
 	maps     map[string]entries
 	lists    map[string][]listEntry
 	pairs    map[string][]byte
+	cas      map[string][]byte
 	others   map[string][]byte
 	// files are all files as they are.
 	files map[string][]byte
@@ -52,7 +53,7 @@ type section struct {
 func read(files []generators.File, before *rendered) (*rendered, string) {
 	r := &rendered{
 		sections: map[string]*section{}, maps: map[string]entries{}, lists: map[string][]listEntry{},
-		pairs: map[string][]byte{}, others: map[string][]byte{}, files: make(map[string][]byte, len(files)),
+		pairs: map[string][]byte{}, cas: map[string][]byte{}, others: map[string][]byte{}, files: make(map[string][]byte, len(files)),
 	}
 	for _, f := range files {
 		r.files[f.Path] = f.Data
@@ -75,6 +76,8 @@ func read(files []generators.File, before *rendered) (*rendered, string) {
 			r.maps[f.Path] = list
 		case isPair(f.Path):
 			r.pairs[f.Path] = f.Data
+		case isCA(f.Path):
+			r.cas[f.Path] = f.Data
 		case strings.HasPrefix(f.Path, "certificates.") && strings.HasSuffix(f.Path, ".list"):
 			r.lists[f.Path] = readList(string(f.Data))
 		default:
@@ -197,6 +200,9 @@ func obstacle(old, next *rendered) apply.Update {
 	}
 	if !sameKeys(old.maps, next.maps) {
 		return apply.Update{Reason: "other map files are used", Cause: "listeners"}
+	}
+	if !sameKeys(old.cas, next.cas) {
+		return apply.Update{Reason: "clients of other ports are asked for certificates", Cause: "listeners"}
 	}
 	if !sameKeys(old.lists, next.lists) {
 		return apply.Update{Reason: "other lists of certificates are used", Cause: "listeners"}

@@ -24,7 +24,7 @@ type updater struct {
 	generation string
 }
 
-// Update changes endpoints, routes, weights, Services and certificates without a reload, when nothing else has
+// Update changes endpoints, routes, weights, Services, certificates and CAs without a reload, when nothing else has
 // changed. What is new comes first, then calls see all of the new routes at once, then goes what isn't needed any
 // more.
 func (p *Proxy) Update(ctx context.Context, old, next apply.Configuration) (apply.Update, error) {
@@ -58,6 +58,8 @@ type change struct {
 	// spares are the sections that get a spare one.
 	spares       []string
 	certificates *certificates
+	// cas are the files of CAs that change.
+	cas []string
 
 	done  []string
 	cause string
@@ -112,7 +114,9 @@ func (c *change) prepare(old, next apply.Configuration) (apply.Update, error) {
 		return u, nil
 	}
 	var u apply.Update
-	c.certificates, u = c.planCertificates()
+	if c.certificates, u = c.planCertificates(); u.Reason == "" {
+		u = c.planCAs()
+	}
 	return u, nil
 }
 
@@ -158,6 +162,9 @@ func (c *change) run() (apply.Update, error) {
 		}
 	}
 	if err := c.addCertificates(c.certificates); err != nil {
+		return apply.Update{}, err
+	}
+	if err := c.setCAs(); err != nil {
 		return apply.Update{}, err
 	}
 	sections := c.affected()

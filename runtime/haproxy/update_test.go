@@ -31,7 +31,9 @@ type changing struct {
 	// scopes are those of both listeners beside the rules for all hosts, keyPairs are the TLS listener's.
 	scopes   []model.Scope
 	keyPairs []string
-	ways     map[apply.Way]int
+	// validation is what the TLS listener asks of clients.
+	validation *model.ClientValidation
+	ways       map[apply.Way]int
 	// stop ends the applier.
 	stop func()
 }
@@ -100,7 +102,8 @@ func (c *changing) rules(rules ...*model.Rule) {
 	gateway := c.model.Gateways[0]
 	gateway.Listeners = []model.Listener{
 		{Name: "plain", Port: plainPort, Protocol: model.HTTP, Scopes: scopes},
-		{Name: "tls", Port: tlsPort, Protocol: model.HTTPS, Hostname: "*.test", KeyPairs: slices.Clone(c.keyPairs), Scopes: scopes},
+		{Name: "tls", Port: tlsPort, Protocol: model.HTTPS, Hostname: "*.test", KeyPairs: slices.Clone(c.keyPairs),
+			Clients: c.validation, Scopes: scopes},
 	}
 	c.model.Gateways = []model.Gateway{gateway}
 }

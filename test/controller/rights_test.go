@@ -96,6 +96,7 @@ metadata: {namespace: default, name: web}
 spec:
   gatewayClassName: gatewright
   allowedListeners: {namespaces: {from: All}}
+  tls: {frontend: {default: {validation: {caCertificateRefs: [{group: "", kind: ConfigMap, name: ca}]}}}}
   listeners:
   - {name: web, port: 8080, protocol: HTTP}
   - {name: tls, port: 8443, protocol: HTTPS, tls: {certificateRefs: [{name: pair}]}}
@@ -111,7 +112,8 @@ func TestRights(t *testing.T) {
 	r := l.newReplica(harness.Newest(harness.Proxies(t))[0], l.account())
 	r.start("--publish-service", "default/first")
 	gateways := []string{"web"}
-	l.Apply(demanding + harness.Secret("default", "pair", harness.Certificate(t, "h.test")) + l.service("first", 0) + l.service("second", 0) +
+	l.Apply(demanding + harness.Secret("default", "pair", harness.Certificate(t, "h.test")) +
+		"---\n" + harness.ConfigMap("default", "ca", string(harness.Authority(t))) + l.service("first", 0) + l.service("second", 0) +
 		route("base", "base.Service", gateways, backend{"first", 1}) + route("secure", "secure.Service", gateways, backend{"second", 1}) +
 		optionalObjects)
 	const user = "system:serviceaccount:gatewright:gatewright"

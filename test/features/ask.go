@@ -31,7 +31,7 @@ type objects struct {
 	service  *corev1.Service
 }
 
-// newObjects makes them afresh. The key pair is a certificate's for "a.example.com".
+// newObjects makes them afresh. The key pair is a certificate's for "a.example.com", with its CA's.
 func newObjects(pair harness.KeyPair) *objects {
 	o := &objects{
 		class: &gatewayv1.GatewayClass{
@@ -71,6 +71,9 @@ func newObjects(pair harness.KeyPair) *objects {
 			Data: map[string][]byte{corev1.TLSCertKey: pair.Certificate, corev1.TLSPrivateKeyKey: pair.Key},
 		}},
 	}
+	o.ConfigMaps = []*corev1.ConfigMap{{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "ca"}, Data: map[string]string{"ca.crt": string(pair.Certificate)},
+	}}
 	for _, s := range o.Services {
 		o.EndpointSlices = append(o.EndpointSlices, newSlice(s))
 	}

@@ -115,6 +115,7 @@ func faultRows(b *strings.Builder, name string, faults []model.Fault) {
 func Page(t harness.T) []byte {
 	t.Helper()
 	pair := harness.Certificate(t, "a.example.com")
+	pair.Certificate = append(pair.Certificate, harness.Authority(t)...)
 	var b strings.Builder
 	b.WriteString(introduction)
 	var reasons notes

@@ -99,6 +99,12 @@ var requirements = []row{
 	{requirement: "R30", what: "client certificates", change: func(o *objects) {
 		o.https()
 		o.gateway.Spec.TLS = &gatewayv1.GatewayTLSConfig{Frontend: &gatewayv1.FrontendTLSConfig{Default: validated()}}
+	}, limit: func(c model.Capabilities) string {
+		if c.Proxy == "nginx" {
+			return "a host that isn't the connection's server name gets 421, also where both are the same listener's; a client without a valid " +
+				"certificate hears of it when it calls"
+		}
+		return "TLS sessions are resumed on no port; with `--layout include` before 3.2, connections that resume one on such a port are ended"
 	}},
 	{requirement: "R31", what: "one bad thing costs only itself"},
 	{requirement: "R32", what: "hostile values are literal, or refused by name"},

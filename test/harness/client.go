@@ -32,7 +32,9 @@ type Call struct {
 	SNI string
 	// Unverified takes any certificate, and sends no server name when SNI is "-".
 	Unverified bool
-	Authority  string
+	// Client is the certificate that is shown to a server that asks for one; nil for none.
+	Client    *KeyPair
+	Authority string
 	// Path is "/service/method".
 	Path     string
 	Metadata metadata.MD
@@ -79,6 +81,7 @@ type Client struct {
 type connection struct {
 	address, sni    string
 	tls, unverified bool
+	client          *KeyPair
 }
 
 // NewClient returns a client whose connections close with the test.
@@ -184,7 +187,7 @@ func (c *Client) prepare(call Call) (*grpc.ClientConn, context.Context, context.
 }
 
 func (c *Client) connection(call Call) (*grpc.ClientConn, error) {
-	key := connection{address: call.Address, tls: call.TLS, unverified: call.Unverified}
+	key := connection{address: call.Address, tls: call.TLS, unverified: call.Unverified, client: call.Client}
 	if call.TLS {
 		key.sni = call.SNI
 		if key.sni == "" {
@@ -221,6 +224,13 @@ func (k connection) config() *tls.Config {
 	if k.unverified && k.sni == "-" {
 		// An IP address is a name that Go doesn't send.
 		config.ServerName, _, _ = net.SplitHostPort(k.address)
+	}
+	if k.client != nil {
+		// Shown whatever the server says of the CAs that it knows.
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			pair, err := k.client.TLS()
+			return &pair, err
+		}
 	}
 	return config
 }

@@ -21,11 +21,12 @@ import (
 
 // HTTPRequest is one HTTP request, which is sent as it stands: nothing is checked, escaped, or put in order.
 type HTTPRequest struct {
-	// Address, TLS, SNI and Unverified are as in Call.
+	// Address, TLS, SNI, Unverified and Client are as in Call.
 	Address    string
 	TLS        bool
 	SNI        string
 	Unverified bool
+	Client     *KeyPair
 	// HTTP2 speaks HTTP/2, in cleartext with prior knowledge; else HTTP/1.1.
 	HTTP2 bool
 	// Method is GET when it is "".
@@ -164,7 +165,7 @@ var errTimeout = errors.New("nothing until the deadline")
 
 // take returns a connection that is idle, or a new one.
 func (c *HTTPClient) take(r *HTTPRequest) (httpKey, *httpConn, error) {
-	key := httpKey{connection{address: r.Address, tls: r.TLS, unverified: r.Unverified}, r.HTTP2}
+	key := httpKey{connection{address: r.Address, tls: r.TLS, unverified: r.Unverified, client: r.Client}, r.HTTP2}
 	if r.TLS {
 		if key.sni = r.SNI; key.sni == "" {
 			key.sni = hostOf(r.Host)

@@ -52,7 +52,7 @@ func ReadEcho(body io.Reader, echo *HTTPEcho) error { return json.NewDecoder(bod
 // most.
 func (r HTTPRequest) Dial(t T) net.Conn {
 	t.Helper()
-	key := httpKey{connection{address: r.Address, tls: r.TLS, unverified: r.Unverified, sni: r.SNI}, r.HTTP2}
+	key := httpKey{connection{address: r.Address, tls: r.TLS, unverified: r.Unverified, sni: r.SNI, client: r.Client}, r.HTTP2}
 	if r.TLS && key.sni == "" {
 		key.sni = hostOf(r.Host)
 	}
