@@ -54,7 +54,7 @@ const (
 type readings struct {
 	secrets []*corev1.Secret
 	// unreadable are those of which nothing is known.
-	unreadable []resources.UnreadableSecret
+	unreadable []resources.Unreadable
 	// since is when the first of them failed first; zero when there is none.
 	since time.Time
 }
@@ -132,13 +132,13 @@ func (s *secrets) result(list []*metav1.PartialObjectMetadata) readings {
 			continue
 		}
 		if f := s.failed[key]; f != nil {
-			out.unreadable = append(out.unreadable, resources.UnreadableSecret{NamespacedName: key, Why: f.err.Error()})
+			out.unreadable = append(out.unreadable, resources.Unreadable{NamespacedName: key, Why: f.err.Error()})
 			if out.since.IsZero() || f.since.Before(out.since) {
 				out.since = f.since
 			}
 		}
 	}
-	slices.SortFunc(out.unreadable, func(a, b resources.UnreadableSecret) int { return strings.Compare(a.String(), b.String()) })
+	slices.SortFunc(out.unreadable, func(a, b resources.Unreadable) int { return strings.Compare(a.String(), b.String()) })
 	return out
 }
 

@@ -17,6 +17,8 @@ var (
 	gateway = Object{Group: gatewayv1.GroupName, Kind: "Gateway"}
 	service = Object{Kind: "Service"}
 	secret  = Object{Kind: "Secret"}
+
+	configMap = Object{Kind: "ConfigMap"}
 )
 
 // Parent is what a parentRef names that stands in a namespace.
@@ -42,6 +44,11 @@ func Certificate(ref *gatewayv1.SecretObjectReference, namespace string) Object 
 
 // Target is what a targetRef of a policy names: always something of the policy's own namespace.
 func Target(ref *gatewayv1.LocalPolicyTargetReference, namespace string) Object {
+	return Object{string(ref.Group), string(ref.Kind), types.NamespacedName{Namespace: namespace, Name: string(ref.Name)}}
+}
+
+// Authority is what a caCertificateRef of a policy names: always something of the policy's own namespace.
+func Authority(ref *gatewayv1.LocalObjectReference, namespace string) Object {
 	return Object{string(ref.Group), string(ref.Kind), types.NamespacedName{Namespace: namespace, Name: string(ref.Name)}}
 }
 
@@ -79,5 +86,8 @@ func (o Object) IsService() bool { return o.is(service) }
 
 // IsSecret says whether the object is a Secret.
 func (o Object) IsSecret() bool { return o.is(secret) }
+
+// IsConfigMap says whether the object is a ConfigMap.
+func (o Object) IsConfigMap() bool { return o.is(configMap) }
 
 func (o Object) is(other Object) bool { return o.Group == other.Group && o.Kind == other.Kind }

@@ -27,12 +27,12 @@ type Snapshot struct {
 	Secrets             []*corev1.Secret
 	ConfigMaps          []*corev1.ConfigMap
 
-	// UnreadableSecrets are there, and nothing is known of them.
-	UnreadableSecrets []UnreadableSecret
+	// UnreadableSecrets and UnreadableConfigMaps are there, and nothing is known of them.
+	UnreadableSecrets, UnreadableConfigMaps []Unreadable
 }
 
-// UnreadableSecret is a Secret that can't be read.
-type UnreadableSecret struct {
+// Unreadable is an object that can't be read.
+type Unreadable struct {
 	types.NamespacedName
 	// Why says what is in the way.
 	Why string

@@ -15,10 +15,14 @@ type index struct {
 	slices     map[name][]*discoveryv1.EndpointSlice
 	secrets    map[name]*corev1.Secret
 	unreadable map[name]string // Secrets
-	namespaces map[string]labels.Set
-	grants     grants
-	policies   map[name][]*policy // by the Service that they target, the oldest first
-	policyList []*policy
+	configMaps map[name]*corev1.ConfigMap
+	// unreadableMaps are ConfigMaps.
+	unreadableMaps map[name]string
+	namespaces     map[string]labels.Set
+	grants         grants
+	policies       map[name][]*policy // by the Service that they target, the oldest first
+	winners        map[policyTarget]*policy
+	policyList     []*policy
 	// callPolicies are those that rules refer to.
 	callPolicies map[policyKey]*callPolicy
 }
@@ -32,8 +36,11 @@ func newIndex(s *resources.Snapshot) index {
 		namespaces: make(map[string]labels.Set, len(s.Namespaces)),
 		grants:     newGrants(s.ReferenceGrants),
 		policies:   map[name][]*policy{},
+		winners:    map[policyTarget]*policy{},
+		configMaps: make(map[name]*corev1.ConfigMap, len(s.ConfigMaps)),
 
-		callPolicies: newCallPolicies(s),
+		unreadableMaps: make(map[name]string, len(s.UnreadableConfigMaps)),
+		callPolicies:   newCallPolicies(s),
 	}
 	for _, o := range s.Services {
 		x.services[nameOf(o)] = o
@@ -49,6 +56,12 @@ func newIndex(s *resources.Snapshot) index {
 	}
 	for _, u := range s.UnreadableSecrets {
 		x.unreadable[name{u.Namespace, u.Name}] = u.Why
+	}
+	for _, o := range s.ConfigMaps {
+		x.configMaps[nameOf(o)] = o
+	}
+	for _, u := range s.UnreadableConfigMaps {
+		x.unreadableMaps[name{u.Namespace, u.Name}] = u.Why
 	}
 	for _, o := range s.Namespaces {
 		x.namespaces[o.Name] = labels.Set(o.Labels)
