@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -34,9 +36,11 @@ type Controller struct {
 	outages *outages
 	// watches are the newest ones. There are others after every outage.
 	watches atomic.Pointer[watches]
-	secrets *secrets
-	guard   *guard
-	writer  *writer
+	// secrets and configMaps are what is in those that are used.
+	secrets    *contents[*corev1.Secret]
+	configMaps *contents[*corev1.ConfigMap]
+	guard      *guard
+	writer     *writer
 	// translator is used by Next alone.
 	translator translate.Translator
 	// hold is why Next gave nothing the last time, so that it is logged once.
@@ -62,7 +66,7 @@ func New(o Options, registry prometheus.Registerer) (*Controller, error) {
 	config := rest.CopyConfig(o.Config)
 	// The API server shares its time out by itself.
 	config.QPS = -1
-	c := &Controller{Options: o, outages: newOutages(), secrets: newSecrets(o.Log, o.Changed), guard: newGuard(),
+	c := &Controller{Options: o, outages: newOutages(), secrets: newSecrets(o.Log, o.Changed), configMaps: newConfigMaps(o.Log, o.Changed), guard: newGuard(),
 		pauses: pauses{first: again, last: 5 * again}}
 	if o.Remembered != nil {
 		if err := c.guard.recall(o.Remembered); err != nil {
@@ -103,7 +107,7 @@ func (c *Controller) Run(ctx context.Context) error {
 // again is when Next is worth another try although nothing has changed, at first.
 const again = time.Second
 
-// startPatience is how long a start waits for Secrets that can't be read: what ran before this may serve them.
+// startPatience is how long a start waits for Secrets and ConfigMaps that can't be read: what ran before this may serve them.
 const startPatience = 5 * time.Second
 
 // Next takes a snapshot and works out what to serve. The error says why it is too early to say, in which case
@@ -134,12 +138,14 @@ func (c *Controller) next(ctx context.Context, caps model.Capabilities) (transla
 	if err := w.ready(); err != nil {
 		return translate.Result{}, err
 	}
-	snapshot, secrets := w.world.snapshot()
-	read := c.secrets.read(ctx, c.manager.GetAPIReader(), w.world, secrets)
-	if !c.served && len(read.unreadable) > 0 && time.Since(read.since) < startPatience {
-		return translate.Result{}, fmt.Errorf("can't read Secret %s: %s", read.unreadable[0].NamespacedName, read.unreadable[0].Why)
+	snapshot, used := w.world.snapshot()
+	secrets := c.secrets.read(ctx, c.manager.GetAPIReader(), w.world, used.secrets)
+	configMaps := c.configMaps.read(ctx, c.manager.GetAPIReader(), w.world, used.configMaps)
+	if err := cmp.Or(secrets.early("Secret"), configMaps.early("ConfigMap")); err != nil && !c.served {
+		return translate.Result{}, err
 	}
-	snapshot.Secrets, snapshot.UnreadableSecrets = read.secrets, read.unreadable
+	snapshot.Secrets, snapshot.UnreadableSecrets = secrets.objects, secrets.unreadable
+	snapshot.ConfigMaps, snapshot.UnreadableConfigMaps = configMaps.objects, configMaps.unreadable
 	result, err := c.translator.Try(snapshot, caps, translate.Options{
 		Controller: c.ControllerName, Backends: c.Backends, ClusterDomain: c.ClusterDomain, CrossServing: c.CrossServing,
 		Addresses: c.addresses(w.world), BundleVersion: w.world.bundleVersion(),

@@ -147,9 +147,9 @@ func TestSecretsApart(t *testing.T) {
 	s := newSecrets(slog.New(slog.DiscardHandler), func() { again <- struct{}{} })
 	w := newWorld(&Options{})
 	ctx := t.Context()
-	show := func(r readings) string {
+	show := func(r readings[*corev1.Secret]) string {
 		text := ""
-		for _, secret := range r.secrets {
+		for _, secret := range r.objects {
 			text += secret.Name + "=" + string(secret.Data["x"]) + " "
 		}
 		for _, u := range r.unreadable {

@@ -149,6 +149,12 @@ func kinds() []*kind {
 			matters: func(w *world, old, new metav1.Object) bool { return either(old, new, w.ourSecret) },
 			put:     func(w *world, key name, o metav1.Object) { put(w.secrets, key, o) },
 		},
+		{
+			// The same of ConfigMaps.
+			GroupKind: core("ConfigMap"), versions: []version{metadataOf(corev1.SchemeGroupVersion.WithKind("ConfigMap"))}, needed: true,
+			matters: func(w *world, old, new metav1.Object) bool { return either(old, new, w.ourConfigMap) },
+			put:     func(w *world, key name, o metav1.Object) { put(w.configMaps, key, o) },
+		},
 	}
 }
 

@@ -45,6 +45,7 @@ type world struct {
 	slices     map[name]map[string]*discoveryv1.EndpointSlice // by Service, then by name
 	sliceOwner map[name]name                                  // the Service of a slice
 	secrets    map[name]*metav1.PartialObjectMetadata
+	configMaps map[name]*metav1.PartialObjectMetadata
 
 	// refs are what the last snapshot referred to: changes of anything else of these kinds don't matter.
 	refs references
@@ -52,8 +53,9 @@ type world struct {
 
 // references are the objects that ours refer to, whether they exist or not.
 type references struct {
-	services map[name]bool
-	secrets  map[name]bool
+	services   map[name]bool
+	secrets    map[name]bool
+	configMaps map[name]bool
 	// selectors says that a listener looks at the labels of namespaces.
 	selectors bool
 }
@@ -67,7 +69,7 @@ func newWorld(o *Options) *world {
 		timeouts: map[name]*policy.GRPCTimeoutPolicy{}, retries: map[name]*policy.GRPCRetryPolicy{},
 		namespaces: map[name]*corev1.Namespace{}, services: map[name]*corev1.Service{},
 		slices: map[name]map[string]*discoveryv1.EndpointSlice{}, sliceOwner: map[name]name{},
-		secrets: map[name]*metav1.PartialObjectMetadata{},
+		secrets: map[name]*metav1.PartialObjectMetadata{}, configMaps: map[name]*metav1.PartialObjectMetadata{},
 	}
 }
 
@@ -200,6 +202,10 @@ func (w *world) ourSlice(s *discoveryv1.EndpointSlice) bool {
 
 func (w *world) ourSecret(s *metav1.PartialObjectMetadata) bool { return w.refs.secrets[nameOf(s)] }
 
+func (w *world) ourConfigMap(m *metav1.PartialObjectMetadata) bool {
+	return w.refs.configMaps[nameOf(m)]
+}
+
 // crdMatters says whether another version of the Gateway API is installed.
 func (w *world) crdMatters(old, new metav1.Object) bool {
 	if old == nil || new == nil {
@@ -241,8 +247,8 @@ func changed(old, new metav1.Object) bool {
 }
 
 // snapshot collects what concerns our Gateways, and notes what it refers to before looking for it, so that a
-// change of it that comes later is noticed. The data of Secrets isn't in it: secrets are those to read.
-func (w *world) snapshot() (s *resources.Snapshot, secrets []*metav1.PartialObjectMetadata) {
+// change of it that comes later is noticed. The data of Secrets and ConfigMaps isn't in it: used are those to read.
+func (w *world) snapshot() (s *resources.Snapshot, used used) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s = &resources.Snapshot{}
@@ -251,7 +257,7 @@ func (w *world) snapshot() (s *resources.Snapshot, secrets []*metav1.PartialObje
 			s.GatewayClasses = append(s.GatewayClasses, c)
 		}
 	}
-	refs := references{secrets: map[name]bool{}, services: map[name]bool{}}
+	refs := references{secrets: map[name]bool{}, services: map[name]bool{}, configMaps: map[name]bool{}}
 	for _, g := range w.gateways {
 		if w.ourGateway(g) {
 			s.Gateways = append(s.Gateways, g)
@@ -284,6 +290,7 @@ func (w *world) snapshot() (s *resources.Snapshot, secrets []*metav1.PartialObje
 	for _, p := range w.policies {
 		if w.ourPolicy(p) {
 			s.BackendTLSPolicies = append(s.BackendTLSPolicies, p)
+			refs.addPolicy(p)
 		}
 	}
 	s.GRPCTimeoutPolicies = slices.Collect(maps.Values(w.timeouts))
@@ -302,17 +309,44 @@ func (w *world) snapshot() (s *resources.Snapshot, secrets []*metav1.PartialObje
 		}
 	}
 	for key := range refs.secrets {
-		if secret := w.secrets[key]; secret != nil {
-			secrets = append(secrets, secret)
+		if m := w.secrets[key]; m != nil {
+			used.secrets = append(used.secrets, m)
 		}
 	}
-	return s, secrets
+	for key := range refs.configMaps {
+		if m := w.configMaps[key]; m != nil {
+			used.configMaps = append(used.configMaps, m)
+		}
+	}
+	return s, used
+}
+
+// used is the metadata of what is in the snapshot once it is read.
+type used struct {
+	secrets, configMaps []*metav1.PartialObjectMetadata
+}
+
+// addPolicy notes what a policy refers to.
+func (r *references) addPolicy(p *gatewayv1.BackendTLSPolicy) {
+	for i := range p.Spec.Validation.CACertificateRefs {
+		switch to := referent.Authority(&p.Spec.Validation.CACertificateRefs[i], p.Namespace); {
+		case to.IsConfigMap():
+			r.configMaps[to.NamespacedName] = true
+		case to.IsSecret():
+			r.secrets[to.NamespacedName] = true
+		}
+	}
 }
 
 // addGateway notes what a Gateway refers to.
 func (r *references) addGateway(g *gatewayv1.Gateway) {
 	if a := g.Spec.AllowedListeners; a != nil && a.Namespaces != nil && a.Namespaces.Selector != nil {
 		r.selectors = true
+	}
+	if t := g.Spec.TLS; t != nil && t.Backend != nil && t.Backend.ClientCertificateRef != nil {
+		if to := referent.Certificate(t.Backend.ClientCertificateRef, g.Namespace); to.IsSecret() {
+			r.secrets[to.NamespacedName] = true
+		}
 	}
 	for i := range g.Spec.Listeners {
 		r.addListener(&g.Spec.Listeners[i], g.Namespace)

@@ -27,9 +27,9 @@ func (b *backendTLS) settings(t *model.BackendTLS, protocol model.BackendProtoco
 	if t.Bundle != "" {
 		authorities = b.folder + bundlePath(t.Bundle)
 	}
-	file, err := Arg(authorities)
-	if err != nil {
-		return "", fmt.Errorf("the authorities' path %q: %w", authorities, err)
+	// A server is added to a running HAProxy by the same words, and nothing quotes them there.
+	if strings.ContainsAny(authorities, "\\\"'$;<{}(),# \t\r\n") {
+		return "", fmt.Errorf("the authorities' path %q has characters that HAProxy doesn't take literally", authorities)
 	}
 	if strings.Trim(t.Hostname, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
 		return "", fmt.Errorf("%q isn't a server name", t.Hostname)
@@ -38,7 +38,7 @@ func (b *backendTLS) settings(t *model.BackendTLS, protocol model.BackendProtoco
 	if protocol == model.BackendHTTP1 {
 		alpn = "http/1.1"
 	}
-	words = append(words, file, "sni", "str("+t.Hostname+")", "check-sni", t.Hostname, "alpn", alpn, "check-alpn", alpn)
+	words = append(words, authorities, "sni", "str("+t.Hostname+")", "check-sni", t.Hostname, "alpn", alpn, "check-alpn", alpn)
 	if t.KeyPair != "" {
 		words = append(words, "crt", b.folder+clientPath(t.KeyPair))
 	}

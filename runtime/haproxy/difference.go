@@ -34,6 +34,7 @@ type rendered struct {
 	maps     map[string]entries
 	lists    map[string][]listEntry
 	pairs    map[string][]byte
+	bundles  map[string][]byte
 	others   map[string][]byte
 	// files are all files as they are.
 	files map[string][]byte
@@ -52,7 +53,7 @@ type section struct {
 func read(files []generators.File, before *rendered) (*rendered, string) {
 	r := &rendered{
 		sections: map[string]*section{}, maps: map[string]entries{}, lists: map[string][]listEntry{},
-		pairs: map[string][]byte{}, others: map[string][]byte{}, files: make(map[string][]byte, len(files)),
+		pairs: map[string][]byte{}, bundles: map[string][]byte{}, others: map[string][]byte{}, files: make(map[string][]byte, len(files)),
 	}
 	for _, f := range files {
 		r.files[f.Path] = f.Data
@@ -75,6 +76,8 @@ func read(files []generators.File, before *rendered) (*rendered, string) {
 			r.maps[f.Path] = list
 		case isPair(f.Path):
 			r.pairs[f.Path] = f.Data
+		case isBundle(f.Path):
+			r.bundles[f.Path] = f.Data
 		case strings.HasPrefix(f.Path, "certificates.") && strings.HasSuffix(f.Path, ".list"):
 			r.lists[f.Path] = readList(string(f.Data))
 		default:
@@ -187,9 +190,8 @@ func obstacle(old, next *rendered) apply.Update {
 	if old.spare != next.spare || !slices.Equal(old.spares, next.spares) {
 		return apply.Update{Reason: "haproxy.cfg has other spare sections", Cause: "configuration"}
 	}
-	read := old.tlsFiles()
 	for name, s := range next.sections {
-		if why := sectionObstacle(name, old.sections[name], s, read); why.Reason != "" {
+		if why := sectionObstacle(name, old.sections[name], s); why.Reason != "" {
 			return why
 		}
 	}
@@ -205,36 +207,8 @@ func obstacle(old, next *rendered) apply.Update {
 	return apply.Update{}
 }
 
-// tlsFiles are the words of servers' lines for files that HAProxy has read for them.
-func (r *rendered) tlsFiles() map[string]bool {
-	files := map[string]bool{}
-	for _, s := range r.sections {
-		for _, line := range s.servers {
-			for _, file := range tlsFilesOf(line) {
-				files[file] = true
-			}
-		}
-	}
-	return files
-}
-
-// tlsFilesOf are whom a server is verified by, and what it is shown.
-func tlsFilesOf(line string) []string {
-	if !strings.Contains(line, " ca-file ") {
-		return nil
-	}
-	var files []string
-	words := strings.Fields(line)
-	for i, word := range words[:len(words)-1] {
-		if word == "ca-file" || word == "crt" {
-			files = append(files, words[i+1])
-		}
-	}
-	return files
-}
-
-// sectionObstacle is obstacle for one section; had is nil for a new one, and read are the files that HAProxy has for servers.
-func sectionObstacle(name string, had, s *section, read map[string]bool) apply.Update {
+// sectionObstacle is obstacle for one section; had is nil for a new one.
+func sectionObstacle(name string, had, s *section) apply.Update {
 	if had != nil && had.settings != s.settings {
 		return apply.Update{Reason: fmt.Sprintf("section %s has other settings", name), Cause: "configuration"}
 	}
@@ -244,11 +218,7 @@ func sectionObstacle(name string, had, s *section, read map[string]bool) apply.U
 		if had != nil {
 			before, ok = had.servers[server]
 		}
-		lacks := slices.IndexFunc(tlsFilesOf(line), func(file string) bool { return !read[file] })
 		switch {
-		case !ok && lacks >= 0:
-			return apply.Update{Reason: fmt.Sprintf("server %s/%s needs %s, which HAProxy hasn't read", name, server, tlsFilesOf(line)[lacks]),
-				Cause: "files"}
 		case ok && before != line:
 			return apply.Update{Reason: fmt.Sprintf("server %s/%s has other settings", name, server), Cause: "configuration"}
 		case !ok && strings.Contains(line, " init-addr "):

@@ -58,6 +58,8 @@ type change struct {
 	// spares are the sections that get a spare one.
 	spares       []string
 	certificates *certificates
+	// authorities are bundles that HAProxy gets.
+	authorities []string
 
 	done  []string
 	cause string
@@ -112,7 +114,9 @@ func (c *change) prepare(old, next apply.Configuration) (apply.Update, error) {
 		return u, nil
 	}
 	var u apply.Update
-	c.certificates, u = c.planCertificates()
+	if c.authorities, u = c.planAuthorities(); u.Reason == "" {
+		c.certificates, u = c.planCertificates()
+	}
 	return u, nil
 }
 
@@ -158,6 +162,9 @@ func (c *change) run() (apply.Update, error) {
 		}
 	}
 	if err := c.addCertificates(c.certificates); err != nil {
+		return apply.Update{}, err
+	}
+	if err := c.addAuthorities(c.authorities); err != nil {
 		return apply.Update{}, err
 	}
 	sections := c.affected()
