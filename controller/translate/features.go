@@ -17,11 +17,13 @@ var supportedFeatures = []struct {
 	pool  bool
 	needs model.Feature
 }{
+	{name: "BackendTLSPolicy", needs: model.FeatureBackendTLS},
 	{name: "GRPCRoute"},
 	{name: "GRPCRouteNamedRouteRule"},
 	{name: "GRPCRouteRequestHeaderModifier"},
 	{name: "Gateway"},
 	{name: "GatewayAddressEmpty", pool: true},
+	{name: "GatewayBackendClientCertificate", needs: model.FeatureBackendTLS},
 	{name: "GatewayHTTPListenerIsolation", needs: model.FeatureHTTP},
 	{name: "GatewayHTTPSListenerDetectMisdirectedRequests", needs: model.FeatureHTTP},
 	{name: "GatewayPort8080"},

@@ -109,7 +109,7 @@ func capabilities(v model.Version, b build) model.Capabilities {
 			c.Missing[f] = fmt.Sprintf("HAProxy %s %s", v, r.why)
 		}
 	}
-	c.Missing[model.FeatureBackendNames] = fmt.Sprintf("HAProxy %s verifies a backend by the name that it asks for, and by no other", v)
+	c.Missing[model.FeatureBackendNames] = "HAProxy verifies a backend by the name that it asks for, and by no other"
 	if v.Compare(oldest) < 0 {
 		for _, f := range append([]model.Feature{model.FeatureGRPC, model.FeatureHTTP, model.FeatureHTTP1Shared, model.FeatureBackendTLS}, listening...) {
 			c.Missing[f] = fmt.Sprintf("HAProxy %s is too old: it takes %s or later", v, oldest)

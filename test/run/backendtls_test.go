@@ -103,6 +103,9 @@ func (g *gateway) onlyFrom(service, address string) error {
 func (g *gateway) refused(service string) {
 	g.Helper()
 	g.until("refuse "+service, func() error {
+		if g.proxy.Name == "nginx" && !g.proxy.Capabilities.Version.AtLeast(1, 27, 1) {
+			g.client.Close() // It may stay with the worker of before for a minute.
+		}
 		if r := g.client.Do(g.secureCall(service)); r.Echo.Backend != "" {
 			return fmt.Errorf("%s answers", r.Echo.Endpoint)
 		}
