@@ -39,6 +39,7 @@ func (g *graph) backends(r *route, rule *model.Rule, specs []backendSpec, scope 
 			b.Cluster = c.Name
 			if bad = backendFilters(r, &b, specs[i].filters, scope, rule.Source.Rule, i); bad == nil {
 				bad = g.rewritable(r, &b, c, rule.Source.Rule, i)
+				withoutCopies(&b, r, c, fmt.Sprintf("%s.backendRefs[%d]", ruleField(rule.Source.Rule), i))
 			}
 		} else {
 			b = model.Backend{Weight: weight, Status: newStatus(codes.invalid, r.object()+": "+bad.message)}

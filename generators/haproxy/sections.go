@@ -149,6 +149,9 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 		if ss.bridge == "" {
 			return nil, errors.New("it takes a bridge beside the proxy, and none was named")
 		}
+		if c.TLS != nil {
+			return nil, errors.New("a bridge reaches no endpoint by TLS")
+		}
 		if key += ":bridge"; required {
 			key += ":only"
 			service = answers.Bridge + service

@@ -131,6 +131,9 @@ func (a *actions) backend(r *model.Rule, b *model.Backend) (string, error) {
 		if a.bridge == "" {
 			return "", errNoBridge
 		}
+		if u.TLS != nil {
+			return "", errBridgeTLS
+		}
 		u = a.throughBridge(u, relay.Required(b))
 	}
 	if kind == model.HTTPRoute {
