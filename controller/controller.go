@@ -66,7 +66,8 @@ func New(o Options, registry prometheus.Registerer) (*Controller, error) {
 	config := rest.CopyConfig(o.Config)
 	// The API server shares its time out by itself.
 	config.QPS = -1
-	c := &Controller{Options: o, outages: newOutages(), secrets: newSecrets(o.Log, o.Changed), configMaps: newConfigMaps(o.Log, o.Changed), guard: newGuard(),
+	c := &Controller{Options: o, outages: newOutages(), guard: newGuard(),
+		secrets: newSecrets(o.Log, o.Changed), configMaps: newConfigMaps(o.Log, o.Changed),
 		pauses: pauses{first: again, last: 5 * again}}
 	if o.Remembered != nil {
 		if err := c.guard.recall(o.Remembered); err != nil {

@@ -89,8 +89,12 @@ func secureCalls(t *testing.T, s *harness.Served, gateway, rule string, answered
 	t.Helper()
 	start := time.Now()
 	r := s.Client.Do(call{listener: gateway + "/http", authority: "a.example.com", path: "/" + strings.ReplaceAll(rule, "-", ".") + "/Get"}.at(t, s))
-	// What TLS 1.3 says of a client's certificate comes when the call has been sent.
-	refused := r.FromServer() && (r.Code == codes.Unavailable || rule == "asks" && r.Code == codes.Internal)
+	refused := r.FromServer() && r.Code == codes.Unavailable
+	if rule == "asks" {
+		// What TLS 1.3 says of a client's certificate comes when the call has been sent. HAProxy 2.6 takes the stream for refused then, which
+		// is a client's own UNAVAILABLE.
+		refused = r.Code == codes.Unavailable || r.Code == codes.Internal
+	}
 	if got := r.Echo.Backend != ""; got != answered || !got && !refused {
 		t.Errorf("gRPC %s by %s: %s %q, answered by the backend: want %t", rule, gateway, r.Code, r.Message, answered)
 	}
