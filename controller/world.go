@@ -290,6 +290,7 @@ func (w *world) snapshot() (s *resources.Snapshot, unread unread) {
 	for _, p := range w.policies {
 		if w.ourPolicy(p) {
 			s.BackendTLSPolicies = append(s.BackendTLSPolicies, p)
+			refs.addPolicy(p)
 		}
 	}
 	s.GRPCTimeoutPolicies = slices.Collect(maps.Values(w.timeouts))
@@ -326,6 +327,18 @@ func existing(refs map[name]bool, objects map[name]*metav1.PartialObjectMetadata
 	return out
 }
 
+// addPolicy notes what a policy refers to.
+func (r *references) addPolicy(p *gatewayv1.BackendTLSPolicy) {
+	for i := range p.Spec.Validation.CACertificateRefs {
+		switch to := referent.Authority(&p.Spec.Validation.CACertificateRefs[i], p.Namespace); {
+		case to.IsConfigMap():
+			r.configMaps[to.NamespacedName] = true
+		case to.IsSecret():
+			r.secrets[to.NamespacedName] = true
+		}
+	}
+}
+
 // addGateway notes what a Gateway refers to.
 func (r *references) addGateway(g *gatewayv1.Gateway) {
 	if a := g.Spec.AllowedListeners; a != nil && a.Namespaces != nil && a.Namespaces.Selector != nil {
@@ -336,6 +349,11 @@ func (r *references) addGateway(g *gatewayv1.Gateway) {
 			if to := referent.CACertificate(&v.CACertificateRefs[i], g.Namespace); to.IsConfigMap() {
 				r.configMaps[to.NamespacedName] = true
 			}
+		}
+	}
+	if t := g.Spec.TLS; t != nil && t.Backend != nil && t.Backend.ClientCertificateRef != nil {
+		if to := referent.Certificate(t.Backend.ClientCertificateRef, g.Namespace); to.IsSecret() {
+			r.secrets[to.NamespacedName] = true
 		}
 	}
 	for i := range g.Spec.Listeners {

@@ -114,9 +114,12 @@ func TestSnapshotRefers(t *testing.T) {
 	set.Spec.Listeners = []gatewayv1.ListenerEntry{{TLS: &gatewayv1.ListenerTLSConfig{
 		CertificateRefs: []gatewayv1.SecretObjectReference{{Name: "of-set"}},
 	}}}
-	for _, n := range []string{"cert", "of-set", "widget", "unused"} {
+	for _, n := range []string{"cert", "of-set", "widget", "unused", "client", "ca", "ca-of-of-unused"} {
 		w.secrets[name{Namespace: "ns", Name: n}] = &metav1.PartialObjectMetadata{ObjectMeta: metaOf(n)}
+		w.configMaps[name{Namespace: "ns", Name: n}] = &metav1.PartialObjectMetadata{ObjectMeta: metaOf(n)}
 	}
+	w.gateways[name{Namespace: "ns", Name: "mine"}].Spec.TLS = &gatewayv1.GatewayTLSConfig{Backend: &gatewayv1.GatewayBackendTLS{
+		ClientCertificateRef: &gatewayv1.SecretObjectReference{Name: "client"}}}
 	for _, n := range []string{"svc", "widget", "unused"} {
 		slice := &discoveryv1.EndpointSlice{ObjectMeta: metaOf(n + "-1")}
 		slice.Labels = map[string]string{discoveryv1.LabelServiceName: n}
@@ -127,10 +130,14 @@ func TestSnapshotRefers(t *testing.T) {
 	} {
 		p := &gatewayv1.BackendTLSPolicy{ObjectMeta: metaOf(policy)}
 		p.Spec.TargetRefs = []gatewayv1.LocalPolicyTargetReferenceWithSectionName{{LocalPolicyTargetReference: target}}
+		p.Spec.Validation.CACertificateRefs = []gatewayv1.LocalObjectReference{{Kind: "ConfigMap", Name: "ca"}, {Kind: "Secret", Name: "ca"}}
+		if policy == "of-unused" {
+			p.Spec.Validation.CACertificateRefs[0].Name = "ca-of-of-unused"
+		}
 		w.policies[nameOf(p)] = p
 	}
 	snapshotHas(t, w, "BackendTLSPolicy of-service", "ConfigMap ca", "ConfigMap port-ca", "EndpointSlice svc-1", "ListenerSet of-mine",
-		"ListenerSet other", "Secret cert")
+		"ListenerSet other", "Secret ca", "Secret cert", "Secret client")
 	if w.refs.selectors {
 		t.Error("labels of namespaces count, and nobody asks for them")
 	}
@@ -139,14 +146,13 @@ func TestSnapshotRefers(t *testing.T) {
 	}
 	w.gateways[name{Namespace: "ns", Name: "mine"}].Spec.AllowedListeners = &gatewayv1.AllowedListeners{Namespaces: blue}
 	snapshotHas(t, w, "BackendTLSPolicy of-service", "ConfigMap ca", "ConfigMap port-ca", "EndpointSlice svc-1", "ListenerSet of-mine",
-		"ListenerSet other", "Secret cert")
+		"ListenerSet other", "Secret ca", "Secret cert", "Secret client")
 	if !w.refs.selectors {
 		t.Error("labels of namespaces don't count, and the Gateway asks for them")
 	}
 	w.namespaces[name{Name: "ns"}] = &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "ns", Labels: map[string]string{"team": "blue"}}}
 	snapshotHas(t, w, "BackendTLSPolicy of-service", "ConfigMap ca", "ConfigMap port-ca", "EndpointSlice svc-1", "ListenerSet of-mine",
-		"ListenerSet other", "Secret cert",
-		"Secret of-set")
+		"ListenerSet other", "Secret ca", "Secret cert", "Secret client", "Secret of-set")
 }
 
 // snapshotHas compares what a snapshot has besides Gateways and routes.

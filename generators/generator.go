@@ -85,6 +85,9 @@ type Options struct {
 	Instance string
 	// TrustedProxies are the networks of proxies in front of this one whose X-Forwarded headers requests of HTTPRoutes keep.
 	TrustedProxies []netip.Prefix
+	// SystemAuthorities is the file with the certificates of the authorities that the system trusts; "" is where the proxy looks for
+	// them, or the usual place.
+	SystemAuthorities string
 	// MaxStreams is the most calls that one client connection has open at a time; 0 is limits.Default's.
 	MaxStreams int
 	// Templates overrides built-in templates by name; nil for none.

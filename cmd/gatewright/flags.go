@@ -109,6 +109,9 @@ func servingFlags(f *pflag.FlagSet, s *proxies.Serving) {
 		"networks of proxies in front of this one, `CIDR,...`, whose x-forwarded headers requests of HTTPRoutes keep")
 	f.StringVar(&s.Bridge, "bridge-socket", "",
 		"`path` of the socket of a bridge that you run, for what no proxy can do (default for run and controller: one of their own)")
+	f.StringVar(&s.SystemAuthorities, "system-ca", "",
+		"`file` on the proxy's machine with the authorities that wellKnownCACertificates System means (default HAProxy's own; for nginx "+
+			"/etc/ssl/certs/ca-certificates.crt)")
 	f.IntVar(&s.MaxStreams, "max-streams", limits.Default.Streams,
 		"the most calls `N` that one client connection has open at a time; what a hostile one takes of memory grows with it")
 }

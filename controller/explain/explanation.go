@@ -81,6 +81,8 @@ type Share struct {
 	Percent   float64  `json:"percent"`
 	Service   string   `json:"service,omitempty"`
 	Endpoints []string `json:"endpoints,omitempty"`
+	// TLS says how the endpoints are verified; "" for cleartext.
+	TLS string `json:"tls,omitempty"`
 	// Proxy is what the proxy answers instead of a backend.
 	Proxy string `json:"proxy,omitempty"`
 	model.Handling
@@ -271,6 +273,9 @@ func newShare(m model.Gateways, b model.Backend, total int64, kind model.RouteKi
 	i := slices.IndexFunc(m.Clusters, func(c model.Cluster) bool { return c.Name == b.Cluster })
 	c := &m.Clusters[i]
 	s.Service = fmt.Sprintf("%s/%s:%d", c.Namespace, c.Service, c.Port)
+	if c.TLS != nil {
+		s.TLS = c.TLS.Describe()
+	}
 	for _, ep := range c.Endpoints {
 		s.Endpoints = append(s.Endpoints, net.JoinHostPort(ep.Address, strconv.Itoa(int(ep.Port))))
 	}

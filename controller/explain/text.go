@@ -113,6 +113,9 @@ func (e *Explanation) answerText(b *strings.Builder) {
 		default:
 			fmt.Fprintf(b, "Service %s at %s\n", s.Service, strings.Join(s.Endpoints, ", "))
 		}
+		if s.TLS != "" {
+			fmt.Fprintf(b, "      %s\n", s.TLS)
+		}
 		for _, line := range s.Describe() {
 			fmt.Fprintf(b, "      %s\n", line)
 		}

@@ -69,6 +69,11 @@ func Target(ref *gatewayv1.LocalPolicyTargetReference, namespace string) Object 
 	return Object{string(ref.Group), string(ref.Kind), types.NamespacedName{Namespace: namespace, Name: string(ref.Name)}}
 }
 
+// Authority is what a caCertificateRef of a policy names: always something of the policy's own namespace.
+func Authority(ref *gatewayv1.LocalObjectReference, namespace string) Object {
+	return Object{string(ref.Group), string(ref.Kind), types.NamespacedName{Namespace: namespace, Name: string(ref.Name)}}
+}
+
 // SliceService is the Service whose endpoints a slice has; one without a name when it is nobody's.
 func SliceService(s *discoveryv1.EndpointSlice) types.NamespacedName {
 	return types.NamespacedName{Namespace: s.Namespace, Name: s.Labels[discoveryv1.LabelServiceName]}

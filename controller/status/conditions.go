@@ -208,14 +208,28 @@ func RoutePartiallyInvalid(gen int64, message string) metav1.Condition {
 		gatewayv1.RouteReasonUnsupportedValue, gen, message)
 }
 
-// PolicyAccepted says that a policy is kept.
+// PolicyAccepted accepts a policy.
 func PolicyAccepted(gen int64, message string) metav1.Condition {
-	return condition(gatewayv1.PolicyConditionAccepted, metav1.ConditionTrue,
-		gatewayv1.PolicyReasonAccepted, gen, message)
+	return condition(gatewayv1.PolicyConditionAccepted, metav1.ConditionTrue, gatewayv1.PolicyReasonAccepted, gen, message)
 }
 
-// PolicyInvalid refuses a policy.
+// PolicyNotAccepted refuses a policy.
+func PolicyNotAccepted(gen int64, reason gatewayv1.PolicyConditionReason, message string) metav1.Condition {
+	return condition(gatewayv1.PolicyConditionAccepted, metav1.ConditionFalse, reason, gen, message)
+}
+
+// PolicyResolvedRefs says that everything that a policy refers to is there.
+func PolicyResolvedRefs(gen int64) metav1.Condition {
+	return condition(gatewayv1.BackendTLSPolicyConditionResolvedRefs, metav1.ConditionTrue, gatewayv1.BackendTLSPolicyReasonResolvedRefs, gen,
+		"all references are resolved")
+}
+
+// PolicyRefsNotResolved says which reference of a policy can't be used.
+func PolicyRefsNotResolved(gen int64, reason gatewayv1.PolicyConditionReason, message string) metav1.Condition {
+	return condition(gatewayv1.BackendTLSPolicyConditionResolvedRefs, metav1.ConditionFalse, reason, gen, message)
+}
+
+// PolicyInvalid refuses a policy for what it says.
 func PolicyInvalid(gen int64, message string) metav1.Condition {
-	return condition(gatewayv1.PolicyConditionAccepted, metav1.ConditionFalse,
-		gatewayv1.PolicyReasonInvalid, gen, message)
+	return PolicyNotAccepted(gen, gatewayv1.PolicyReasonInvalid, message)
 }

@@ -22,7 +22,7 @@ func sampleReports() []Report {
 	return []Report{
 		{APIVersion: "v1", Kind: "BackendTLSPolicy", Namespace: "ns", Name: "p", Policy: &gatewayv1.PolicyStatus{
 			Ancestors: []gatewayv1.PolicyAncestorStatus{{AncestorRef: parent, ControllerName: "example.com/c",
-				Conditions: []metav1.Condition{PolicyInvalid(3, hostile)}}},
+				Conditions: []metav1.Condition{PolicyNotAccepted(3, gatewayv1.PolicyReasonInvalid, hostile)}}},
 		}},
 		{APIVersion: "v1", Kind: "BackendTLSPolicy", Namespace: "ns", Name: "q",
 			Policy: &gatewayv1.PolicyStatus{Ancestors: []gatewayv1.PolicyAncestorStatus{}}},

@@ -209,26 +209,20 @@ func (g *graph) attach(p *parent, r *route) {
 			continue
 		}
 		for _, key := range r.sends {
-			g.clusters[key].used = true
+			if c := g.clusterFor(p.gateway, key); c != nil {
+				c.used = true
+			}
 		}
+		rules := g.rulesFor(p.gateway, r)
 		for _, h := range r.hostnames {
 			if _, ok := model.HostnameIntersection(l.hostname, h); ok && len(r.rules) > 0 {
 				s := l.scope(scopeKey{h, r.kind})
-				s.rules = append(s.rules, r.rules...)
+				s.rules = append(s.rules, rules...)
 			}
 		}
 	}
 	g.usePolicies(r, p.gateway.name)
-	if len(g.policies) == 0 {
-		return
-	}
-	for i := range r.looks {
-		if l := &r.looks[i]; l.allowed {
-			if used := g.clusters[l.key].policy; used != nil {
-				used.ancestors[p.gateway.name] = p.gateway
-			}
-		}
-	}
+	g.addAncestor(p.gateway, r)
 }
 
 func (l *listener) scope(key scopeKey) *scope {

@@ -39,6 +39,7 @@ func (g *graph) backends(r *route, rule *model.Rule, specs []backendSpec, scope 
 			b.Cluster = c.Name
 			if bad = backendFilters(r, &b, specs[i].filters, scope, rule.Source.Rule, i); bad == nil {
 				bad = g.rewritable(r, &b, c, rule.Source.Rule, i)
+				withoutCopies(&b, r, c, fmt.Sprintf("%s.backendRefs[%d]", ruleField(rule.Source.Rule), i))
 			}
 		} else {
 			b = model.Backend{Weight: weight, Status: newStatus(codes.invalid, r.object()+": "+bad.message)}
@@ -125,8 +126,8 @@ func (g *graph) resolveBackend(r *route, ref *gatewayv1.BackendRef) (*cluster, *
 		return nil, &problem{string(gatewayv1.RouteReasonBackendNotFound),
 			fmt.Sprintf("Service %s: no port is given; name a port of the Service", n)}
 	}
-	c := g.cluster(clusterKey{n, *ref.Port, r.kind == model.HTTPRoute})
-	r.looks = append(r.looks, look{by, c.key, true, c.problem, c.flaw, c.notes})
+	c := g.cluster(clusterKey{name: n, port: *ref.Port, http: r.kind == model.HTTPRoute})
+	r.looks = append(r.looks, look{by, c.key, true, c.Name, c.problem, c.flaw, c.notes})
 	for _, note := range c.notes {
 		if !slices.Contains(r.notes, note) {
 			r.notes = append(r.notes, note)

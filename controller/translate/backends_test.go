@@ -163,7 +163,7 @@ func TestCallOnce(t *testing.T) {
 // TestPolicyOfOnePort: a BackendTLSPolicy for a section leaves the other ports alone.
 func TestPolicyOfOnePort(t *testing.T) {
 	for section, want := range map[gatewayv1.SectionName]string{
-		"grpc": "Accepted=True, ResolvedRefs=False UnsupportedProtocol", "other": fine,
+		"grpc": "Accepted=True, ResolvedRefs=False InvalidBackendTLSPolicy", "other": fine,
 	} {
 		s := withRules(t, "  - backendRefs: [{name: s, port: 50051}]")
 		p := &gatewayv1.BackendTLSPolicy{}

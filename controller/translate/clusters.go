@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -15,13 +16,19 @@ import (
 	"github.com/gatewright/gatewright/generators/model"
 )
 
-// backendProtocols are what endpoints without TLS are spoken to with (R17), by the appProtocol of their port: the standard
-// ones, and names in wide use.
+// backendProtocols are what endpoints are spoken to with (R17), by the appProtocol of their port: the standard ones, and names
+// in wide use. None of them has a policy's Service reached without TLS.
 var backendProtocols = map[bool]map[string]model.BackendProtocol{
 	false: {"": model.BackendGRPC, "kubernetes.io/h2c": model.BackendGRPC, "grpc": model.BackendGRPC, "h2c": model.BackendGRPC,
 		"http2": model.BackendGRPC},
 	true: {"": model.BackendHTTP1, "http": model.BackendHTTP1, "kubernetes.io/ws": model.BackendHTTP1, "ws": model.BackendHTTP1,
 		"kubernetes.io/h2c": model.BackendH2C, "grpc": model.BackendH2C, "h2c": model.BackendH2C, "http2": model.BackendH2C},
+}
+
+// tlsProtocols are names of protocols with TLS: they are fine where a policy asks for it.
+var tlsProtocols = map[bool]map[string]model.BackendProtocol{
+	false: {"https": model.BackendGRPC},
+	true:  {"https": model.BackendHTTP1, "kubernetes.io/wss": model.BackendHTTP1, "wss": model.BackendHTTP1},
 }
 
 // protocolNames stand in the names of clusters.
@@ -53,13 +60,15 @@ func (g *graph) cluster(key clusterKey) *cluster {
 			portList(service)))
 		return c
 	}
-	if c.refuseProtocol(deref(port.AppProtocol, "")); c.problem != nil {
+	c.portName = port.Name
+	policy := g.index.policyFor(key.name, port.Name)
+	if c.refuseProtocol(deref(port.AppProtocol, ""), policy != nil); c.problem != nil {
 		return c
 	}
-	if c.policy = g.index.policyFor(key.name, port.Name); c.policy != nil {
-		c.refuse(gatewayv1.RouteReasonUnsupportedProtocol, fmt.Sprintf(
-			"Service %s is to be reached by TLS as BackendTLSPolicy %s says, and %s", key.name, nameOf(c.policy.object), noBackendTLS))
-		return c
+	if policy != nil {
+		if c.secure(policy, g.judge(policy)); c.problem != nil {
+			return c
+		}
 	}
 	if g.addEndpoints(c, service, port); c.problem == nil {
 		g.leaveLoops(c)
@@ -69,8 +78,11 @@ func (g *graph) cluster(key clusterKey) *cluster {
 }
 
 // refuseProtocol chooses the protocol of a cluster, or refuses the one that its port asks for.
-func (c *cluster) refuseProtocol(appProtocol string) {
+func (c *cluster) refuseProtocol(appProtocol string, tls bool) {
 	protocol, ok := backendProtocols[c.key.http][appProtocol]
+	if !ok && tls {
+		protocol, ok = tlsProtocols[c.key.http][strings.ToLower(appProtocol)]
+	}
 	if !ok {
 		why := "which can't carry gRPC; use kubernetes.io/h2c or none"
 		if c.key.http {
@@ -82,6 +94,7 @@ func (c *cluster) refuseProtocol(appProtocol string) {
 	}
 	c.Protocol = protocol
 	c.Name += protocolNames[protocol]
+	c.plainName = c.Name
 }
 
 // CallOnceAnnotation on a Service, "true", asks for model.Cluster.CallOnce.

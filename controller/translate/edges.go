@@ -45,6 +45,9 @@ func (g *graph) edges() []Edge {
 	for _, r := range sorted {
 		out = r.appendEdges(out)
 	}
+	for _, p := range g.policies {
+		out = g.appendPolicy(out, p)
+	}
 	return out
 }
 

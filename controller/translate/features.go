@@ -17,6 +17,7 @@ var supportedFeatures = []struct {
 	pool  bool
 	needs model.Feature
 }{
+	{name: "BackendTLSPolicy", needs: model.FeatureBackendTLS},
 	{name: "GRPCRoute"},
 	{name: "GRPCRouteNamedRouteRule"},
 	{name: "GRPCRouteRequestHeaderModifier"},
@@ -24,6 +25,7 @@ var supportedFeatures = []struct {
 	{name: "GatewayAddressEmpty", pool: true},
 	{name: "GatewayFrontendClientCertificateValidation", needs: model.FeatureHTTP},
 	{name: "GatewayFrontendClientCertificateValidationInsecureFallback", needs: model.FeatureHTTP},
+	{name: "GatewayBackendClientCertificate", needs: model.FeatureBackendTLS},
 	{name: "GatewayHTTPListenerIsolation", needs: model.FeatureHTTP},
 	{name: "GatewayHTTPSListenerDetectMisdirectedRequests", needs: model.FeatureHTTP},
 	{name: "GatewayPort8080"},

@@ -21,7 +21,6 @@ func (g *graph) addGateways() {
 	slices.SortFunc(g.gateways, func(a, b *gateway) int { return older(&a.object.ObjectMeta, &b.object.ObjectMeta) })
 	for _, gw := range g.gateways {
 		gw.checkParameters()
-		gw.checkTLS()
 		gw.noteIgnored()
 		gw.setSharing(g.options.CrossServing)
 		if s := gw.object.Spec.DefaultScope; s != "" && s != gatewayv1.GatewayDefaultScopeNone {
@@ -67,20 +66,6 @@ func (gw *gateway) checkParameters() {
 			fmt.Sprintf("spec.infrastructure.parametersRef: %s %q isn't supported, and this controller has no parameters; remove it",
 				in.ParametersRef.Kind, in.ParametersRef.Name))
 	}
-}
-
-// checkTLS refuses the client certificate for backends. It costs nothing else: backends with TLS are refused
-// one by one.
-func (gw *gateway) checkTLS() {
-	t := gw.object.Spec.TLS
-	if t == nil || t.Backend == nil || t.Backend.ClientCertificateRef == nil {
-		return
-	}
-	gw.refs = append(gw.refs, problem{
-		string(gatewayv1.GatewayReasonInvalidClientCertificateRef),
-		fmt.Sprintf("spec.tls.backend.clientCertificateRef: client certificates for backends aren't supported yet: %q isn't used",
-			t.Backend.ClientCertificateRef.Name),
-	})
 }
 
 func (gw *gateway) refuse(reason gatewayv1.GatewayConditionReason, message string) {

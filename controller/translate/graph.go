@@ -36,6 +36,7 @@ type graph struct {
 	caBundles map[name]*caBundle
 	clusters  map[clusterKey]*cluster
 	policies  []*policy
+	bundles   map[string]model.Bundle
 	patterns  map[string]parsedPattern
 	// binds are where the listeners that are served are reached, with their Gateways.
 	binds map[netip.AddrPort]name
@@ -100,6 +101,8 @@ type gateway struct {
 	refs  []problem
 	// validations are by field, those that listeners have.
 	validations map[string]*clientValidation
+	// client is what it shows to endpoints; nil when it doesn't say.
+	client *clientCertificate
 }
 
 type listener struct {
@@ -215,6 +218,8 @@ type clusterKey struct {
 	port int32
 	// http says that HTTPRoutes send to it: GRPCRoutes speak another protocol to the same port.
 	http bool
+	// gateway is the Gateway that has the cluster for itself, as it shows a certificate to endpoints.
+	gateway name
 }
 
 type cluster struct {
@@ -224,14 +229,10 @@ type cluster struct {
 	notes   []string
 	problem *problem
 	// flaw is what is wrong with some of the endpoints; the others serve.
-	flaw   *problem
-	policy *policy
-	used   bool
-}
-
-type policy struct {
-	object    *gatewayv1.BackendTLSPolicy
-	ancestors map[name]*gateway
+	flaw *problem
+	// portName is the name of the port, and plainName that of the cluster without TLS.
+	portName, plainName string
+	used                bool
 }
 
 type keyPair struct {
@@ -259,6 +260,7 @@ func newGraph(s *resources.Snapshot, caps model.Capabilities, o Options) *graph 
 		keyPairs:  map[name]*keyPair{},
 		caBundles: map[name]*caBundle{},
 		clusters:  make(map[clusterKey]*cluster, len(s.Services)),
+		bundles:   map[string]model.Bundle{},
 		patterns:  map[string]parsedPattern{},
 	}
 	g.index = newIndex(s)

@@ -21,6 +21,7 @@ type index struct {
 	namespaces     map[string]labels.Set
 	grants         grants
 	policies       map[name][]*policy // by the Service that they target, the oldest first
+	winners        map[policyTarget]*policy
 	policyList     []*policy
 	// callPolicies are those that rules refer to.
 	callPolicies map[policyKey]*callPolicy
@@ -28,17 +29,18 @@ type index struct {
 
 func newIndex(s *resources.Snapshot) index {
 	x := index{
-		configMaps:     make(map[name]*corev1.ConfigMap, len(s.ConfigMaps)),
-		unreadableMaps: make(map[name]string, len(s.UnreadableConfigMaps)),
-		services:       make(map[name]*corev1.Service, len(s.Services)),
-		slices:         make(map[name][]*discoveryv1.EndpointSlice, len(s.EndpointSlices)),
-		secrets:        make(map[name]*corev1.Secret, len(s.Secrets)),
-		unreadable:     make(map[name]string, len(s.UnreadableSecrets)),
-		namespaces:     make(map[string]labels.Set, len(s.Namespaces)),
-		grants:         newGrants(s.ReferenceGrants),
-		policies:       map[name][]*policy{},
+		configMaps: make(map[name]*corev1.ConfigMap, len(s.ConfigMaps)),
+		services:   make(map[name]*corev1.Service, len(s.Services)),
+		slices:     make(map[name][]*discoveryv1.EndpointSlice, len(s.EndpointSlices)),
+		secrets:    make(map[name]*corev1.Secret, len(s.Secrets)),
+		unreadable: make(map[name]string, len(s.UnreadableSecrets)),
+		namespaces: make(map[string]labels.Set, len(s.Namespaces)),
+		grants:     newGrants(s.ReferenceGrants),
+		policies:   map[name][]*policy{},
+		winners:    map[policyTarget]*policy{},
 
-		callPolicies: newCallPolicies(s),
+		unreadableMaps: make(map[name]string, len(s.UnreadableConfigMaps)),
+		callPolicies:   newCallPolicies(s),
 	}
 	for _, o := range s.Services {
 		x.services[nameOf(o)] = o

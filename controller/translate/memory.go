@@ -99,7 +99,8 @@ type look struct {
 	key clusterKey
 	// allowed says that a ReferenceGrant, or the namespace, lets it refer; the rest is empty otherwise.
 	allowed bool
-	// problem and flaw are the cluster's.
+	// cluster, problem and flaw are the cluster's.
+	cluster       string
 	problem, flaw *problem
 	notes         []string
 }
@@ -113,7 +114,7 @@ func (l *look) same(g *graph) bool {
 		return true
 	}
 	c := g.cluster(l.key)
-	return sameProblem(c.problem, l.problem) && sameProblem(c.flaw, l.flaw) && slices.Equal(c.notes, l.notes)
+	return c.Name == l.cluster && sameProblem(c.problem, l.problem) && sameProblem(c.flaw, l.flaw) && slices.Equal(c.notes, l.notes)
 }
 
 func sameProblem(a, b *problem) bool { return a == b || a != nil && b != nil && *a == *b }

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/gatewright/gatewright/generators/model"
@@ -24,11 +25,23 @@ func (g *graph) model() model.Gateways {
 	slices.SortFunc(out.Gateways, func(a, b model.Gateway) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
+	bundles := map[string]model.Bundle{}
 	for _, c := range g.clusters {
-		if c.used {
-			out.Clusters = append(out.Clusters, c.Cluster)
+		if !c.used {
+			continue
+		}
+		out.Clusters = append(out.Clusters, c.Cluster)
+		if c.TLS == nil {
+			continue
+		}
+		if b, ok := g.bundles[c.TLS.Bundle]; ok {
+			bundles[b.Name] = b
+		}
+		if c.TLS.KeyPair != "" {
+			g.byName[c.key.gateway].client.keyPair.used = true
 		}
 	}
+	out.Bundles = slices.SortedFunc(maps.Values(bundles), func(a, b model.Bundle) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(out.Clusters, func(a, b model.Cluster) int { return cmp.Compare(a.Name, b.Name) })
 	for _, k := range g.keyPairs {
 		if k.used {

@@ -1,8 +1,11 @@
 package translate
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -10,14 +13,34 @@ import (
 	"github.com/gatewright/gatewright/controller/status"
 )
 
-// noBackendTLS is why a BackendTLSPolicy, and a backend that one asks TLS for, isn't served. Plain text would
-// reach such a backend otherwise (R17).
-const noBackendTLS = "BackendTLSPolicies aren't supported yet; remove the policy to speak cleartext HTTP/2"
-
 // maxAncestors is how many Gateways the status of a policy has room for.
 const maxAncestors = 16
 
-// addPolicies indexes BackendTLSPolicies by the Services that they target, the oldest first.
+// policy is a BackendTLSPolicy.
+type policy struct {
+	object *gatewayv1.BackendTLSPolicy
+	// targets are the Services that it is for, or ports of them.
+	targets []policyTarget
+	// ancestors are the Gateways with routes that send to one of them.
+	ancestors map[name]*gateway
+	// verdict is what it comes to, once somebody asks.
+	verdict *verdict
+}
+
+// policyTarget is a Service, or a port of one by its name.
+type policyTarget struct {
+	service name
+	port    string
+}
+
+func (t policyTarget) String() string {
+	if t.port == "" {
+		return "Service " + t.service.String()
+	}
+	return fmt.Sprintf("Service %s port %q", t.service, t.port)
+}
+
+// addPolicies indexes BackendTLSPolicies by what they target. Of several for the same the oldest counts, valid or not.
 func (x *index) addPolicies(objects []*gatewayv1.BackendTLSPolicy) {
 	sorted := slices.SortedFunc(slices.Values(objects), func(a, b *gatewayv1.BackendTLSPolicy) int {
 		return older(&a.ObjectMeta, &b.ObjectMeta)
@@ -26,28 +49,66 @@ func (x *index) addPolicies(objects []*gatewayv1.BackendTLSPolicy) {
 		p := &policy{object: o, ancestors: map[name]*gateway{}}
 		x.policyList = append(x.policyList, p)
 		for i := range o.Spec.TargetRefs {
-			if to := referent.Target(&o.Spec.TargetRefs[i].LocalPolicyTargetReference, o.Namespace); to.IsService() {
-				x.policies[namedBy(to)] = append(x.policies[namedBy(to)], p)
+			ref := &o.Spec.TargetRefs[i]
+			to := referent.Target(&ref.LocalPolicyTargetReference, o.Namespace)
+			if !to.IsService() {
+				continue
+			}
+			t := policyTarget{namedBy(to), string(deref(ref.SectionName, ""))}
+			p.targets = append(p.targets, t)
+			if x.winners[t] == nil {
+				x.winners[t] = p
+			}
+			if list := x.policies[t.service]; !slices.Contains(list, p) {
+				x.policies[t.service] = append(list, p)
 			}
 		}
 	}
 }
 
-// policyFor returns the oldest policy that asks for TLS to a port of a Service.
+// policyFor returns the policy that asks for TLS to a port of a Service: one for the port goes before one for all of them.
 func (x *index) policyFor(service name, portName string) *policy {
-	for _, p := range x.policies[service] {
-		for i := range p.object.Spec.TargetRefs {
-			t := &p.object.Spec.TargetRefs[i]
-			if to := referent.Target(&t.LocalPolicyTargetReference, p.object.Namespace); to.IsService() && namedBy(to) == service &&
-				(t.SectionName == nil || string(*t.SectionName) == portName) {
-				return p
+	return cmp.Or(x.winners[policyTarget{service, portName}], x.winners[policyTarget{service, ""}])
+}
+
+// concerns says whether a policy has something to say about a port of a Service: it is for that, or for a port that isn't there.
+func (g *graph) concerns(p *policy, c *cluster) bool {
+	return slices.ContainsFunc(p.targets, func(t policyTarget) bool {
+		return t.service == c.key.name && (t.port == "" || t.port == c.portName || g.targetMissing(t) != "")
+	})
+}
+
+// targetMissing says what a policy's target lacks, "" for nothing.
+func (g *graph) targetMissing(t policyTarget) string {
+	service := g.index.services[t.service]
+	switch {
+	case service == nil:
+		return fmt.Sprintf("Service %s doesn't exist", t.service)
+	case t.port != "" && !slices.ContainsFunc(service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == t.port }):
+		return fmt.Sprintf("Service %s has no port with the name %q", t.service, t.port)
+	}
+	return ""
+}
+
+// addAncestor notes that a route of a Gateway sends to what policies are for.
+func (g *graph) addAncestor(gw *gateway, r *route) {
+	if len(g.policies) == 0 {
+		return
+	}
+	for i := range r.looks {
+		l := &r.looks[i]
+		if !l.allowed {
+			continue
+		}
+		for _, p := range g.index.policies[l.key.name] {
+			if g.concerns(p, g.clusters[l.key]) {
+				p.ancestors[gw.name] = gw
 			}
 		}
 	}
-	return nil
 }
 
-// policyReport refuses a policy for each Gateway whose routes send to what it targets.
+// policyReport says of a policy for each Gateway whose routes send to what it targets what it comes to.
 func (g *graph) policyReport(p *policy) status.Report {
 	r := newReport("BackendTLSPolicy", p.object)
 	r.Policy = &gatewayv1.PolicyStatus{Ancestors: []gatewayv1.PolicyAncestorStatus{}}
@@ -63,8 +124,80 @@ func (g *graph) policyReport(p *policy) status.Report {
 				Group: &group, Kind: &kind, Namespace: &namespace, Name: gatewayv1.ObjectName(n.name),
 			},
 			ControllerName: gatewayv1.GatewayController(g.options.Controller),
-			Conditions:     []metav1.Condition{status.PolicyInvalid(r.Generation, noBackendTLS)},
+			Conditions:     g.policyConditions(p, r.Generation),
 		})
 	}
 	return r
+}
+
+func (g *graph) policyConditions(p *policy, gen int64) []metav1.Condition {
+	v := g.judge(p)
+	accepted := status.PolicyAccepted(gen, "the policy is accepted")
+	bad, notes := g.ineffective(p)
+	if bad == nil {
+		bad = v.refused
+	}
+	switch {
+	case bad != nil:
+		accepted = status.PolicyNotAccepted(gen, gatewayv1.PolicyConditionReason(bad.reason), bad.message)
+	case len(notes) > 0:
+		accepted = status.PolicyAccepted(gen, "the policy is accepted; "+messages(notes, "; "))
+	}
+	if len(v.refs) > 0 {
+		return []metav1.Condition{accepted, status.PolicyRefsNotResolved(gen, gatewayv1.PolicyConditionReason(v.refs[0].reason),
+			messages(v.refs, "; "))}
+	}
+	return []metav1.Condition{accepted, status.PolicyResolvedRefs(gen)}
+}
+
+// ineffective says why no target of a policy gets what it says, or which ones don't while others do.
+func (g *graph) ineffective(p *policy) (all *problem, some []problem) {
+	for i := range p.object.Spec.TargetRefs {
+		ref := &p.object.Spec.TargetRefs[i]
+		if to := referent.Target(&ref.LocalPolicyTargetReference, p.object.Namespace); !to.IsService() {
+			some = append(some, problem{string(gatewayv1.PolicyReasonTargetNotFound), fmt.Sprintf(
+				"spec.targetRefs[%d]: kind %s isn't supported; use a Service", i, groupKind(to.Group, to.Kind))})
+		}
+	}
+	for _, t := range p.targets {
+		if w := g.index.winners[t]; w != p {
+			some = append(some, problem{string(gatewayv1.PolicyReasonConflicted), fmt.Sprintf(
+				"BackendTLSPolicy %s goes first for %s: of two policies for the same the oldest counts, then the first by name", nameOf(w.object), t)})
+		} else if missing := g.targetMissing(t); missing != "" {
+			some = append(some, problem{string(gatewayv1.PolicyReasonTargetNotFound), missing})
+		}
+	}
+	if len(some) < len(p.object.Spec.TargetRefs) {
+		return nil, some
+	}
+	reason := some[0].reason
+	if i := slices.IndexFunc(some, func(p problem) bool { return p.reason == string(gatewayv1.PolicyReasonConflicted) }); i >= 0 {
+		reason = some[i].reason
+	}
+	return &problem{reason, messages(some, "; ")}, nil
+}
+
+// appendPolicy adds a policy that Gateways have to do with, and the Services that it is for.
+func (g *graph) appendPolicy(out []Edge, p *policy) []Edge {
+	if len(p.ancestors) == 0 {
+		return out
+	}
+	n := nameOf(p.object)
+	for _, t := range p.targets {
+		e := Edge{From: Node{Kind: "BackendTLSPolicy", Namespace: n.namespace, Name: n.name},
+			To: Node{Kind: kindService, Namespace: t.service.namespace, Name: t.service.name}, Label: "TLS " + string(p.object.Spec.Validation.Hostname)}
+		if t.port != "" {
+			e.Label += " port " + t.port
+		}
+		switch {
+		case g.index.winners[t] != p:
+			e.Reason = string(gatewayv1.PolicyReasonConflicted)
+		case g.targetMissing(t) != "":
+			e.Reason = string(gatewayv1.PolicyReasonTargetNotFound)
+		case g.judge(p).refused != nil:
+			e.Reason = g.judge(p).refused.reason
+		}
+		out = append(out, e)
+	}
+	return out
 }

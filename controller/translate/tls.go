@@ -11,10 +11,11 @@ import (
 	"github.com/gatewright/gatewright/controller/referent"
 )
 
-// resolveCertificates finds the key pairs of the HTTPS listeners. A bad one costs only itself: the listener
+// resolveCertificates finds the key pairs of the HTTPS listeners, and those that Gateways show to endpoints. A bad one costs only itself: the listener
 // keeps the good ones (R30, R31).
 func (g *graph) resolveCertificates() {
 	for _, gw := range g.gateways {
+		g.resolveClientCertificate(gw)
 		for _, l := range gw.all {
 			if l.spec.Protocol != gatewayv1.HTTPSProtocolType {
 				continue

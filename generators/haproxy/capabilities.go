@@ -55,7 +55,7 @@ var requirements = []requirement{
 		`can't speak HTTP/2 to clients: haproxy -vv shows no "h2 : mode=HTTP side=FE"`},
 	{[]model.Feature{model.FeatureGRPC, model.FeatureHTTP}, func(b build) bool { return strings.Contains(b.sides, "BE") },
 		`can't speak HTTP/2 to backends: haproxy -vv shows no "h2 : mode=HTTP side=BE"`},
-	{[]model.Feature{model.FeatureTLS}, func(b build) bool { return b.features["OPENSSL"] }, "was built without USE_OPENSSL"},
+	{[]model.Feature{model.FeatureTLS, model.FeatureBackendTLS}, func(b build) bool { return b.features["OPENSSL"] }, "was built without USE_OPENSSL"},
 	// Regular expressions are written for PCRE.
 	{append([]model.Feature{model.FeatureGRPC, model.FeatureHTTP}, listening...),
 		func(b build) bool { return b.features["PCRE2"] || b.features["PCRE"] }, "was built without USE_PCRE2"},
@@ -109,8 +109,9 @@ func capabilities(v model.Version, b build) model.Capabilities {
 			c.Missing[f] = fmt.Sprintf("HAProxy %s %s", v, r.why)
 		}
 	}
+	c.Missing[model.FeatureBackendNames] = "HAProxy verifies a backend by the name that it asks for, and by no other"
 	if v.Compare(oldest) < 0 {
-		for _, f := range append([]model.Feature{model.FeatureGRPC, model.FeatureHTTP, model.FeatureHTTP1Shared}, listening...) {
+		for _, f := range append([]model.Feature{model.FeatureGRPC, model.FeatureHTTP, model.FeatureHTTP1Shared, model.FeatureBackendTLS}, listening...) {
 			c.Missing[f] = fmt.Sprintf("HAProxy %s is too old: it takes %s or later", v, oldest)
 		}
 	}

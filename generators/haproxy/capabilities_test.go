@@ -21,12 +21,13 @@ func TestParseCapabilities(t *testing.T) {
 		"no HTTP/2": {"2.6.12", "+OPENSSL +PCRE2", "", map[model.Feature]string{model.FeatureH2C: "side=FE", model.FeatureTLS: "side=FE",
 			model.FeatureHTTP2: "side=FE", model.FeatureGRPC: "side=BE", model.FeatureHTTP: "side=BE",
 			model.FeatureCallOnce: "3.0.0 or later"}},
-		"no TLS": {"3.0.11", "-OPENSSL +PCRE", both, map[model.Feature]string{model.FeatureTLS: "USE_OPENSSL"}},
+		"no TLS": {"3.0.11", "-OPENSSL +PCRE", both, map[model.Feature]string{model.FeatureTLS: "USE_OPENSSL",
+			model.FeatureBackendTLS: "USE_OPENSSL"}},
 		"no PCRE": {"3.0.11", "+OPENSSL -PCRE2", both, map[model.Feature]string{model.FeatureH2C: "USE_PCRE2", model.FeatureTLS: "USE_PCRE2",
 			model.FeatureHTTP2: "USE_PCRE2", model.FeatureGRPC: "USE_PCRE2", model.FeatureHTTP: "USE_PCRE2"}},
 		"too old": {"2.4.0", "+OPENSSL +PCRE2", both, map[model.Feature]string{model.FeatureH2C: "too old", model.FeatureTLS: "too old",
 			model.FeatureHTTP2: "too old", model.FeatureGRPC: "too old", model.FeatureHTTP: "too old", model.FeatureHTTP1Shared: "too old",
-			model.FeatureCallOnce: "3.0.0 or later"}},
+			model.FeatureCallOnce: "3.0.0 or later", model.FeatureBackendTLS: "too old"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := haproxy.ParseCapabilities("HAProxy version " + c.version + "-1 2026/10/14 - https://haproxy.org/\nFeature list : " +
@@ -34,6 +35,10 @@ func TestParseCapabilities(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if why := got.Missing[model.FeatureBackendNames]; !strings.Contains(why, "by no other") {
+				t.Errorf("names of backends: %q", why)
+			}
+			delete(got.Missing, model.FeatureBackendNames)
 			for _, f := range model.Features {
 				if want := c.missing[f]; (want == "") != got.Has(f) || !strings.Contains(got.Missing[f], want) {
 					t.Errorf("%s: %q, want %q", f, got.Missing[f], want)

@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,6 +61,9 @@ type View struct {
 	Observe, Reuse, Balance string
 	// Errors are the HTTP statuses that HAProxy answers by itself.
 	Errors []int
+	// Clients are key pairs that are shown to servers, where HAProxy has to read them for something else before it finds them for
+	// those: it looks for them in the folder that it was started in.
+	Clients []string
 	// ByServerName says that some frontend has ServerNames.
 	ByServerName bool
 	Frontends    []Frontend
@@ -90,8 +94,13 @@ func (g *Generator) render(m model.Gateways, t *matching.Tables, c model.Capabil
 		return nil, fmt.Errorf("haproxy: %w", err)
 	}
 	files = append(files, generators.File{Path: "haproxy.cfg", Data: b.Bytes()})
+	files = append(files, tlsFiles(&m)...)
+	listeners := listenersPairs(&m)
 	for i := range m.KeyPairs {
 		p := &m.KeyPairs[i]
+		if !listeners[p.Name] {
+			continue
+		}
 		files = append(files, generators.File{Path: pairPath(p.Name), Data: pairData(p), Secret: true})
 	}
 	generators.Sort(files)
@@ -111,6 +120,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	}
 	var refused generators.Refusals
 	ts := newTargets(m.Clusters, side, c.Version, &refused)
+	ts.sections.tls = &backendTLS{folder, cmp.Or(g.options.SystemAuthorities, systemAuthorities)}
 	ts.sections.once = func(cluster *model.Cluster) bool {
 		return (cluster.CallOnce || g.options.CallOnce) && c.Has(model.FeatureCallOnce)
 	}
@@ -161,6 +171,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		view.Frontends = append(view.Frontends, *f)
 		view.ByServerName = view.ByServerName || f.ServerNames != nil
 	}
+	view.Clients = clientPaths(&m, c.Version, folder)
 	if g.options.Marker != "" {
 		if view.Marker, err = Arg("unix@" + g.options.Marker); err != nil {
 			return nil, nil, fmt.Errorf("the marker's path %q: %w", g.options.Marker, err)

@@ -59,6 +59,7 @@ type sections struct {
 	version model.Version
 	// bridge is the address of the bridge's socket, or "".
 	bridge string
+	tls    *backendTLS
 }
 
 func newSections(live bool, v model.Version) *sections {
@@ -129,7 +130,7 @@ func retryLines(r *model.Retry) []string {
 }
 
 // waits says whether HAProxy waits a second before it tries an endpoint without others again, three times. Later
-// versions don't see that an HTTP/2 connection was refused, and try nothing.
+// versions don't see that an HTTP/2 connection in cleartext was refused, and try nothing.
 func waits(v model.Version) bool { return !v.AtLeast(3, 1, 0) }
 
 // again is a second server for an endpoint without others. HAProxy that waits doesn't where a server is left to turn to,
@@ -147,6 +148,9 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 	if bridged {
 		if ss.bridge == "" {
 			return nil, errors.New("it takes a bridge beside the proxy, and none was named")
+		}
+		if c.TLS != nil {
+			return nil, errors.New("a bridge reaches no endpoint by TLS")
 		}
 		if key += ":bridge"; required {
 			key += ":only"
@@ -175,6 +179,15 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 		Name: name, Comment: Comment(service), Changes: changes,
 		service: answers.EncodeAll(service), Once: ss.once != nil && ss.once(c), Settings: serverSettings(c.Protocol, ss.version),
 	}
+	if c.TLS != nil {
+		secure, err := ss.tls.settings(c.TLS, c.Protocol)
+		if err != nil {
+			return nil, fmt.Errorf("cluster %s: %w", c.Name, err)
+		}
+		// By the time that ALPN has chosen the protocol a connection is verified: one that can't be is a connection that failed, to
+		// which no call was given. With the protocol stated, versions from 3.1 on give it a call first.
+		s.Settings = strings.TrimSpace(secure + " " + strings.TrimSpace(strings.TrimPrefix(s.Settings, "proto h2")))
+	}
 	if c.Protocol != model.BackendGRPC {
 		s.Changes = append(slices.Clone(timeLines), s.Changes...)
 	}
@@ -196,7 +209,7 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 		}
 		s.Servers = append(s.Servers, server)
 	}
-	if len(s.Servers) == 1 && (c.Protocol == model.BackendHTTP1 || waits(ss.version)) {
+	if len(s.Servers) == 1 && (c.Protocol == model.BackendHTTP1 || c.TLS != nil || waits(ss.version)) {
 		s.Servers[0].Weight = 256
 		s.Servers = append(s.Servers, again(s.Servers[0]))
 	}

@@ -58,7 +58,8 @@ func (c *compiler) collectRules(m model.Gateways) {
 	}
 	slices.SortStableFunc(rules, func(a, b *model.Rule) int {
 		return cmp.Or(strings.Compare(string(a.Source.Kind), string(b.Source.Kind)),
-			model.CompareNames(a.Source.Namespace, a.Source.Name, b.Source.Namespace, b.Source.Name), cmp.Compare(a.Source.Rule, b.Source.Rule))
+			model.CompareNames(a.Source.Namespace, a.Source.Name, b.Source.Namespace, b.Source.Name), cmp.Compare(a.Source.Rule, b.Source.Rule),
+			strings.Compare(a.Gateway, b.Gateway))
 	})
 	byAge := make([]int, len(rules))
 	c.order, c.ranks, c.firstRank = make([]int, len(rules)), make([]rank, 0, len(rules)), make([]int, len(rules))

@@ -81,12 +81,21 @@ func example(header string) Gateways {
 				Endpoints: []Endpoint{{Address: "192.0.2.3", Port: 80}}},
 			{Name: "ns/two:80", Namespace: "ns", Service: "two", Port: 80, Unlearnt: true, CallOnce: true,
 				Endpoints: []Endpoint{{Address: "192.0.2.3", Port: 80}}},
+			exampleSecure("ns/three:80/tls", BackendGRPC), exampleSecure("ns/three:80/h2c/tls", BackendH2C), exampleSecure("ns/three:80/http/tls", BackendHTTP1),
 		},
+		Bundles: []Bundle{{Name: "0123", Certificates: []byte("certificate\n")}},
 		KeyPairs: []KeyPair{
 			{Name: "one", Certificate: []byte("certificate\n"), Key: []byte("key\n"), Hostnames: []string{"one.test", "*.one.test"}},
 			{Name: "two", Certificate: []byte("certificate\n"), Key: []byte("key\n"), Hostnames: []string{"*.two.test"}},
 		},
 	}
+}
+
+// exampleSecure is a cluster with TLS.
+func exampleSecure(name string, protocol BackendProtocol) Cluster {
+	return Cluster{Name: name, Namespace: "ns", Service: "three", Port: 80, Protocol: protocol,
+		Endpoints: []Endpoint{{Address: "192.0.2.4", Port: 80}},
+		TLS:       &BackendTLS{Policy: "ns/three", Hostname: "three.test", Bundle: "0123", KeyPair: "two"}}
 }
 
 // exampleHTTPRules have every kind of match, of filter and of answer of HTTPRoutes.
@@ -109,6 +118,8 @@ func exampleHTTPRules(header string) []*Rule {
 			{Weight: 1, Redirect: &Redirect{Code: 301, Scheme: "https", Hostname: "one.test", Port: 8443, Path: whole}},
 			{Weight: 1, Redirect: &Redirect{Code: 302, Path: prefix}}}},
 		{Matches: []Match{{Path: Path{Kind: ExactPath, Value: "/d"}}}, Status: &Status{Code: Internal, Message: "an example"}},
+		{Matches: []Match{{Path: Path{Kind: ExactPath, Value: "/e"}}},
+			Backends: []Backend{share("ns/three:80/h2c/tls", Handling{}), share("ns/three:80/http/tls", Handling{})}},
 	}
 	for i, r := range rules {
 		r.Source = Source{Kind: HTTPRoute, Namespace: "ns", Name: "example", Rule: i}
@@ -143,6 +154,8 @@ func exampleRules() []*Rule {
 		{Matches: []Match{{Path: Path{Kind: ServicePath, Service: "a.B"}}}, Backends: []Backend{share("ns/dns:80")}},
 		{Matches: []Match{{Path: Path{Kind: MethodPath, Method: "Get"}}}, Backends: []Backend{share("ns/none:80")}},
 		{Matches: []Match{{Path: Path{Kind: PrefixPath, Value: "/a"}}}, Status: &Status{Code: Internal, Message: "an example"}},
+		{Matches: []Match{{Path: Path{Kind: ExactPath, Value: "/a.B/Put", Service: "a.B", Method: "Put"}}},
+			Backends: []Backend{share("ns/three:80/tls")}},
 	}
 	for i, r := range rules {
 		r.Source = Source{Kind: GRPCRoute, Namespace: "ns", Name: "example", Rule: i}

@@ -16,8 +16,10 @@ type Gateways struct {
 	Gateways []Gateway `json:"gateways,omitempty"`
 	// Clusters are what rules send calls to, sorted by name.
 	Clusters []Cluster `json:"clusters,omitempty"`
-	// KeyPairs are the certificates of the listeners, sorted by name.
+	// KeyPairs are the certificates of the listeners, and those that Gateways show to endpoints, sorted by name.
 	KeyPairs []KeyPair `json:"keyPairs,omitempty"`
+	// Bundles are what endpoints are verified with, sorted by name.
+	Bundles []Bundle `json:"bundles,omitempty"`
 }
 
 // Gateway is one Gateway with the listeners that are accepted.
@@ -116,6 +118,8 @@ func (s Source) String() string {
 // Rule is one rule of a route: calls that one of its matches matches are answered by its backends.
 type Rule struct {
 	Source Source `json:"source"`
+	// Gateway is the one that has a copy of the rule for itself, "namespace/name"; "" for one that all Gateways share.
+	Gateway string `json:"gateway,omitempty"`
 	// Matches are ORed (R11); never empty: a rule without matches has one that matches everything.
 	Matches []Match `json:"matches"`
 	// Backends share the calls by weight (R14). Those of weight 0 are left out.
@@ -255,13 +259,15 @@ type ValueMatch struct {
 // Cluster is one port of one Service with its endpoints and the way to speak to them. Connections are
 // shared by everything that sends to it.
 type Cluster struct {
-	// Name is stable: it depends on the Service, the port and the protocol only.
+	// Name is stable: it depends on the Service, the port, the protocol and the TLS only.
 	Name      string `json:"name"`
 	Namespace string `json:"namespace"`
 	Service   string `json:"service"`
 	Port      int32  `json:"port"`
 	// Protocol is what its endpoints are spoken to with.
 	Protocol BackendProtocol `json:"protocol,omitempty"`
+	// TLS is how its endpoints are verified; nil for cleartext.
+	TLS *BackendTLS `json:"tls,omitempty"`
 	// Endpoints are sorted by address and port. A cluster without any answers UNAVAILABLE (R16).
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
 	// CallOnce says that no call may run twice because an endpoint fails (R40), at whatever price. A proxy with
@@ -272,17 +278,17 @@ type Cluster struct {
 	Unlearnt bool `json:"-"`
 }
 
-// BackendProtocol is a protocol that endpoints are spoken to with. Connections of two protocols are never mixed: a Service
-// port that is asked by both has two clusters.
+// BackendProtocol is a protocol that endpoints are spoken to with, in cleartext or by TLS. Connections of two protocols are
+// never mixed: a Service port that is asked by both has two clusters.
 type BackendProtocol string
 
 // The protocols of backends.
 const (
-	// BackendGRPC is gRPC by HTTP/2 in cleartext: what GRPCRoutes send (R17).
+	// BackendGRPC is gRPC by HTTP/2: what GRPCRoutes send (R17).
 	BackendGRPC BackendProtocol = ""
 	// BackendHTTP1 is HTTP/1.1, WebSocket included: what HTTPRoutes send unless a Service says more.
 	BackendHTTP1 BackendProtocol = "HTTP/1.1"
-	// BackendH2C is HTTP/2 in cleartext: what HTTPRoutes send to a Service port with appProtocol kubernetes.io/h2c.
+	// BackendH2C is HTTP/2: what HTTPRoutes send to a Service port with appProtocol kubernetes.io/h2c.
 	BackendH2C BackendProtocol = "h2c"
 )
 

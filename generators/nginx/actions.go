@@ -51,8 +51,9 @@ type Part struct {
 }
 
 // newActions starts the maps that follow $gw_rule.
-func newActions(bs *blocks, clusters map[string]*Upstream) *actions {
-	a := &actions{blocks: bs, clusters: clusters, known: map[string]bool{}, bySplit: map[string]string{}, bridged: map[string]*Upstream{}}
+func newActions(bs *blocks, clusters map[string]*Upstream, tls *backendTLS) *actions {
+	a := &actions{profiles: profiles{tls: tls}, blocks: bs, clusters: clusters, known: map[string]bool{}, bySplit: map[string]string{},
+		bridged: map[string]*Upstream{}}
 	a.action = bs.add(Map{Comment: "What answers the calls of a rule.", Source: "$gw_rule", Name: "gw_action"})
 	a.shared = bs.add(Map{Comment: "The same where weights share them: by rule and share.", Source: `"$gw_rule:$gw_share"`,
 		Name: "gw_shared_action"})
@@ -130,12 +131,15 @@ func (a *actions) backend(r *model.Rule, b *model.Backend) (string, error) {
 		if a.bridge == "" {
 			return "", errNoBridge
 		}
+		if u.TLS != nil {
+			return "", errBridgeTLS
+		}
 		u = a.throughBridge(u, relay.Required(b))
 	}
 	if kind == model.HTTPRoute {
 		return a.httpAction(b, u, relayed)
 	}
-	profile, err := a.profiles.of(b, a.blocks, relayed != "")
+	profile, err := a.profiles.of(b, u.TLS, a.blocks, relayed != "")
 	if err != nil {
 		return "", err
 	}
@@ -156,6 +160,9 @@ func (a *actions) send(id, target string, u *Upstream) error {
 	a.target.entry(id, target, "")
 	a.upstream.entry(id, u.Name, "")
 	a.service.entry(id, service, "")
+	if u.TLS != nil {
+		return a.profiles.tls.name(a.blocks, id, u.TLS)
+	}
 	return nil
 }
 
@@ -257,6 +264,8 @@ type Upstream struct {
 	Empty   model.Status
 	// Protocol is the cluster's.
 	Protocol model.BackendProtocol
+	// TLS is the cluster's too.
+	TLS *model.BackendTLS
 	// Tries is how often the servers stand there, none of which is left alone; 0 where failures count.
 	Tries int
 	// Servers are "address:port".
@@ -307,6 +316,7 @@ func upstreams(clusters []model.Cluster, resolve bool, refused *generators.Refus
 		hash, text := hashOf(c.Name), strings.Map(upstreamRune, c.Name)
 		u := &Upstream{
 			Name: "gw_" + hash[:upstreamDigits] + "_" + text, Service: answers.Service(c), Empty: answers.NoEndpoints(c), Protocol: c.Protocol,
+			TLS: c.TLS,
 		}
 		if used[u.Name] {
 			u.Name = "gw_" + hash + "_" + text

@@ -12,6 +12,9 @@ const relayVariable = "$gw_relay"
 // errNoBridge is for a rule that translation should have refused.
 var errNoBridge = errors.New("it takes a bridge beside the proxy, and none was named")
 
+// errBridgeTLS is for one too: a bridge that is told of no TLS would reach the endpoints in cleartext.
+var errBridgeTLS = errors.New("a bridge reaches no endpoint by TLS")
+
 // throughBridge is the upstream that calls reach through the bridge. The endpoints are there for when it is gone: nginx asks the
 // bridge first each time, for a connection that is refused costs it nothing.
 func (a *actions) throughBridge(u *Upstream, required bool) *Upstream {

@@ -28,6 +28,7 @@ var requirements = []requirement{
 		without: append([]string{"--without-http_grpc_module"}, commonWithout...)},
 	{feature: model.FeatureHTTP, since: oldest, without: append([]string{"--without-http_proxy_module"}, commonWithout...)},
 	{feature: model.FeatureRewriteH2C, since: proxyHTTP2},
+	{feature: model.FeatureBackendTLS, since: oldest, with: []string{"--with-http_ssl_module"}},
 	{feature: model.FeatureHTTP1Shared, since: model.Version{Major: 1, Minor: 25, Patch: 1}},
 	{feature: model.FeatureResolve, since: model.Version{Major: 1, Minor: 27, Patch: 3},
 		without: []string{"--without-http_upstream_zone_module"}},
@@ -101,6 +102,7 @@ func capabilities(v model.Version, flags []string) model.Capabilities {
 			c.Missing[r.feature] = why
 		}
 	}
+	c.Missing[model.FeatureBackendNames] = "nginx verifies a backend by the name that it asks for, and by no other"
 	return c
 }
 

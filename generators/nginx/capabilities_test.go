@@ -29,7 +29,7 @@ func TestParseCapabilities(t *testing.T) {
 			model.FeatureGRPC:  "nginx 1.30.0 was built without --with-http_v2_module",
 		}},
 		"no TLS": {"1.30.0", "--with-http_v2_module", map[model.Feature]string{model.FeatureTLS: "nginx 1.30.0 was built without " +
-			"--with-http_ssl_module"}},
+			"--with-http_ssl_module", model.FeatureBackendTLS: "nginx 1.30.0 was built without --with-http_ssl_module"}},
 		"no gRPC": {"1.30.0", all + " --without-http_grpc_module",
 			map[model.Feature]string{model.FeatureGRPC: "nginx 1.30.0 was built with --without-http_grpc_module"}},
 	} {
@@ -39,6 +39,10 @@ func TestParseCapabilities(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if why := got.Missing[model.FeatureBackendNames]; !strings.Contains(why, "by no other") {
+				t.Errorf("names of backends: %q", why)
+			}
+			delete(got.Missing, model.FeatureBackendNames)
 			for _, f := range model.Features {
 				if got.Missing[f] != c.missing[f] {
 					t.Errorf("%s: %q, want %q", f, got.Missing[f], c.missing[f])

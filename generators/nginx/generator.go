@@ -78,6 +78,8 @@ type View struct {
 	Ambiguous, Ordinary string
 	// HTTPFailures are what nginx answers requests of HTTPRoutes with when it fails by itself.
 	HTTPFailures []HTTPFailure
+	// BackendTLS are the modules that speak TLS to endpoints: "grpc", "proxy".
+	BackendTLS []string
 	// HTTP has what only HTTPRoutes need; nil when there are none.
 	HTTP *HTTPView
 	// Instance tells this gateway from others, and Loop answers a call that has been here before.
@@ -157,8 +159,19 @@ func (g *Generator) render(m model.Gateways, t *matching.Tables, c model.Capabil
 	if err := asksClients(files, view.Servers); err != nil {
 		return nil, fmt.Errorf("nginx: %w", err)
 	}
+	for i := range m.Bundles {
+		files = append(files, generators.File{Path: bundlePath(m.Bundles[i].Name), Data: m.Bundles[i].Certificates})
+	}
 	generators.Sort(files)
 	return generators.Stamp(files), nil
+}
+
+// ownOf tells copies of a rule apart that Gateways have for themselves.
+func ownOf(r *model.Rule) string {
+	if r.Gateway == "" {
+		return ""
+	}
+	return " of " + r.Gateway
 }
 
 // view works out all that the templates print.
@@ -190,7 +203,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	sources, rules := make([]string, len(t.Rules)), make([]string, len(t.Rules))
 	for i, rule := range t.Rules {
 		sources[i] = rule.Source.String()
-		rules[i] = bs.ids.Of("rule " + sources[i])
+		rules[i] = bs.ids.Of("rule " + sources[i] + ownOf(rule))
 	}
 	ss.kinds()
 	r := &router{tables: t, blocks: bs, ids: &bs.ids, sources: sources, rules: rules, scopes: scopes, refused: &refused}
@@ -198,7 +211,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	if err := r.render(); err != nil {
 		return nil, err
 	}
-	as := newActions(bs, clusters)
+	as := newActions(bs, clusters, newBackendTLS(folder, &g.options))
 	if g.options.Bridge != "" {
 		var err error
 		if as.bridge, err = Token("unix:" + g.options.Bridge); err != nil {
@@ -265,7 +278,8 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		Splits:    as.splits,
 		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list, clientFiles: ss.clientFiles,
 		Unscoped: !slices.ContainsFunc(ss.list, func(s Server) bool { return s.Scope != "" }), Failures: failures(),
-		Instance: instance, Loop: answers.Loop,
+		BackendTLS: tlsModules(as),
+		Instance:   instance, Loop: answers.Loop,
 		Ambiguous: ambiguous, Ordinary: ordinary, HTTPFailures: httpFailures(), HTTP: g.http(as, t, c.Version),
 		NoRule: answers.HTTPNoRule, TwoPaths: answers.HTTPAmbiguous, Hostless: answers.HTTPHostless, HTTPLoop: answers.HTTPLoop,
 	}, nil

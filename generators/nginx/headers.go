@@ -17,21 +17,31 @@ type Profile struct {
 	Name string
 	// Host says that the client's authority is passed on: no filter sets it.
 	Host bool
-	// Directives are lines without indentation: grpc_set_header, grpc_hide_header and add_header.
+	// TLS says that endpoints are spoken to by TLS.
+	TLS bool
+	// Directives are lines without indentation: grpc_set_header, grpc_hide_header, add_header, and files for TLS.
 	Directives []string
 }
 
 // profiles are those in use.
 type profiles struct {
+	tls   *backendTLS
 	names map[string]string
 	list  []Profile
 	// forwarded are headers of the proxy's own.
 	forwarded []forwardedHeader
 }
 
-// of returns the name of the location for a backend's header changes (R19).
-func (ps *profiles) of(b *model.Backend, bs *blocks, bridged bool) (string, error) {
-	p := Profile{Host: true}
+// of returns the name of the location for a backend's header changes (R19) and TLS.
+func (ps *profiles) of(b *model.Backend, tls *model.BackendTLS, bs *blocks, bridged bool) (string, error) {
+	p := Profile{Host: true, TLS: tls != nil}
+	if tls != nil {
+		lines, err := ps.tls.lines("grpc", tls)
+		if err != nil {
+			return "", err
+		}
+		p.Directives = lines
+	}
 	changed := map[string]bool{}
 	for i := range b.RequestHeaders {
 		h := &b.RequestHeaders[i]

@@ -19,6 +19,8 @@ type HTTPProfile struct {
 	Module string
 	// HTTP2 says that the module proxy speaks HTTP/2.
 	HTTP2 bool
+	// TLS says that endpoints are spoken to by TLS.
+	TLS bool
 	// Host and URI are variables: the host that is sent, and what an endpoint is asked for. "" is what the client asked for.
 	Host, URI string
 	// Directives are lines without indentation.
@@ -31,7 +33,7 @@ var proxyHTTP2 = model.Version{Major: 1, Minor: 29, Patch: 4}
 
 // httpProfile is the name of the location for what a backend's filters, timeouts and retries do.
 func (a *actions) httpProfile(b *model.Backend, u *Upstream, bridged bool) (string, error) {
-	p := HTTPProfile{Module: "proxy", Host: "$gw_authority"}
+	p := HTTPProfile{Module: "proxy", Host: "$gw_authority", TLS: u.TLS != nil}
 	if r := b.Rewrite; r != nil {
 		if r.Hostname != "" {
 			p.Host = "$gw_host_sent"
@@ -44,6 +46,13 @@ func (a *actions) httpProfile(b *model.Backend, u *Upstream, bridged bool) (stri
 		if p.HTTP2 = a.http.version.Compare(proxyHTTP2) >= 0; !p.HTTP2 {
 			p.Module = "grpc"
 		}
+	}
+	if u.TLS != nil {
+		lines, err := a.profiles.tls.lines(p.Module, u.TLS)
+		if err != nil {
+			return "", err
+		}
+		p.Directives = lines
 	}
 	forwarded := map[string]bool{}
 	for i := range b.RequestHeaders {
@@ -75,7 +84,7 @@ func (a *actions) httpProfile(b *model.Backend, u *Upstream, bridged bool) (stri
 	if bridged {
 		p.set(relay.HeaderTarget, relayVariable)
 	}
-	key := fmt.Sprintf("%s %t %s %s\n%s", p.Module, p.HTTP2, p.Host, p.URI, strings.Join(p.Directives, "\n"))
+	key := fmt.Sprintf("%s %t %s %s\n%s", p.scheme(), p.HTTP2, p.Host, p.URI, strings.Join(p.Directives, "\n"))
 	if name, ok := a.http.names[key]; ok {
 		return name, nil
 	}
@@ -83,6 +92,14 @@ func (a *actions) httpProfile(b *model.Backend, u *Upstream, bridged bool) (stri
 	a.http.names[key] = p.Name
 	a.http.profiles = append(a.http.profiles, p)
 	return p.Name, nil
+}
+
+// scheme tells modules apart, and with TLS from without.
+func (p *HTTPProfile) scheme() string {
+	if p.TLS {
+		return p.Module + "s"
+	}
+	return p.Module
 }
 
 // forwardedHeader says to an endpoint whose request it is.

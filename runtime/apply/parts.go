@@ -100,7 +100,8 @@ func eachRule(m model.Gateways, f func(l *model.Listener, scope string, r *model
 // cluster is refused. What nothing refers to any more is left out too.
 func reduce(m model.Gateways, keep func(Part) bool) model.Gateways {
 	var out model.Gateways
-	clusters, pairs := map[string]bool{}, map[string]bool{}
+	clusters, pairs, bundles := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	keep = withoutPairs(m, keep)
 	for _, g := range m.Gateways {
 		all := g.Listeners
 		g.Listeners = nil
@@ -125,8 +126,17 @@ func reduce(m model.Gateways, keep func(Part) bool) model.Gateways {
 		}
 	}
 	for _, c := range m.Clusters {
-		if clusters[c.Name] {
-			out.Clusters = append(out.Clusters, c)
+		if !clusters[c.Name] {
+			continue
+		}
+		out.Clusters = append(out.Clusters, c)
+		if c.TLS != nil {
+			pairs[c.TLS.KeyPair], bundles[c.TLS.Bundle] = true, true
+		}
+	}
+	for _, b := range m.Bundles {
+		if bundles[b.Name] {
+			out.Bundles = append(out.Bundles, b)
 		}
 	}
 	for _, p := range m.KeyPairs {
@@ -135,6 +145,25 @@ func reduce(m model.Gateways, keep func(Part) bool) model.Gateways {
 		}
 	}
 	return out
+}
+
+// withoutPairs is keep with the clusters left out whose endpoints would be shown a certificate that is left out.
+func withoutPairs(m model.Gateways, keep func(Part) bool) func(Part) bool {
+	pairs := map[string]string{}
+	for i := range m.Clusters {
+		if t := m.Clusters[i].TLS; t != nil && t.KeyPair != "" {
+			pairs[m.Clusters[i].Name] = t.KeyPair
+		}
+	}
+	if len(pairs) == 0 {
+		return keep
+	}
+	return func(p Part) bool {
+		if p.Kind == ClusterPart && pairs[p.Name] != "" && !keep(keyPairOf(pairs[p.Name])) {
+			return false
+		}
+		return keep(p)
+	}
 }
 
 func reduceScopes(scopes []model.Scope, keep func(Part) bool, clusters map[string]bool) []model.Scope {
@@ -214,11 +243,17 @@ func hashes(m model.Gateways, parts map[Part]bool) (map[Part]hash, error) {
 		}
 	}
 	eachRule(m, func(l *model.Listener, scope string, r *model.Rule) { add(RuleOf(r.Source), l.Name, scope, r) })
-	for _, c := range m.Clusters {
-		add(clusterOf(c.Name), c)
-	}
+	shown := map[string][]any{}
 	for _, p := range m.KeyPairs {
 		add(keyPairOf(p.Name), p.Certificate, p.Key)
+		shown[p.Name] = []any{p.Certificate, p.Key}
+	}
+	for _, c := range m.Clusters {
+		values := []any{c}
+		if c.TLS != nil {
+			values = append(values, shown[c.TLS.KeyPair]...)
+		}
+		add(clusterOf(c.Name), values...)
 	}
 	return out, failed
 }

@@ -35,6 +35,7 @@ type rendered struct {
 	lists    map[string][]listEntry
 	pairs    map[string][]byte
 	cas      map[string][]byte
+	bundles  map[string][]byte
 	others   map[string][]byte
 	// files are all files as they are.
 	files map[string][]byte
@@ -53,7 +54,8 @@ type section struct {
 func read(files []generators.File, before *rendered) (*rendered, string) {
 	r := &rendered{
 		sections: map[string]*section{}, maps: map[string]entries{}, lists: map[string][]listEntry{},
-		pairs: map[string][]byte{}, cas: map[string][]byte{}, others: map[string][]byte{}, files: make(map[string][]byte, len(files)),
+		pairs: map[string][]byte{}, cas: map[string][]byte{}, bundles: map[string][]byte{}, others: map[string][]byte{},
+		files: make(map[string][]byte, len(files)),
 	}
 	for _, f := range files {
 		r.files[f.Path] = f.Data
@@ -78,6 +80,8 @@ func read(files []generators.File, before *rendered) (*rendered, string) {
 			r.pairs[f.Path] = f.Data
 		case isCA(f.Path):
 			r.cas[f.Path] = f.Data
+		case isBundle(f.Path):
+			r.bundles[f.Path] = f.Data
 		case strings.HasPrefix(f.Path, "certificates.") && strings.HasSuffix(f.Path, ".list"):
 			r.lists[f.Path] = readList(string(f.Data))
 		default:

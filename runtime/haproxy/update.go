@@ -60,6 +60,8 @@ type change struct {
 	certificates *certificates
 	// cas are the files of CAs that change.
 	cas []string
+	// authorities are bundles that HAProxy gets.
+	authorities []string
 
 	done  []string
 	cause string
@@ -114,7 +116,10 @@ func (c *change) prepare(old, next apply.Configuration) (apply.Update, error) {
 		return u, nil
 	}
 	var u apply.Update
-	if c.certificates, u = c.planCertificates(); u.Reason == "" {
+	if c.authorities, u = c.planAuthorities(); u.Reason == "" {
+		c.certificates, u = c.planCertificates()
+	}
+	if u.Reason == "" {
 		u = c.planCAs()
 	}
 	return u, nil
@@ -162,6 +167,9 @@ func (c *change) run() (apply.Update, error) {
 		}
 	}
 	if err := c.addCertificates(c.certificates); err != nil {
+		return apply.Update{}, err
+	}
+	if err := c.addAuthorities(c.authorities); err != nil {
 		return apply.Update{}, err
 	}
 	if err := c.setCAs(); err != nil {

@@ -102,10 +102,11 @@ func TestServing(t *testing.T) {
 		want    string
 	}{
 		{Serving{}, generators.LayoutFull, all, ""},
-		{Serving{User: "a", Group: "b", Instance: "c", Bridge: "/b", MaxStreams: 7}, generators.LayoutFull, all, ""},
+		{Serving{User: "a", Group: "b", Instance: "c", Bridge: "/b", MaxStreams: 7, SystemAuthorities: "/d"}, generators.LayoutFull, all, ""},
 		{Serving{Group: "b"}, generators.LayoutFull, all, "--group alone"},
 		{Serving{User: "a", Group: "b"}, generators.LayoutInclude, all, "--layout full"},
 		{Serving{User: "no-such-user"}, generators.LayoutFull, all, "no such user"},
+		{Serving{SystemAuthorities: "d"}, generators.LayoutFull, all, "--system-ca"},
 		{Serving{Instance: "no name"}, generators.LayoutFull, all, "--instance"},
 		{Serving{CallOnce: true}, generators.LayoutFull, old, "--call-once can't be kept"},
 	} {
@@ -117,7 +118,7 @@ func TestServing(t *testing.T) {
 			}
 			continue
 		}
-		got := Serving{g.User, g.Group, g.CallOnce, g.Instance, g.TrustedProxies, g.Bridge, g.MaxStreams}
+		got := Serving{g.User, g.Group, g.CallOnce, g.Instance, g.TrustedProxies, g.Bridge, g.MaxStreams, g.SystemAuthorities}
 		if err != nil || !reflect.DeepEqual(got, c.serving) {
 			t.Errorf("%+v: %+v, error %v", c.serving, got, err)
 		}

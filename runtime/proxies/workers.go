@@ -31,6 +31,9 @@ type Serving struct {
 	Bridge string
 	// MaxStreams is the most calls that one client connection has open at a time.
 	MaxStreams int
+	// SystemAuthorities is the file with the authorities that count for wellKnownCACertificates System; "" is the proxy's own, or
+	// the usual one.
+	SystemAuthorities string
 }
 
 // Check says what is wrong with it on any proxy.
@@ -43,7 +46,10 @@ func (s Serving) Check() error {
 
 // Fill tells it to a generator. Users needn't exist where the proxy doesn't run.
 func (s Serving) Fill(g *generators.Options, caps model.Capabilities) (err error) {
-	g.MaxStreams, g.TrustedProxies = s.MaxStreams, s.TrustedProxies
+	g.MaxStreams, g.TrustedProxies, g.SystemAuthorities = s.MaxStreams, s.TrustedProxies, s.SystemAuthorities
+	if s.SystemAuthorities != "" && !filepath.IsAbs(s.SystemAuthorities) {
+		return fmt.Errorf("--system-ca %s: it must be an absolute path on the proxy's machine", s.SystemAuthorities)
+	}
 	if g.Bridge = s.Bridge; s.Bridge != "" && !filepath.IsAbs(s.Bridge) {
 		return fmt.Errorf("--bridge-socket %s: it must be an absolute path, for the proxy works in another folder", s.Bridge)
 	}

@@ -140,7 +140,21 @@ var routeFields = []row{
 	{what: "`sessionPersistence`", change: func(o *objects) { o.rule.SessionPersistence = &gatewayv1.SessionPersistence{} }},
 	{what: "Service `appProtocol` kubernetes.io/h2c", change: appProtocol("kubernetes.io/h2c")},
 	{what: "Service `appProtocol` kubernetes.io/ws", change: appProtocol("kubernetes.io/ws")},
-	{what: "BackendTLSPolicy", change: func(o *objects) { o.policy() }},
+	{what: "BackendTLSPolicy `wellKnownCACertificates` System", change: func(o *objects) { o.policy() }},
+	{what: "BackendTLSPolicy `targetRefs[].sectionName`", change: func(o *objects) {
+		o.service.Spec.Ports[0].Name = "grpc"
+		o.policy().Spec.TargetRefs[0].SectionName = new(gatewayv1.SectionName("grpc"))
+	}},
+	{what: "BackendTLSPolicy `caCertificateRefs` to a ConfigMap", change: func(o *objects) { o.trusts("", "ConfigMap") }},
+	{what: "BackendTLSPolicy `caCertificateRefs` to a Secret", change: func(o *objects) { o.trusts("", "Secret") }},
+	{what: "BackendTLSPolicy `caCertificateRefs` to another kind", change: func(o *objects) {
+		o.trusts("certificates.k8s.io", "ClusterTrustBundle")
+	}},
+	{what: "BackendTLSPolicy `subjectAltNames`: its `hostname`", change: func(o *objects) { o.named("cart.example.com") }},
+	{what: "BackendTLSPolicy `subjectAltNames`: others", change: func(o *objects) { o.named("other.example.com") }},
+	{what: "BackendTLSPolicy `options`", change: func(o *objects) {
+		o.policy().Spec.Options = map[gatewayv1.AnnotationKey]gatewayv1.AnnotationValue{"example.com/versions": "TLS1.3"}
+	}},
 }
 
 func (o *objects) address(t gatewayv1.AddressType, value string) {
@@ -242,7 +256,8 @@ func appProtocol(p string) func(*objects) {
 	return func(o *objects) { o.service.Spec.Ports[0].AppProtocol = &p }
 }
 
-func (o *objects) policy() {
+// policy has the Service reached by TLS, verified by whom the system trusts.
+func (o *objects) policy() *gatewayv1.BackendTLSPolicy {
 	target := gatewayv1.LocalPolicyTargetReferenceWithSectionName{
 		LocalPolicyTargetReference: gatewayv1.LocalPolicyTargetReference{Kind: "Service", Name: "cart"},
 	}
@@ -251,9 +266,28 @@ func (o *objects) policy() {
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tls"},
 		Spec: gatewayv1.BackendTLSPolicySpec{
 			TargetRefs: []gatewayv1.LocalPolicyTargetReferenceWithSectionName{target},
-			Validation: gatewayv1.BackendTLSPolicyValidation{Hostname: "cart.example.com"},
+			Validation: gatewayv1.BackendTLSPolicyValidation{
+				Hostname: "cart.example.com", WellKnownCACertificates: new(gatewayv1.WellKnownCACertificatesSystem),
+			},
 		},
 	}}
+	return o.BackendTLSPolicies[0]
+}
+
+// trusts is a policy with authorities of a kind of object.
+func (o *objects) trusts(group gatewayv1.Group, kind gatewayv1.Kind) {
+	v := &o.policy().Spec.Validation
+	v.WellKnownCACertificates = nil
+	v.CACertificateRefs = []gatewayv1.LocalObjectReference{{Group: group, Kind: kind, Name: "ca"}}
+	certificate := o.Secrets[0].Data[corev1.TLSCertKey]
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: "ca"}
+	o.Secrets = append(o.Secrets, &corev1.Secret{ObjectMeta: meta, Data: map[string][]byte{"ca.crt": certificate}})
+	o.ConfigMaps = []*corev1.ConfigMap{{ObjectMeta: meta, Data: map[string]string{"ca.crt": string(certificate)}}}
+}
+
+// named is a policy with one name for the certificate.
+func (o *objects) named(hostname gatewayv1.Hostname) {
+	o.policy().Spec.Validation.SubjectAltNames = []gatewayv1.SubjectAltName{{Type: gatewayv1.HostnameSubjectAltNameType, Hostname: hostname}}
 }
 
 // long is a text of n bytes.

@@ -96,6 +96,10 @@ var requirements = []row{
 		"where wildcard listeners of a port have different certificates, HAProxy reads the server name first and hands the connection on to "+
 			"itself: "+
 			"5 to 10 µs more of a call's processor time, 5 to 14 %; reloads have to wait for one another")},
+	{requirement: "R30", what: "a client certificate for backends", change: func(o *objects) {
+		o.policy()
+		o.gateway.Spec.TLS = &gatewayv1.GatewayTLSConfig{Backend: &gatewayv1.GatewayBackendTLS{ClientCertificateRef: &secretRefs("pair")[0]}}
+	}},
 	{requirement: "R30", what: "client certificates", change: func(o *objects) {
 		o.https()
 		o.gateway.Spec.TLS = &gatewayv1.GatewayTLSConfig{Frontend: &gatewayv1.FrontendTLSConfig{Default: validated()}}
