@@ -118,8 +118,8 @@ func TestSnapshotRefers(t *testing.T) {
 		w.secrets[name{Namespace: "ns", Name: n}] = &metav1.PartialObjectMetadata{ObjectMeta: metaOf(n)}
 		w.configMaps[name{Namespace: "ns", Name: n}] = &metav1.PartialObjectMetadata{ObjectMeta: metaOf(n)}
 	}
-	w.gateways[name{Namespace: "ns", Name: "mine"}].Spec.TLS = &gatewayv1.GatewayTLSConfig{Backend: &gatewayv1.GatewayBackendTLS{
-		ClientCertificateRef: &gatewayv1.SecretObjectReference{Name: "client"}}}
+	w.gateways[name{Namespace: "ns", Name: "mine"}].Spec.TLS.Backend = &gatewayv1.GatewayBackendTLS{
+		ClientCertificateRef: &gatewayv1.SecretObjectReference{Name: "client"}}
 	for _, n := range []string{"svc", "widget", "unused"} {
 		slice := &discoveryv1.EndpointSlice{ObjectMeta: metaOf(n + "-1")}
 		slice.Labels = map[string]string{discoveryv1.LabelServiceName: n}

@@ -44,7 +44,7 @@ func (p *GRPCTimeoutPolicy) DeepCopyObject() runtime.Object {
 func (p *GRPCRetryPolicy) DeepCopyInto(out *GRPCRetryPolicy) {
 	*out = *p
 	p.ObjectMeta.DeepCopyInto(&out.ObjectMeta)
-	out.Spec.On = append([]Condition(nil), p.Spec.On...)
+	out.Spec.RetryOn = append([]Condition(nil), p.Spec.RetryOn...)
 	out.Spec.PerTryTimeout = copied(p.Spec.PerTryTimeout)
 	out.Spec.Backoff = copied(p.Spec.Backoff)
 	out.Spec.RequestBytes = copied(p.Spec.RequestBytes)

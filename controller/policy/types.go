@@ -57,8 +57,8 @@ type GRPCRetryPolicy struct {
 type GRPCRetryPolicySpec struct {
 	// Retries is how often a call is sent again, beside the first time.
 	Retries int32 `json:"retries"`
-	// On are the conditions, by their names in gRPC.
-	On []Condition `json:"on"`
+	// RetryOn are the conditions, by their names in gRPC. (A key "on" is a truth value to many readers of YAML.)
+	RetryOn []Condition `json:"retryOn"`
 	// PerTryTimeout is how long each try may take to answer; none or 0s is no limit. One that takes longer is a deadline-exceeded.
 	PerTryTimeout *gatewayv1.Duration `json:"perTryTimeout,omitempty"`
 	// Backoff is about how long the first retry waits; each further one waits twice as long.

@@ -65,7 +65,7 @@ func timeoutPolicy(p *model.CallPolicy, spec *calls.GRPCTimeoutPolicySpec) (err 
 
 func retryPolicy(p *model.CallPolicy, spec *calls.GRPCRetryPolicySpec) (err error) {
 	r := &model.CallRetry{Retries: int(spec.Retries), RequestBytes: int(deref(spec.RequestBytes, 0))}
-	for _, on := range spec.On {
+	for _, on := range spec.RetryOn {
 		r.On = append(r.On, string(on))
 	}
 	slices.Sort(r.On)

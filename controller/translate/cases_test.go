@@ -183,6 +183,10 @@ func TestConditions(t *testing.T) {
 		{"filter-two-actions", "GRPCRoute", "route", partial},
 		{"filter-mirror", "GRPCRoute", "route", fine},
 		{"filter-mirror-invalid", "GRPCRoute", "route", "Accepted=True, ResolvedRefs=False BackendNotFound"},
+		{"policy-calls", "GRPCRoute", "route", fine},
+		{"policy-connect-failure", "GRPCRoute", "route", fine},
+		{"policy-missing", "GRPCRoute", "route", "Accepted=True, ResolvedRefs=False BackendNotFound"},
+		{"policy-http", "HTTPRoute", "route", "Accepted=False UnsupportedValue, ResolvedRefs=True"},
 		{"filter-extension-ref", "GRPCRoute", "route", "Accepted=True, ResolvedRefs=False InvalidKind"},
 		{"filter-backend-extension-ref", "GRPCRoute", "route", "Accepted=True, ResolvedRefs=False InvalidKind"},
 	}

@@ -67,6 +67,10 @@ func addTo(t testing.TB, s *resources.Snapshot, doc []byte) {
 		add(t, doc, &s.ReferenceGrants)
 	case "BackendTLSPolicy":
 		add(t, doc, &s.BackendTLSPolicies)
+	case "GRPCTimeoutPolicy":
+		add(t, doc, &s.GRPCTimeoutPolicies)
+	case "GRPCRetryPolicy":
+		add(t, doc, &s.GRPCRetryPolicies)
 	case "Namespace":
 		add(t, doc, &s.Namespaces)
 	case "Service":

@@ -26,7 +26,7 @@ spec: {timeout: 300ms, onBridgeFailure: Bypass}
 apiVersion: gatewright.io/v1alpha1
 kind: GRPCRetryPolicy
 metadata: {name: twice}
-spec: {retries: 2, on: [unavailable], backoff: 1ms, budget: {percent: 100, perSecond: 10000}}
+spec: {retries: 2, retryOn: [unavailable], backoff: 1ms, budget: {percent: 100, perSecond: 10000}}
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: GRPCRoute
