@@ -37,9 +37,9 @@ func (k *kubelet) registerNode(ctx context.Context) error {
 	now := metav1.Now()
 	patch, err := json.Marshal(map[string]any{"status": corev1.NodeStatus{
 		Capacity: room, Allocatable: room,
-		Addresses: []corev1.NodeAddress{
-			{Type: corev1.NodeInternalIP, Address: k.network.node().String()}, {Type: corev1.NodeHostName, Address: nodeName},
-		},
+		DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: logPort}},
+		// The API server would ask a host's name for logs sooner than an address.
+		Addresses: []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: k.network.node().String()}},
 		Conditions: []corev1.NodeCondition{{
 			Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "ProcessKubelet", LastHeartbeatTime: now, LastTransitionTime: now,
 		}},

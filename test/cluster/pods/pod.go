@@ -3,9 +3,7 @@ package pods
 import (
 	"context"
 	"net/netip"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -24,6 +22,7 @@ type pod struct {
 	root     string
 	address  netip.Addr
 	restarts int32
+	log      podLog
 }
 
 // run runs the Pod's first container until the context ends.
@@ -67,13 +66,8 @@ func (p *pod) container() *corev1.Container { return &p.object.Spec.Containers[0
 
 // runOnce starts the process and returns when it has ended.
 func (p *pod) runOnce(ctx context.Context) error {
-	log, err := os.Create(filepath.Join(p.root, "log"))
-	if err != nil {
-		return err
-	}
-	defer log.Close() //nolint:errcheck // Nothing reads it once the Pod is gone.
 	cmd, err := p.kubelet.launcher.start(p.kubelet.network, process{
-		root: p.root, args: p.container().Args, env: p.environment(), output: log, address: p.address,
+		root: p.root, args: p.container().Args, env: p.environment(), output: &p.log, address: p.address,
 	})
 	if err != nil {
 		return err

@@ -12,7 +12,10 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gatewright/gatewright/test/cluster"
@@ -59,7 +62,8 @@ spec:
 // nothing when it is scaled down.
 func TestPods(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{Controllers: true})
-	pods.Run(t, pods.Options{Config: c.Config(), Programs: map[string]string{"/hello:": build(t)}})
+	pods.Run(t, pods.Options{Config: c.Config(), Programs: map[string]string{"/hello:": build(t)},
+		Line: func(line string) string { return "was " + line }})
 	c.Apply(manifests)
 	cl := c.Client()
 	for _, address := range awaitEndpoints(t, cl, 2) {
@@ -68,8 +72,32 @@ func TestPods(t *testing.T) {
 			t.Errorf("%s answers %q", address, got)
 		}
 	}
+	wantLogs(t, c, 2)
 	c.Apply(strings.Replace(manifests, "replicas: 2", "replicas: 0", 1))
 	awaitEndpoints(t, cl, 0)
+}
+
+// wantLogs asks the API server for what so many Pods have said, from a time on: each was asked once.
+func wantLogs(t *testing.T, c *cluster.Cluster, pods int) {
+	t.Helper()
+	clientset, err := kubernetes.NewForConfig(c.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := clientset.CoreV1().Pods("default")
+	list, err := all.List(t.Context(), metav1.ListOptions{LabelSelector: "app=hello"})
+	if err != nil || len(list.Items) != pods {
+		t.Fatalf("%d Pods, %v", len(list.Items), err)
+	}
+	for _, p := range list.Items {
+		for since, want := range map[time.Duration]string{-time.Hour: "was asked for /\n", time.Hour: ""} {
+			from := metav1.NewTime(time.Now().Add(since))
+			text, err := all.GetLogs(p.Name, &corev1.PodLogOptions{SinceTime: &from}).DoRaw(t.Context())
+			if err != nil || string(text) != want {
+				t.Errorf("the log of %s: %q, %v; want %q", p.Name, text, err, want)
+			}
+		}
+	}
 }
 
 func build(t *testing.T) string {

@@ -8,7 +8,8 @@ import (
 )
 
 func main() {
-	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Println("asked for", r.RequestURI)
 		word, err := os.ReadFile("/etc/words/word")
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
