@@ -74,7 +74,8 @@ func (b *ownBridge) resume(ctx context.Context) {
 		if err = json.Unmarshal(text, &c); err != nil {
 			break
 		}
-		b.generation.Store(&c.Generation)
+		generation := c.Generation
+		b.generation.Store(&generation)
 		c.Generation = ""
 		if b.told, err = c.Text(); err == nil {
 			err = b.start(ctx)
@@ -102,8 +103,9 @@ func (b *ownBridge) follow(ctx context.Context, c *relay.Config) error {
 		return nil
 	}
 	sum := sha256.Sum256(text)
-	c.Generation = hex.EncodeToString(sum[:6])
-	b.generation.Store(&c.Generation)
+	generation := hex.EncodeToString(sum[:6])
+	b.generation.Store(&generation)
+	c.Generation = generation
 	stamped, err := c.Text()
 	if err != nil {
 		return err
@@ -112,7 +114,7 @@ func (b *ownBridge) follow(ctx context.Context, c *relay.Config) error {
 		return err
 	}
 	b.told = text
-	if b.program == nil {
+	if !b.runs() {
 		return b.start(ctx)
 	}
 	ctx, cancel := context.WithTimeout(ctx, bridgePatience)
@@ -165,9 +167,36 @@ func ownFolder(path string, uid, gid int, mode fs.FileMode) error {
 	return errors.Join(d.Chown(uid, gid), d.Chmod(mode), d.Close())
 }
 
+// runs says whether there is a process.
+func (b *ownBridge) runs() bool {
+	if b.program == nil {
+		return false
+	}
+	_, err := b.program.Process()
+	return err == nil
+}
+
 // start starts the bridge and returns when it serves what it was told. One that an earlier run has left gives its sockets to it, and
 // ends once its calls have.
 func (b *ownBridge) start(ctx context.Context) error {
+	if err := b.supervise(); err != nil {
+		return err
+	}
+	b.program.Lock()
+	defer b.program.Unlock()
+	if b.runs() {
+		return nil // It was started again by itself.
+	}
+	ctx, cancel := context.WithTimeout(ctx, bridgeStart)
+	defer cancel()
+	return b.program.Start(ctx)
+}
+
+// supervise prepares what starts it.
+func (b *ownBridge) supervise() error {
+	if b.program != nil {
+		return nil
+	}
 	binary, err := os.Executable()
 	if err != nil {
 		return err
@@ -178,14 +207,7 @@ func (b *ownBridge) start(ctx context.Context) error {
 		Serves: b.serves, Complaint: func(int, string) bool { return false }, Clear: func(context.Context) error { return nil },
 		LogFile: filepath.Join(b.dir, bridgeLog), Errors: b.errors, Log: b.log,
 	})
-	if err != nil {
-		return err
-	}
-	b.program.Lock()
-	defer b.program.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, bridgeStart)
-	defer cancel()
-	return b.program.Start(ctx)
+	return err
 }
 
 // command is this program again, by a name that leads to it whatever has become of its file.

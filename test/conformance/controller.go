@@ -2,7 +2,6 @@ package main
 
 import (
 	"path/filepath"
-	"regexp"
 
 	"github.com/gatewright/gatewright/test/cluster"
 	"github.com/gatewright/gatewright/test/cluster/pods"
@@ -25,7 +24,7 @@ func startCluster(t harness.T, echo string) *cluster.Cluster {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	pods.Run(t, pods.Options{Config: c.Config(), Programs: map[string]string{"/echo-basic:": echo}, Line: withoutQuery})
+	pods.Run(t, pods.Options{Config: c.Config(), Programs: map[string]string{"/echo-basic:": echo}})
 	return c
 }
 
@@ -36,10 +35,3 @@ func (o *options) startController(t harness.T, c *cluster.Cluster, proxy harness
 		Program: o.gatewright, Proxy: proxy, Class: className, Args: []string{"--address-pool", pool},
 	})
 }
-
-// echoed is how the suite's server logs a request.
-var echoed = regexp.MustCompile(`^(Echoing back request made to [^?]*)\?\S*( to client .*)$`)
-
-// withoutQuery takes the query from a line of the suite's server. The suite tells its requests apart by a query and looks for
-// their paths in the log; the last release of the server that there is logs the query too.
-func withoutQuery(line string) string { return echoed.ReplaceAllString(line, "$1$2") }

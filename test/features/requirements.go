@@ -10,8 +10,6 @@ import (
 	"github.com/gatewright/gatewright/generators/nginx"
 )
 
-const notYet = "not built yet"
-
 // numbers writes numbers with commas between.
 func numbers(list []int) string {
 	return strings.Trim(strings.ReplaceAll(fmt.Sprint(list), " ", ", "), "[]")
@@ -82,7 +80,7 @@ var requirements = []row{
 			BackendRef: backendRef("second").BackendObjectReference,
 		}})
 	}},
-	{requirement: "R21", what: "timeouts and retries on a rule", refused: notYet},
+	{requirement: "R21", what: "timeouts and retries of calls, by `GRPCTimeoutPolicy` and `GRPCRetryPolicy`, with a bridge"},
 	{requirement: "R22", what: "an ExtensionRef that can't be resolved answers an error"},
 	{requirement: "R23", what: "quiet streams", limit: func(model.Capabilities) string { return "24 hours; 1 hour across a reload" }},
 	{requirement: "R24", what: "attachment to Gateways", change: from(gatewayv1.NamespacesFromAll, "other")},

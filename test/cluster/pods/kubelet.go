@@ -27,8 +27,6 @@ type Options struct {
 	Config *rest.Config
 	// Programs are static binaries by a part of the image's name. A Pod of another image stays Pending.
 	Programs map[string]string
-	// Line changes each line of the Pods' logs; nil leaves them as they are.
-	Line func(string) string
 	// Prefix are the Pods' addresses; 10.244.0.0/24 when it is zero. The first is the node's own.
 	Prefix netip.Prefix
 }
@@ -41,7 +39,6 @@ type kubelet struct {
 	t        harness.T
 	client   kubernetes.Interface
 	programs map[string]string
-	line     func(string) string
 	network  *network
 	launcher *launcher
 	dir      string
@@ -68,7 +65,7 @@ func Run(t harness.T, o Options) {
 		t.Fatalf("the Pods' network: %v", err)
 	}
 	k := &kubelet{
-		t: t, client: client, programs: o.Programs, line: o.Line, network: network, launcher: newLauncher(),
+		t: t, client: client, programs: o.Programs, network: network, launcher: newLauncher(),
 		dir: harness.TempDir(t), running: map[types.UID]*pod{},
 	}
 	ctx, cancel := context.WithCancel(context.Background())

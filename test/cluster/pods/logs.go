@@ -50,19 +50,15 @@ func (l *podLog) Write(p []byte) (int, error) {
 	}
 }
 
-// since is what was said from a time on, each line changed unless change is nil.
-func (l *podLog) since(t time.Time, change func(string) string) string {
+// since is what was said from a time on.
+func (l *podLog) since(t time.Time) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var b strings.Builder
 	for _, line := range l.lines {
-		if line.at.Before(t) {
-			continue
+		if !line.at.Before(t) {
+			b.WriteString(line.text + "\n")
 		}
-		if change != nil {
-			line.text = change(line.text)
-		}
-		b.WriteString(line.text + "\n")
 	}
 	return b.String()
 }
@@ -87,7 +83,7 @@ func (k *kubelet) serveLogs(ctx context.Context) error {
 			return
 		}
 		since, _ := time.Parse(time.RFC3339, r.URL.Query().Get("sinceTime")) // Without one it is everything.
-		_, _ = w.Write([]byte(log.since(since, k.line)))                     // Who asks has gone when it fails.
+		_, _ = w.Write([]byte(log.since(since)))                             // Who asks has gone when it fails.
 	})
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	k.all.Go(func() { _ = server.Serve(l) }) // It ends with Close.

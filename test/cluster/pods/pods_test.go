@@ -62,8 +62,7 @@ spec:
 // nothing when it is scaled down.
 func TestPods(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{Controllers: true})
-	pods.Run(t, pods.Options{Config: c.Config(), Programs: map[string]string{"/hello:": build(t)},
-		Line: func(line string) string { return "was " + line }})
+	pods.Run(t, pods.Options{Config: c.Config(), Programs: map[string]string{"/hello:": build(t)}})
 	c.Apply(manifests)
 	cl := c.Client()
 	for _, address := range awaitEndpoints(t, cl, 2) {
@@ -90,7 +89,7 @@ func wantLogs(t *testing.T, c *cluster.Cluster, pods int) {
 		t.Fatalf("%d Pods, %v", len(list.Items), err)
 	}
 	for _, p := range list.Items {
-		for since, want := range map[time.Duration]string{-time.Hour: "was asked for /\n", time.Hour: ""} {
+		for since, want := range map[time.Duration]string{-time.Hour: "asked for /\n", time.Hour: ""} {
 			from := metav1.NewTime(time.Now().Add(since))
 			text, err := all.GetLogs(p.Name, &corev1.PodLogOptions{SinceTime: &from}).DoRaw(t.Context())
 			if err != nil || string(text) != want {
