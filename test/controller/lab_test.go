@@ -111,10 +111,15 @@ func (l *lab) clear() {
 	}
 }
 
-// install brings the Gateway API and deploy/controller to the cluster.
+// install brings the Gateway API, deploy/crds and deploy/controller to the cluster.
 func (l *lab) install() {
 	l.Helper()
 	l.InstallGatewayAPI(cluster.Standard)
+	own, err := filepath.Glob(filepath.Join(harness.Root(l), "deploy", "crds", "*.yaml"))
+	if err != nil || len(own) == 0 {
+		l.Fatalf("no CRDs in deploy/crds: %v", err)
+	}
+	l.ApplyFiles(own...)
 	l.deploy()
 }
 

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/gatewright/gatewright/controller/policy"
 	"github.com/gatewright/gatewright/test/cluster"
 	"github.com/gatewright/gatewright/test/harness"
 )
@@ -131,7 +132,10 @@ func TestOptionalCRDs(t *testing.T) {
 	r := l.newReplica(harness.Newest(harness.Proxies(t))[0], l.account())
 	uninstall := func(resources ...string) {
 		for _, resource := range resources {
-			crd := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: resource + ".gateway.networking.k8s.io"}}
+			if !strings.Contains(resource, ".") {
+				resource += ".gateway.networking.k8s.io"
+			}
+			crd := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: resource}}
 			if err := l.client.Delete(t.Context(), crd); err != nil {
 				t.Fatal(err)
 			}
@@ -143,7 +147,8 @@ func TestOptionalCRDs(t *testing.T) {
 			})
 		}
 	}
-	optional := []string{"listenersets", "backendtlspolicies", "httproutes", "referencegrants"}
+	optional := []string{"listenersets", "backendtlspolicies", "httproutes", "referencegrants", "grpctimeoutpolicies.gatewright.io",
+		"grpcretrypolicies.gatewright.io"}
 	uninstall(append(optional, "grpcroutes")...)
 	r.start()
 	r.says("/readyz", "the cluster has no GRPCRoute.gateway.networking.k8s.io: install the CRDs of the Gateway API")
@@ -158,7 +163,8 @@ func TestOptionalCRDs(t *testing.T) {
 	l.tells("web", "Programmed", l.addressOf("web"))
 	l.install()
 	l.Apply(optionalObjects)
-	for kind, list := range map[string]string{"ListenerSet": "conditions", "HTTPRoute": "parents", "BackendTLSPolicy": "ancestors"} {
+	for kind, list := range map[string]string{"ListenerSet": "conditions", "HTTPRoute": "parents", "BackendTLSPolicy": "ancestors",
+		policy.TimeoutKind: "ancestors", policy.RetryKind: "ancestors"} {
 		l.until("write the status of a "+kind, func() error {
 			text := fmt.Sprint(l.raw(kind, "late", list))
 			if !strings.Contains(text, "observedGeneration") {
@@ -191,6 +197,27 @@ metadata: {namespace: default, name: late}
 spec:
   targetRefs: [{group: "", kind: Service, name: first}]
   validation: {hostname: h.test, wellKnownCACertificates: System}
+---
+apiVersion: gatewright.io/v1alpha1
+kind: GRPCTimeoutPolicy
+metadata: {namespace: default, name: late}
+spec: {timeout: 1s}
+---
+apiVersion: gatewright.io/v1alpha1
+kind: GRPCRetryPolicy
+metadata: {namespace: default, name: late}
+spec: {retries: 1, retryOn: [connect-failure]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {namespace: default, name: late}
+spec:
+  parentRefs: [{name: web}]
+  rules:
+  - filters:
+    - {type: ExtensionRef, extensionRef: {group: gatewright.io, kind: GRPCTimeoutPolicy, name: late}}
+    - {type: ExtensionRef, extensionRef: {group: gatewright.io, kind: GRPCRetryPolicy, name: late}}
+    matches: [{method: {service: late.Service}}]
 `
 
 // TestDryRun changes nothing: no status, no Event, no lease, no proxy.

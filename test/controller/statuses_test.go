@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/controller/policy"
 )
 
 // grpcRoute reads a GRPCRoute of namespace default.
@@ -32,7 +34,11 @@ func (l *lab) grpcRoute(name string) *gatewayv1.GRPCRoute {
 func (l *lab) raw(kind, name string, fields ...string) []any {
 	l.Helper()
 	o := &unstructured.Unstructured{}
-	o.SetGroupVersionKind(schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v1", Kind: kind})
+	of := schema.GroupVersion{Group: gatewayv1.GroupName, Version: "v1"}
+	if kind == policy.TimeoutKind || kind == policy.RetryKind {
+		of = schema.GroupVersion{Group: policy.Group, Version: policy.Version}
+	}
+	o.SetGroupVersionKind(of.WithKind(kind))
 	if err := l.client.Get(l.Context(), client.ObjectKey{Namespace: "default", Name: name}, o); err != nil {
 		l.Fatal(err)
 	}
