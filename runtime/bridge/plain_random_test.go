@@ -90,6 +90,11 @@ func perform(w http.ResponseWriter, r *http.Request) {
 	if d.trailers2 {
 		h.Set("Trailer", "End")
 	}
+	if d.early || d.abort {
+		// The connection may end here, with a response that is whole. A server that doesn't say so loses what is sent on it next, and a
+		// POST of that can't be sent again, by whoever it was sent.
+		h.Set("Connection", "close")
+	}
 	w.WriteHeader(d.status)
 	for i, n := range d.answers {
 		if d.abort && i == len(d.answers)-1 {
