@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -155,24 +156,50 @@ func TestExampleEffects(t *testing.T) {
 	})
 }
 
-// TestExampleMirror: until mirrors are served, a rule with one is refused by name and its sibling serves.
-func TestExampleMirror(t *testing.T) {
+// TestExampleDraft: the example of the GEP's first draft, with all that it has.
+func TestExampleDraft(t *testing.T) {
+	manifests := read(t, "gep-1016-draft.yaml") + "---\n" + services("foo-v1", "foo-v2", "mirror-svc")
 	eachProxy(t, func(t *testing.T, p harness.Proxy) {
-		e := example{manifests: []string{"gep-1016-mirror.yaml"}, services: []string{"foo-v1", "mirror-svc"}}
-		s := e.serve(t, p)
-		refused := false
-		for _, c := range s.Conditions("GRPCRoute", "default/foo-grpcroute") {
-			refused = refused || strings.Contains(c.Message, "RequestMirror") && strings.Contains(c.Message, "rules[0]")
-		}
-		if !refused {
-			t.Errorf("no condition names the RequestMirror of rules[0]: %+v", s.Conditions("GRPCRoute", "default/foo-grpcroute"))
-		}
+		got := &copies{begun: map[string]int{}, messages: map[string]int{}}
+		backends := harness.NewBackends(t)
+		backends.OnCall(func(e *harness.Echo, ended bool) {
+			if !ended {
+				got.add(e.Backend, 0, nil)
+			}
+		})
+		s := harness.Serve(t, p, harness.Load(t, "", manifests), harness.Options{Backends: backends})
 		hello := call{listener: "my-gateway/http", authority: "foo.com", path: "/helloworld.Greeter/SayHello", headers: []string{"magic: foo"}}
-		if r := s.Client.Do(hello.at(t, s)); r.Backend() == "foo-v1" {
-			t.Error("the call went on without its mirror")
+		wantShares(t, s, hello, 1000, map[string]float64{"foo-v1": 0.9, "foo-v2": 0.1}, 0.02)
+		harness.Until(t, "copy each call", harness.DefaultTimeout, func() error {
+			got.mu.Lock()
+			defer got.mu.Unlock()
+			if n := got.begun; n["mirror-svc"] != n["foo-v1"]+n["foo-v2"] {
+				return fmt.Errorf("%v", n)
+			}
+			return nil
+		}, func() string { return "" })
+		if header := s.Client.Do(hello.at(t, s)).Echo.Metadata.Get("my-header"); !slices.Equal(header, []string{"foo"}) {
+			t.Errorf("my-header is %q", header)
 		}
-		check(t, s, []call{{listener: "my-gateway/http", authority: "foo.com", path: "/helloworld.Greeter/SayGoodbye", want: "foo-v1"}})
+		// CANCELLED is sent again three times, NOT_FOUND isn't.
+		for code, tries := range map[string]int{"1": 4, "5": 1} {
+			before := foo(got)
+			failing := hello.at(t, s)
+			failing.Metadata.Set(harness.AskStatus, code)
+			s.Client.Do(failing)
+			if n := foo(got) - before; n != tries {
+				t.Errorf("status %s: %d tries, want %d", code, n, tries)
+			}
+		}
+		check(t, s, []call{{listener: "my-gateway/http", authority: "foo.com", path: "/helloworld.Greeter/SayHello", want: "Unimplemented"}})
 	})
+}
+
+// foo is how many calls came to the backends of the example.
+func foo(c *copies) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.begun["foo-v1"] + c.begun["foo-v2"]
 }
 
 func exampleNamed(t *testing.T, name string) example {
