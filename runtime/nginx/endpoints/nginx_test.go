@@ -256,12 +256,12 @@ func TestAddresses(t *testing.T) {
 		for range 2 * (len(many) + 1) {
 			r := s.clients[0].Do(s.call("/s0/M"))
 			if r.Code != codes.OK {
-				t.Fatalf("%s %s", r.Code, r.Message)
+				s.Fatalf("%s %s", r.Code, r.Message)
 			}
 			seen[r.Echo.Endpoint] = true
 		}
 		if len(seen) != len(many)+1 {
-			t.Errorf("%d of %d endpoints have answered", len(seen), len(many)+1)
+			s.Errorf("%d of %d endpoints have answered", len(seen), len(many)+1)
 		}
 	})
 }
