@@ -230,8 +230,8 @@ func TestRefusals(t *testing.T) {
 		features = append(features, string(f.Name))
 	}
 	if !slices.IsSorted(features) || !slices.Contains(features, "GRPCRoute") || !slices.Contains(features, "HTTPRoute") ||
-		slices.Contains(features, "HTTPRouteRequestMirror") {
-		t.Errorf("supportedFeatures are %v, want them sorted, with GRPCRoute and HTTPRoute and without HTTPRouteRequestMirror", features)
+		slices.Contains(features, "ClusterTrustBundle") {
+		t.Errorf("supportedFeatures are %v, want them sorted, with GRPCRoute and HTTPRoute and without ClusterTrustBundle", features)
 	}
 }
 
