@@ -228,6 +228,9 @@ func sectionObstacle(name string, had, s *section) apply.Update {
 		switch {
 		case ok && before != line:
 			return apply.Update{Reason: fmt.Sprintf("server %s/%s has other settings", name, server), Cause: "configuration"}
+		case !ok && strings.Contains(line, "unix@"):
+			// One that is added takes calls only once a check has found it, and until then they pass it by.
+			return apply.Update{Reason: fmt.Sprintf("section %s needs the bridge", name), Cause: "configuration"}
 		case !ok && strings.Contains(line, " init-addr "):
 			return apply.Update{Reason: fmt.Sprintf("server %s/%s has a name to resolve", name, server), Cause: "names"}
 		}
