@@ -119,6 +119,20 @@ func (s *filterScope) extension(ref *gatewayv1.LocalObjectReference, h *handled)
 	return nil, nil
 }
 
+// keepsPolicy refuses a policy for calls to a Service that is reached by TLS: they would pass the bridge, which speaks none yet. The
+// share gets an error (R22).
+func keepsPolicy(r *route, b *model.Backend, c *cluster, rule, i int) *problem {
+	if c.TLS == nil || !b.Calls.Bridged() {
+		return nil
+	}
+	bad := unsupported(fmt.Sprintf("%s.backendRefs[%d]", ruleField(rule), i), fmt.Errorf(": Service %s is reached by TLS, as "+
+		"BackendTLSPolicy %s says, and the rule's policies for calls can't be kept there yet; remove them, or the BackendTLSPolicy",
+		c.key.name, c.TLS.Policy))
+	r.drop(rule, bad)
+	*b = model.Backend{Weight: b.Weight, Status: newStatus(model.Internal, r.object()+": "+bad.message)}
+	return bad
+}
+
 // unbridged says why no call can pass a bridge; "" where it can.
 func (g *graph) unbridged() string {
 	if why, missing := g.caps.Missing[model.FeatureBridge]; missing {
