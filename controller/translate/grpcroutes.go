@@ -24,17 +24,11 @@ func readGRPCRoute(o *gatewayv1.GRPCRoute) *routeSpec {
 		for j := range spec.BackendRefs {
 			rule.backends[j] = backendSpec{&spec.BackendRefs[j].BackendRef, grpcFilters(spec.BackendRefs[j].Filters)}
 		}
-		//lint:ignore SA1019 it is read to be refused
-		if spec.SessionPersistence != nil {
-			rule.refused = append(rule.refused, noSessionPersistence)
-		}
+		//lint:ignore SA1019 the API has given it up, and clusters have it
+		rule.persistence = spec.SessionPersistence
 	}
 	return r
 }
-
-// noSessionPersistence refuses what the API has given up.
-var noSessionPersistence = refusedField{"sessionPersistence",
-	"isn't supported; from v1.7 on the Gateway API has it on Backends (XBackend), which aren't supported yet either; remove it"}
 
 func grpcMatch(spec *gatewayv1.GRPCRouteMatch) matchSpec {
 	m := matchSpec{pathField: "method"}

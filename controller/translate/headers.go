@@ -49,6 +49,7 @@ var protectedHeaders = map[string]protected{
 	"trailer":                 {everywhere, "it says what stands behind the message"},
 	"transfer-encoding":       {everywhere, "it is about one connection, and HTTP/2 has no such header"},
 	"upgrade":                 {everywhere, "it is about one connection, and HTTP/2 has no such header"},
+	"x-gw-session":            {everywhere, "it tells the bridge which session the call is of"},
 	"x-gw-target":             {everywhere, "it tells the bridge what to do with the call"},
 }
 

@@ -31,10 +31,8 @@ func (g *graph) readHTTPRoute(o *gatewayv1.HTTPRoute) *routeSpec {
 			rule.backends[j] = backendSpec{&spec.BackendRefs[j].BackendRef, httpFilters(spec.BackendRefs[j].Filters)}
 		}
 		rule.timeouts, rule.retry = spec.Timeouts, spec.Retry
-		//lint:ignore SA1019 it is read to be refused
-		if spec.SessionPersistence != nil {
-			rule.refused = append(rule.refused, noSessionPersistence)
-		}
+		//lint:ignore SA1019 the API has given it up, and clusters have it
+		rule.persistence = spec.SessionPersistence
 	}
 	return r
 }

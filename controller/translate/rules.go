@@ -96,8 +96,8 @@ func (g *graph) translateRule(r *route, i int) {
 	if fatal && r.fatal == nil {
 		r.fatal = bad
 	}
-	if bad == nil && len(spec.refused) > 0 {
-		bad = unsupported(ruleField(i), part(spec.refused[0].field, "%s", spec.refused[0].why))
+	if bad == nil && spec.persistence != nil {
+		bad = g.ruleSessions(&h.Handling, spec.persistence, rule)
 	}
 	g.backends(r, rule, spec.backends, &scope, &h)
 	switch {

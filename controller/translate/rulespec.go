@@ -15,8 +15,8 @@ type ruleSpec struct {
 	backends []backendSpec
 	timeouts *gatewayv1.HTTPRouteTimeouts
 	retry    *gatewayv1.HTTPRouteRetry
-	// refused are fields that are set and can't be served; one of them has the rule answer an error (R22).
-	refused []refusedField
+	// persistence keeps sessions at one endpoint.
+	persistence *gatewayv1.SessionPersistence
 }
 
 // matchSpec is one match of a rule.
@@ -51,9 +51,6 @@ type backendSpec struct {
 	ref     *gatewayv1.BackendRef
 	filters []filterSpec
 }
-
-// refusedField is a field below a rule, and why it can't be served.
-type refusedField struct{ field, why string }
 
 // given is a filter's field where it is set.
 func given[T any](field *T) any {

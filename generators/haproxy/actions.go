@@ -29,6 +29,8 @@ type used struct {
 	codes []int
 	// statuses are HTTP statuses of rules.
 	statuses []int
+	// sessions are those that draws look at.
+	sessions []Session
 	// depths are the numbers of labels behind wildcards of origins.
 	depths []int
 }

@@ -30,8 +30,9 @@ type Frontend struct {
 	// Session are rules for a TLS connection, Hosts those that find a request's scope.
 	Session, Hosts []string
 	Blocks         []Block
-	// Weights says that targets may be drawn.
-	Weights bool
+	// Weights says that targets may be drawn, Sessions by what besides in turn.
+	Weights  bool
+	Sessions []Session
 	// Side is the converter that makes a key that of the live side, or "". Live says that there are sides, and
 	// that a section may have a spare one in its place.
 	Side string
@@ -122,6 +123,7 @@ func (f *frontends) of(p *matching.Port) (*Frontend, error) {
 		Name:    sectionName("gateway", gateway, strconv.Itoa(int(p.Port))),
 		Comment: Comment(fmt.Sprintf("Gateway %s port %d, %s: listeners %s", gateway, p.Port, p.Protocol, strings.Join(listeners, ", "))),
 		Weights: f.weights || f.routes.live(), Side: f.routes.sides.converter, Live: f.routes.live(), Late: f.late, Folder: f.folder,
+		Sessions: f.used.sessions,
 		NotTaken: f.notTaken, NoAnswer: f.noAnswer, TooLong: f.tooLong, Unanswered: answers.Unanswered.Message,
 		TimedOut: answers.TimedOut.Message,
 		Refused:  refused(f.version),

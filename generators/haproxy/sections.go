@@ -46,6 +46,8 @@ type Server struct {
 	Check bool
 	// Weight is its share of calls, from 1 to 256; 0 is HAProxy's own, 1.
 	Weight int
+	// ID is a number of its own in its section, where that decides on sessions; 0 is HAProxy's own.
+	ID uint32
 }
 
 // sections finds the section of a cluster and its header changes.
@@ -161,6 +163,12 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 	if err != nil {
 		return nil, err
 	}
+	sessions := cmp.Or(b.Persistence, c.Persistence)
+	told, err := sessionLines(sessions, bridged)
+	if err != nil {
+		return nil, fmt.Errorf("sessions: %w", err)
+	}
+	changes = append(changes, told...)
 	if len(changes) > 0 {
 		sum := sha256.Sum256([]byte(strings.Join(changes, "\n")))
 		key += ":" + hex.EncodeToString(sum[:6])
@@ -212,6 +220,9 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 	if len(s.Servers) == 1 && (c.Protocol == model.BackendHTTP1 || c.TLS != nil || waits(ss.version)) {
 		s.Servers[0].Weight = 256
 		s.Servers = append(s.Servers, again(s.Servers[0]))
+	}
+	if sessions != nil {
+		identify(s.Servers)
 	}
 	if bridged {
 		for i := range s.Servers {

@@ -18,7 +18,7 @@ import (
 //	SECTION;RULE;SERVICE         the backend section, and the names for messages; actions of HTTP rules behind them
 //	redirect:CODE;RULE;;…        another place to ask
 //	status:CODE:MESSAGE          an answer of HAProxy itself, a gRPC status or an HTTP status
-//	weights:N:KEY                a draw from the N columns of KEY in weights.map
+//	weights:N:KEY                a draw from the N columns of KEY in weights.map; with ":SESSION" behind it one for each session
 //
 // with names and messages percent-encoded, so that no part has a separator of another one.
 type targets struct {
@@ -133,7 +133,12 @@ func (t *targets) draw(r *model.Rule, shares []model.Backend, columns []string) 
 	}
 	var lines []string
 	s := &r.Source
-	key := fmt.Sprintf("weights:%d:%s/%s/%s/%d", len(columns), s.Kind, s.Namespace, s.Name, s.Rule)
+	session, err := t.session(r.Persistence())
+	if err != nil {
+		return "", fmt.Errorf("sessions: %w", err)
+	}
+	first := fmt.Sprintf("weights:%d:%s/%s/%s/%d", len(columns), s.Kind, s.Namespace, s.Name, s.Rule)
+	key := first + session
 	for i, a := range aliases(weights) {
 		line := fmt.Sprintf("%d|%s|%s", a.threshold, columns[i], columns[a.other])
 		if err := checkLine(key, line); err != nil {
@@ -143,7 +148,7 @@ func (t *targets) draw(r *model.Rule, shares []model.Backend, columns []string) 
 	}
 	text := strings.Join(lines, "\n")
 	for n := 2; t.drawn[key] != "" && t.drawn[key] != text; n++ {
-		key += "+" + strconv.Itoa(n)
+		key = first + "+" + strconv.Itoa(n) + session
 	}
 	if t.drawn[key] == "" {
 		t.drawn[key] = text

@@ -142,6 +142,11 @@ func exampleRules() []*Rule {
 	changed.RequestHeaders = []HeaderChange{{Name: "host", Values: []string{"one.test"}}, {Name: "x-add", Keep: true, Values: []string{"1"}},
 		{Name: "x-remove"}}
 	changed.ResponseHeaders = []HeaderChange{{Name: "x-long", Values: []string{strings.Repeat("$", 1000)}}}
+	stays := func(cluster string) Backend {
+		b := share(cluster)
+		b.Persistence = &Persistence{Cookie: &Cookie{Name: "session", Path: "/", MaxAge: time.Hour}}
+		return b
+	}
 	refused := Backend{Weight: 1, Status: &Status{Code: Unavailable, Message: "an example"}}
 	exact := []ValueMatch{{Name: "x-a", Value: "1"}, {Name: "x-b", Value: "2"}}
 	mixed := []ValueMatch{{Name: "x-a", Value: "1"}, {Name: "x-c", Regex: exampleRegex("[0-9]+")}}
@@ -156,6 +161,8 @@ func exampleRules() []*Rule {
 		{Matches: []Match{{Path: Path{Kind: PrefixPath, Value: "/a"}}}, Status: &Status{Code: Internal, Message: "an example"}},
 		{Matches: []Match{{Path: Path{Kind: ExactPath, Value: "/a.B/Put", Service: "a.B", Method: "Put"}}},
 			Backends: []Backend{share("ns/three:80/tls")}},
+		{Matches: []Match{{Path: Path{Kind: ExactPath, Value: "/a.B/Stay", Service: "a.B", Method: "Stay"}}},
+			Backends: []Backend{stays("ns/one:80"), stays("ns/two:80")}},
 	}
 	for i, r := range rules {
 		r.Source = Source{Kind: GRPCRoute, Namespace: "ns", Name: "example", Rule: i}

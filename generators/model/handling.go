@@ -23,6 +23,8 @@ type Handling struct {
 	Retry *Retry `json:"retry,omitempty"`
 	// Calls is what happens to gRPC calls besides; nil for nothing.
 	Calls *CallPolicy `json:"calls,omitempty"`
+	// Persistence keeps sessions at one endpoint; nil where the cluster's own says.
+	Persistence *Persistence `json:"persistence,omitempty"`
 	// Mirrors get copies of calls.
 	Mirrors []Mirror `json:"mirrors,omitempty"`
 }
@@ -50,6 +52,8 @@ func (h Handling) Then(next Handling) Handling {
 		Rewrite:  h.Rewrite.then(next.Rewrite),
 		CORS:     cmp.Or(next.CORS, h.CORS),
 		Mirrors:  slices.Concat(h.Mirrors, next.Mirrors),
+
+		Persistence: h.Persistence,
 	}
 }
 
@@ -96,6 +100,7 @@ func (h Handling) Describe() []string {
 	lines = append(lines, h.CORS.describe()...)
 	lines = append(lines, h.Timeouts.describe()...)
 	lines = append(lines, h.Calls.describe()...)
+	lines = append(lines, h.Persistence.describe()...)
 	for i := range h.Mirrors {
 		lines = append(lines, h.Mirrors[i].describe())
 	}

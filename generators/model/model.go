@@ -270,6 +270,8 @@ type Cluster struct {
 	TLS *BackendTLS `json:"tls,omitempty"`
 	// Endpoints are sorted by address and port. A cluster without any answers UNAVAILABLE (R16).
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
+	// Persistence keeps sessions at one endpoint, where the rule says nothing of them.
+	Persistence *Persistence `json:"persistence,omitempty"`
 	// CallOnce says that no call may run twice because an endpoint fails (R40), at whatever price. A proxy with
 	// FeatureCallOnce keeps it.
 	CallOnce bool `json:"callOnce,omitempty"`

@@ -32,14 +32,19 @@ type actions struct {
 	relay  *block
 	// bridged are the upstreams that calls reach through the bridge, by name.
 	bridged map[string]*Upstream
-	splits  []Split
-	bySplit map[string]string
+	// sessions are the variables of sessions that exist, bySessions the upstreams with an endpoint for each session, by name.
+	sessions   map[string]bool
+	bySessions map[string]*Upstream
+	splits     []Split
+	bySplit    map[string]string
 }
 
 // Split is a split_clients{} block.
 type Split struct {
 	// Name is the variable; the key is salted with it, so that splits don't depend on each other.
 	Name string
+	// Key is the variable that is drawn by, without its dollar: of a request, or of a session.
+	Key string
 	// Parts are in order.
 	Parts []Part
 }
@@ -53,7 +58,7 @@ type Part struct {
 // newActions starts the maps that follow $gw_rule.
 func newActions(bs *blocks, clusters map[string]*Upstream, tls *backendTLS) *actions {
 	a := &actions{profiles: profiles{tls: tls}, blocks: bs, clusters: clusters, known: map[string]bool{}, bySplit: map[string]string{},
-		bridged: map[string]*Upstream{}}
+		bridged: map[string]*Upstream{}, sessions: map[string]bool{}, bySessions: map[string]*Upstream{}}
 	a.action = bs.add(Map{Comment: "What answers the calls of a rule.", Source: "$gw_rule", Name: "gw_action"})
 	a.shared = bs.add(Map{Comment: "The same where weights share them: by rule and share.", Source: `"$gw_rule:$gw_share"`,
 		Name: "gw_shared_action"})
@@ -94,7 +99,16 @@ func (a *actions) rule(id string, r *model.Rule, source string) error {
 		a.action.entry(id, n, source)
 		return err
 	}
-	split, err := a.split(shares)
+	key := "request_id"
+	// A session stays with its share.
+	s, err := a.session(r.Persistence())
+	if err != nil {
+		return err
+	}
+	if s != nil {
+		key = s.token
+	}
+	split, err := a.split(shares, key)
 	if err != nil {
 		return err
 	}
@@ -136,10 +150,17 @@ func (a *actions) backend(r *model.Rule, b *model.Backend) (string, error) {
 		}
 		u = a.throughBridge(u, relay.Required(b))
 	}
-	if kind == model.HTTPRoute {
-		return a.httpAction(b, u, relayed)
+	s, err := a.session(persistence(b, u))
+	if err != nil {
+		return "", err
 	}
-	profile, err := a.profiles.of(b, u.TLS, a.blocks, relayed != "")
+	if u = a.bySession(u, s); !u.serves() {
+		return a.statusAction(&u.Empty, kind)
+	}
+	if kind == model.HTTPRoute {
+		return a.httpAction(b, u, s, relayed)
+	}
+	profile, err := a.profiles.of(b, u.TLS, a.blocks, s, relayed != "")
 	if err != nil {
 		return "", err
 	}
@@ -203,16 +224,19 @@ func (a *actions) id(key string) (id string, known bool) {
 const parts = 10000
 
 // split returns the variable that shares calls by weight (R14).
-func (a *actions) split(backends []model.Backend) (string, error) {
+func (a *actions) split(backends []model.Backend, by string) (string, error) {
 	if len(backends) > parts {
 		return "", fmt.Errorf("%d backends with a weight are more than nginx can share calls among (%d)", len(backends), parts)
 	}
 	shares := sharesOf(backends)
 	key := fmt.Sprint(shares)
+	if by != "request_id" {
+		key += " " + by
+	}
 	if name, ok := a.bySplit[key]; ok {
 		return name, nil
 	}
-	s := Split{Name: "gw_split_" + a.blocks.ids.Of(key)}
+	s := Split{Name: "gw_split_" + a.blocks.ids.Of(key), Key: by}
 	for i, n := range shares {
 		percent := "*"
 		if i < len(shares)-1 {
@@ -268,6 +292,9 @@ type Upstream struct {
 	TLS *model.BackendTLS
 	// Tries is how often the servers stand there, none of which is left alone; 0 where failures count.
 	Tries int
+	// Persistence is the cluster's as well, and Hash the variable with what decides on the endpoint, or "".
+	Persistence *model.Persistence
+	Hash        string
 	// Servers are "address:port".
 	Servers []string
 	// Resolve is the name that a resolver is asked for; "" when Servers are all. Beside it there are Servers only of an
@@ -280,8 +307,9 @@ type Upstream struct {
 	// endpoints stand behind it as backup servers, for when it isn't there, unless Required says that nothing else will do.
 	Bridge   string
 	Required bool
-	// named says that some server is a name, which may have many addresses.
+	// named says that some server is a name, which may have many addresses; all are the servers where none is left to a resolver.
 	named bool
+	all   []string
 }
 
 // serves says whether calls can be sent to the upstream. What a resolver tells may be nothing at any time.
@@ -316,7 +344,7 @@ func upstreams(clusters []model.Cluster, resolve bool, refused *generators.Refus
 		hash, text := hashOf(c.Name), strings.Map(upstreamRune, c.Name)
 		u := &Upstream{
 			Name: "gw_" + hash[:upstreamDigits] + "_" + text, Service: answers.Service(c), Empty: answers.NoEndpoints(c), Protocol: c.Protocol,
-			TLS: c.TLS,
+			TLS: c.TLS, Persistence: c.Persistence,
 		}
 		if used[u.Name] {
 			u.Name = "gw_" + hash + "_" + text
@@ -324,21 +352,22 @@ func upstreams(clusters []model.Cluster, resolve bool, refused *generators.Refus
 		used[u.Name] = true
 		byName[c.Name] = u
 		list = append(list, u)
-		if resolve && Resolved(c) {
-			u.Resolve = EndpointsName(c)
-			if !c.Unlearnt {
-				continue
-			}
-		}
 		for _, e := range c.Endpoints {
 			s, err := server(e)
 			if err != nil {
 				refused.Cluster(c.Name, err)
 				break
 			}
-			u.Servers = append(u.Servers, s)
+			u.all = append(u.all, s)
 			_, err = netip.ParseAddr(e.Address)
 			u.named = u.named || err != nil
+		}
+		u.Servers = u.all
+		if resolve && Resolved(c) {
+			u.Resolve = EndpointsName(c)
+			if !c.Unlearnt {
+				u.Servers = nil
+			}
 		}
 	}
 	var filled []Upstream
@@ -355,7 +384,7 @@ func upstreams(clusters []model.Cluster, resolve bool, refused *generators.Refus
 // special are the upstreams with endpoints of a cluster for some of the calls: through the bridge, and tried again.
 func (a *actions) special() []Upstream {
 	var list []Upstream
-	for _, some := range []map[string]*Upstream{a.bridged, a.http.retried} {
+	for _, some := range []map[string]*Upstream{a.bridged, a.bySessions, a.http.retried} {
 		for _, name := range slices.Sorted(maps.Keys(some)) {
 			list = append(list, *some[name])
 		}

@@ -33,7 +33,7 @@ type profiles struct {
 }
 
 // of returns the name of the location for a backend's header changes (R19) and TLS.
-func (ps *profiles) of(b *model.Backend, tls *model.BackendTLS, bs *blocks, bridged bool) (string, error) {
+func (ps *profiles) of(b *model.Backend, tls *model.BackendTLS, bs *blocks, s *session, bridged bool) (string, error) {
 	p := Profile{Host: true, TLS: tls != nil}
 	if tls != nil {
 		lines, err := ps.tls.lines("grpc", tls)
@@ -64,6 +64,7 @@ func (ps *profiles) of(b *model.Backend, tls *model.BackendTLS, bs *blocks, brid
 		}
 		p.Directives = append(p.Directives, lines...)
 	}
+	p.Directives = append(p.Directives, s.lines("grpc", bridged)...)
 	if bridged {
 		p.Directives = append(p.Directives, "grpc_set_header "+relay.HeaderTarget+" "+relayVariable+";")
 	}

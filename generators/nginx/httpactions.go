@@ -72,8 +72,8 @@ func printable(text string) string {
 }
 
 // httpAction is the action that passes requests on to a cluster.
-func (a *actions) httpAction(b *model.Backend, u *Upstream, relayed string) (string, error) {
-	profile, err := a.httpProfile(b, u, relayed != "")
+func (a *actions) httpAction(b *model.Backend, u *Upstream, s *session, relayed string) (string, error) {
+	profile, err := a.httpProfile(b, u, s, relayed != "")
 	if err != nil {
 		return "", err
 	}

@@ -32,7 +32,7 @@ type HTTPProfile struct {
 var proxyHTTP2 = model.Version{Major: 1, Minor: 29, Patch: 4}
 
 // httpProfile is the name of the location for what a backend's filters, timeouts and retries do.
-func (a *actions) httpProfile(b *model.Backend, u *Upstream, bridged bool) (string, error) {
+func (a *actions) httpProfile(b *model.Backend, u *Upstream, s *session, bridged bool) (string, error) {
 	p := HTTPProfile{Module: "proxy", Host: "$gw_authority", TLS: u.TLS != nil}
 	if r := b.Rewrite; r != nil {
 		if r.Hostname != "" {
@@ -81,6 +81,7 @@ func (a *actions) httpProfile(b *model.Backend, u *Upstream, bridged bool) (stri
 		p.Directives = append(p.Directives, lines...)
 	}
 	p.Directives = append(p.Directives, p.limits(b)...)
+	p.Directives = append(p.Directives, s.lines(p.Module, bridged)...)
 	if bridged {
 		p.set(relay.HeaderTarget, relayVariable)
 	}

@@ -15,6 +15,10 @@ const File = "bridge.json"
 // HeaderTarget is how the proxy tells the id of a call's Action. It replaces what a client sends, and no endpoint gets it.
 const HeaderTarget = "x-gw-target"
 
+// HeaderSession is how the proxy tells which session a call is of, where those of one session are to reach one endpoint. It replaces
+// what a client sends as well.
+const HeaderSession = "x-gw-session"
+
 // Config is what a bridge does. It comes as a file of JSON that is replaced as a whole, by renaming.
 type Config struct {
 	// Version is the constant of that name.

@@ -24,10 +24,10 @@ const maxMoves = 5
 
 // try sends the call to an endpoint. The lock is held.
 func (c *call) try() {
-	to := c.action.up.pick(c.failed)
+	to := c.action.up.pick(c.failed, c.session)
 	if to == nil {
 		c.failed = nil // All were tried: it may be any of them again.
-		to = c.action.up.pick(nil)
+		to = c.action.up.pick(nil, c.session)
 	}
 	if to == nil {
 		up := c.action.up.source
@@ -123,7 +123,7 @@ func (a *attempt) unreached(err error) {
 	a.end()
 	c.attempt = nil
 	c.failed = append(c.failed, a.to)
-	if c.action.up.pick(c.failed) != nil {
+	if c.action.up.pick(c.failed, c.session) != nil {
 		c.try()
 		return
 	}

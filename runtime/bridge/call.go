@@ -26,6 +26,7 @@ type call struct {
 	upgrade bool   // it asks for a WebSocket
 	web     *web   // nil when it isn't gRPC-Web
 	timeout string // grpc-timeout of the client
+	session string // what the proxy says of it; "" for none
 
 	mu       sync.Mutex
 	attempt  *attempt // the one under way; nil while none is
@@ -97,8 +98,11 @@ func (c *call) read(fields []hpack.HeaderField) (target string) {
 	for _, f := range fields {
 		switch {
 		case http1.Ours(f.Name):
-			if strings.EqualFold(f.Name, HeaderTarget) {
+			switch {
+			case strings.EqualFold(f.Name, HeaderTarget):
 				target = f.Value
+			case strings.EqualFold(f.Name, HeaderSession):
+				c.session = f.Value
 			}
 			continue
 		case f.Name == ":method":

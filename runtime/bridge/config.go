@@ -27,13 +27,14 @@ type (
 	Protocol       = relay.Protocol
 )
 
-// Version is that of the files which are read, HeaderTarget how the proxy tells the id of a call's Action, and HTTP2 and HTTP1
-// are what endpoints speak.
+// Version is that of the files which are read, HeaderTarget how the proxy tells the id of a call's Action, HeaderSession how it tells
+// its session, and HTTP2 and HTTP1 are what endpoints speak.
 const (
-	Version      = relay.Version
-	HeaderTarget = relay.HeaderTarget
-	HTTP2        = relay.HTTP2
-	HTTP1        = relay.HTTP1
+	Version       = relay.Version
+	HeaderTarget  = relay.HeaderTarget
+	HeaderSession = relay.HeaderSession
+	HTTP2         = relay.HTTP2
+	HTTP1         = relay.HTTP1
 )
 
 // The conditions.

@@ -47,6 +47,7 @@ type endpoint struct {
 	address netip.AddrPort
 	tls     *tls.Config // nil for cleartext
 	http1   bool
+	number  uint64 // of its address
 	load    atomic.Int64
 
 	mu      sync.Mutex

@@ -82,7 +82,7 @@ func (b *Bridge) copyTo(up *upstream, request []hpack.HeaderField, plain, ended 
 
 // try looks for an endpoint. The lock is held.
 func (m *mirrored) try() {
-	m.to = m.up.pick(m.failed)
+	m.to = m.up.pick(m.failed, "")
 	if m.to == nil {
 		m.drop(notReached)
 		return

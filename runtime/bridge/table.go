@@ -3,6 +3,7 @@ package bridge
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"hash/fnv"
 	"maps"
 	"net/netip"
 	"slices"
@@ -135,7 +136,7 @@ func (b *Bridge) endpointAt(t, old *table, address netip.AddrPort, u Upstream) *
 	e := t.endpoints[at]
 	if e == nil {
 		if e = old.endpoints[at]; e == nil {
-			e = &endpoint{b: b, address: address, http1: at.http1}
+			e = &endpoint{b: b, address: address, http1: at.http1, number: numberOf([]byte(address.String()))}
 			if u.TLS != nil {
 				e.tls, _ = tlsConfig(u.TLS, u.Protocol) // Parse has refused what is wrong.
 			}
@@ -146,11 +147,14 @@ func (b *Bridge) endpointAt(t, old *table, address netip.AddrPort, u Upstream) *
 }
 
 // pick is the endpoint that gets a call: of a few in turn the one that has least to do, those first that are known to take
-// connections. avoid are those that were tried; nil when there is none else.
-func (u *upstream) pick(avoid []*endpoint) *endpoint {
+// connections. avoid are those that were tried; nil when there is none else. A call of a session goes to the session's own.
+func (u *upstream) pick(avoid []*endpoint, session string) *endpoint {
 	n := len(u.endpoints)
 	if n == 0 {
 		return nil
+	}
+	if session != "" {
+		return u.pickFor(session, avoid)
 	}
 	now := time.Now()
 	start := int(u.next.Add(1))
@@ -173,6 +177,40 @@ func (u *upstream) pick(avoid []*endpoint) *endpoint {
 		}
 	}
 	return best
+}
+
+// pickFor is the endpoint of a session: each has a number for each session, and the greatest counts, so that an endpoint that comes
+// or goes moves no other's sessions. Those that take no connections are left while there are others.
+func (u *upstream) pickFor(session string, avoid []*endpoint) *endpoint {
+	now := time.Now()
+	var best *endpoint
+	var most uint64
+	sure := false
+	own := numberOf([]byte(session))
+	for _, e := range u.endpoints {
+		if contains(avoid, e) {
+			continue
+		}
+		number, taken := spread(own^e.number), !e.doubtful(now)
+		if best == nil || taken && !sure || taken == sure && number > most {
+			best, most, sure = e, number, taken
+		}
+	}
+	return best
+}
+
+// numberOf is the same in every process.
+func numberOf(text []byte) uint64 {
+	h := fnv.New64a()
+	h.Write(text)
+	return h.Sum64()
+}
+
+// spread has each bit of a number depend on all others.
+func spread(n uint64) uint64 {
+	n = (n ^ n>>30) * 0xbf58476d1ce4e5b9
+	n = (n ^ n>>27) * 0x94d049bb133111eb
+	return n ^ n>>31
 }
 
 const (
