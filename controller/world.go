@@ -40,6 +40,7 @@ type world struct {
 	policies   map[name]*gatewayv1.BackendTLSPolicy
 	timeouts   map[name]*policy.GRPCTimeoutPolicy
 	retries    map[name]*policy.GRPCRetryPolicy
+	backends   map[name]*policy.BackendPolicy
 	namespaces map[name]*corev1.Namespace
 	services   map[name]*corev1.Service
 	slices     map[name]map[string]*discoveryv1.EndpointSlice // by Service, then by name
@@ -67,6 +68,7 @@ func newWorld(o *Options) *world {
 		grpcRoutes: map[name]*gatewayv1.GRPCRoute{}, httpRoutes: map[name]*gatewayv1.HTTPRoute{},
 		grants: map[name]*gatewayv1.ReferenceGrant{}, policies: map[name]*gatewayv1.BackendTLSPolicy{},
 		timeouts: map[name]*policy.GRPCTimeoutPolicy{}, retries: map[name]*policy.GRPCRetryPolicy{},
+		backends:   map[name]*policy.BackendPolicy{},
 		namespaces: map[name]*corev1.Namespace{}, services: map[name]*corev1.Service{},
 		slices: map[name]map[string]*discoveryv1.EndpointSlice{}, sliceOwner: map[name]name{},
 		secrets: map[name]*metav1.PartialObjectMetadata{}, configMaps: map[name]*metav1.PartialObjectMetadata{},
@@ -295,6 +297,7 @@ func (w *world) snapshot() (s *resources.Snapshot, unread unread) {
 	}
 	s.GRPCTimeoutPolicies = slices.Collect(maps.Values(w.timeouts))
 	s.GRPCRetryPolicies = slices.Collect(maps.Values(w.retries))
+	s.BackendPolicies = slices.Collect(maps.Values(w.backends))
 	if refs.selectors {
 		for _, n := range w.namespaces {
 			s.Namespaces = append(s.Namespaces, n)

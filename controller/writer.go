@@ -329,6 +329,9 @@ var statusKinds = map[string]*statusKind{
 	policy.RetryKind: withEntries(func(w *world) map[name]*policy.GRPCRetryPolicy { return w.retries },
 		func(o *policy.GRPCRetryPolicy) status.Current { return status.Current{Policy: &o.Status} },
 		status.Report{Kind: policy.RetryKind, Policy: &gatewayv1.PolicyStatus{}}),
+	policy.BackendKind: withEntries(func(w *world) map[name]*policy.BackendPolicy { return w.backends },
+		func(o *policy.BackendPolicy) status.Current { return status.Current{Policy: &o.Status} },
+		status.Report{Kind: policy.BackendKind, Policy: &gatewayv1.PolicyStatus{}}),
 }
 
 // clientObject is a pointer to T.

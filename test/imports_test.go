@@ -75,6 +75,7 @@ var layers = []layer{
 	{packages: "runtime/folder", internal: []string{"generators", "runtime/beneath"}},
 	{packages: "runtime/process"},
 	{packages: "runtime/watch"},
+	{packages: "runtime/health", internal: []string{"generators/model"}},
 	{packages: "runtime/marker", internal: []string{"generators"}},
 	{packages: "runtime/apply", internal: []string{"generators", "generators/model", "runtime/folder"}},
 	{packages: "runtime/proxies", internal: []string{
@@ -83,7 +84,7 @@ var layers = []layer{
 	}},
 	{packages: "runtime/serve", internal: []string{
 		"generators", "generators/limits", "generators/model", "generators/relay",
-		"runtime/apply", "runtime/bridge", "runtime/folder", "runtime/process", "runtime/proxies", "runtime/watch",
+		"runtime/apply", "runtime/bridge", "runtime/folder", "runtime/health", "runtime/process", "runtime/proxies", "runtime/watch",
 	}},
 	{packages: "runtime/bridge/frames"},
 	{packages: "runtime/bridge/http1", internal: []string{"runtime/bridge/frames"}},

@@ -20,8 +20,8 @@ import (
 type target struct {
 	kind            *proxies.Kind
 	binary, version string
-	// bridgeless says that no bridge was named.
-	bridgeless bool
+	// bridgeless says that no bridge was named, and renders that only files are written.
+	bridgeless, renders bool
 }
 
 func (t *target) flags(f *pflag.FlagSet) {
@@ -32,14 +32,18 @@ func (t *target) flags(f *pflag.FlagSet) {
 
 func (t *target) capabilities(ctx context.Context) (caps model.Capabilities, note string, err error) {
 	caps, note, err = t.kind.Capabilities(ctx, t.binary, t.version)
+	missing := maps.Clone(caps.Missing)
+	if missing == nil {
+		missing = map[model.Feature]string{}
+	}
 	if t.bridgeless {
-		caps.Missing = maps.Clone(caps.Missing)
-		if caps.Missing == nil {
-			caps.Missing = map[model.Feature]string{}
-		}
-		caps.Missing[model.FeatureBridge] = "no proxy can do that, and no bridge is named; run one by \"gatewright bridge\", and name its " +
+		missing[model.FeatureBridge] = "no proxy can do that, and no bridge is named; run one by \"gatewright bridge\", and name its " +
 			"socket with --bridge-socket"
 	}
+	if t.renders {
+		missing[model.FeatureHealth] = "endpoints are asked by \"gatewright run\" and \"gatewright controller\" only"
+	}
+	caps.Missing = missing
 	return caps, note, err
 }
 

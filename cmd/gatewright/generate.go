@@ -77,7 +77,7 @@ func (o *generateOptions) run(cmd *cobra.Command) error {
 	if err := o.serving.Check(); err != nil {
 		return err
 	}
-	o.target.bridgeless = o.serving.Bridge == ""
+	o.target.bridgeless, o.target.renders = o.serving.Bridge == "", true
 	r, err := readManifests(cmd, o.source, o.target)
 	if err != nil {
 		return err

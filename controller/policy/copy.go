@@ -59,6 +59,33 @@ func (p *GRPCRetryPolicy) DeepCopyObject() runtime.Object {
 	return out
 }
 
+// DeepCopyInto makes out what p is and shares nothing with it.
+func (p *BackendPolicy) DeepCopyInto(out *BackendPolicy) {
+	*out = *p
+	p.ObjectMeta.DeepCopyInto(&out.ObjectMeta)
+	out.Spec.TargetRefs = nil
+	for i := range p.Spec.TargetRefs {
+		out.Spec.TargetRefs = append(out.Spec.TargetRefs, *p.Spec.TargetRefs[i].DeepCopy())
+	}
+	out.Spec.SessionPersistence = p.Spec.SessionPersistence.DeepCopy()
+	if h := p.Spec.HealthCheck; h != nil {
+		out.Spec.HealthCheck = &HealthCheck{h.Service, copied(h.Interval), copied(h.Timeout), copied(h.UnhealthyThreshold),
+			copied(h.HealthyThreshold)}
+	}
+	if o := p.Spec.OutlierDetection; o != nil {
+		out.Spec.OutlierDetection = &OutlierDetection{o.ConsecutiveFailures, copied(o.EjectionTime)}
+	}
+	out.Spec.MaxRequestBytes = copied(p.Spec.MaxRequestBytes)
+	p.Status.DeepCopyInto(&out.Status)
+}
+
+// DeepCopyObject shares nothing with the policy.
+func (p *BackendPolicy) DeepCopyObject() runtime.Object {
+	out := &BackendPolicy{}
+	p.DeepCopyInto(out)
+	return out
+}
+
 // copied is a pointer to the same value elsewhere.
 func copied[T any](p *T) *T {
 	if p == nil {

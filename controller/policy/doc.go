@@ -1,3 +1,3 @@
-// Package policy has the custom resources of this project, which a rule of a GRPCRoute refers to by ExtensionRef for what the Gateway
-// API has no field for. It imports nothing of this module.
+// Package policy has the custom resources of this project, for what the Gateway API has no field for: a rule of a GRPCRoute refers to
+// some by ExtensionRef, another one names Services. It imports nothing of this module.
 package policy

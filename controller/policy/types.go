@@ -107,6 +107,7 @@ func AddToScheme(s *runtime.Scheme) error {
 	version := schema.GroupVersion{Group: Group, Version: Version}
 	for kind, objects := range map[string][2]runtime.Object{
 		TimeoutKind: {&GRPCTimeoutPolicy{}, &GRPCTimeoutPolicyList{}}, RetryKind: {&GRPCRetryPolicy{}, &GRPCRetryPolicyList{}},
+		BackendKind: {&BackendPolicy{}, &BackendPolicyList{}},
 	} {
 		s.AddKnownTypeWithName(version.WithKind(kind), objects[0])
 		s.AddKnownTypeWithName(version.WithKind(kind+"List"), objects[1])

@@ -202,6 +202,7 @@ func completeNamespaces(s *Snapshot) []Note {
 	stand(missing, s.BackendTLSPolicies)
 	stand(missing, s.GRPCTimeoutPolicies)
 	stand(missing, s.GRPCRetryPolicies)
+	stand(missing, s.BackendPolicies)
 	stand(missing, s.Services)
 	stand(missing, s.EndpointSlices)
 	stand(missing, s.Secrets)

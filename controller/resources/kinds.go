@@ -89,6 +89,8 @@ func kinds() []kind {
 			func(s *Snapshot) *[]*policy.GRPCTimeoutPolicy { return &s.GRPCTimeoutPolicies }),
 		into(own(policy.RetryKind, "grpcretrypolicies"),
 			func(s *Snapshot) *[]*policy.GRPCRetryPolicy { return &s.GRPCRetryPolicies }),
+		into(own(policy.BackendKind, "backendpolicies"),
+			func(s *Snapshot) *[]*policy.BackendPolicy { return &s.BackendPolicies }),
 		into(finishing(namespace, finishNamespace), func(s *Snapshot) *[]*corev1.Namespace { return &s.Namespaces }),
 		into(finishing(core("", "Service"), finishService), func(s *Snapshot) *[]*corev1.Service { return &s.Services }),
 		into(finishing(core(discoveryv1.GroupName, "EndpointSlice"), finishEndpointSlice),

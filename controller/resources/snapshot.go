@@ -21,6 +21,7 @@ type Snapshot struct {
 	BackendTLSPolicies  []*gatewayv1.BackendTLSPolicy
 	GRPCTimeoutPolicies []*policy.GRPCTimeoutPolicy
 	GRPCRetryPolicies   []*policy.GRPCRetryPolicy
+	BackendPolicies     []*policy.BackendPolicy
 	Namespaces          []*corev1.Namespace
 	Services            []*corev1.Service
 	EndpointSlices      []*discoveryv1.EndpointSlice

@@ -25,23 +25,9 @@ const reasonBackendTLS gatewayv1.RouteConditionReason = "InvalidBackendTLSPolicy
 // authorityKey is where the certificates of authorities stand in a ConfigMap or a Secret.
 const authorityKey = "ca.crt"
 
-// verdict is what a policy comes to.
-type verdict struct {
-	// tls is what it asks for; nil when that can't be kept.
-	tls *model.BackendTLS
-	// refused is Accepted=False, refs are ResolvedRefs=False.
-	refused *problem
-	refs    []problem
-}
-
-// judge reads a policy once, however many Services it is for.
-func (g *graph) judge(p *policy) *verdict {
-	if p.verdict != nil {
-		return p.verdict
-	}
+// judgeTLS reads a BackendTLSPolicy.
+func (g *graph) judgeTLS(p *policy, spec *gatewayv1.BackendTLSPolicySpec) *verdict {
 	v := &verdict{}
-	p.verdict = v
-	spec := &p.object.Spec
 	tls := &model.BackendTLS{Policy: nameOf(p.object).String(), Hostname: strings.ToLower(string(spec.Validation.Hostname))}
 	invalid := func(format string, args ...any) {
 		v.refused = join(v.refused, string(gatewayv1.PolicyReasonInvalid), fmt.Sprintf(format, args...))
@@ -62,7 +48,7 @@ func (g *graph) judge(p *policy) *verdict {
 	if len(spec.Options) > 0 {
 		invalid("spec.options: %s: no option is supported; remove it", joinKeys(spec.Options))
 	}
-	tls.Bundle = g.authorities(p, v, invalid)
+	tls.Bundle = g.authorities(&spec.Validation, p.object.Namespace, v, invalid)
 	if v.refused == nil {
 		v.tls = tls
 	}
@@ -94,8 +80,8 @@ func altNames(names []gatewayv1.SubjectAltName) []model.SubjectAltName {
 
 // authorities finds whom a policy trusts, and returns the name of their bundle: "" is whom the system does. References
 // that can't be resolved are left out, so that what only they would verify isn't.
-func (g *graph) authorities(p *policy, v *verdict, invalid func(string, ...any)) string {
-	validation := &p.object.Spec.Validation
+func (g *graph) authorities(validation *gatewayv1.BackendTLSPolicyValidation, namespace string, v *verdict,
+	invalid func(string, ...any)) string {
 	wellKnown := string(deref(validation.WellKnownCACertificates, ""))
 	switch {
 	case len(validation.CACertificateRefs) > 0 && wellKnown != "":
@@ -112,7 +98,7 @@ func (g *graph) authorities(p *policy, v *verdict, invalid func(string, ...any))
 	}
 	var certificates []string
 	for i := range validation.CACertificateRefs {
-		list, bad := g.authority(&validation.CACertificateRefs[i], p.object.Namespace)
+		list, bad := g.authority(&validation.CACertificateRefs[i], namespace)
 		if bad != nil {
 			v.refs = append(v.refs, problem{bad.reason, fmt.Sprintf("spec.validation.caCertificateRefs[%d]: %s", i, bad.message)})
 		}

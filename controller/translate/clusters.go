@@ -61,7 +61,7 @@ func (g *graph) cluster(key clusterKey) *cluster {
 		return c
 	}
 	c.portName = port.Name
-	policy := g.index.policyFor(key.name, port.Name)
+	policy := g.index.policyFor("BackendTLSPolicy", key.name, port.Name)
 	if c.refuseProtocol(deref(port.AppProtocol, ""), policy != nil); c.problem != nil {
 		return c
 	}
@@ -74,6 +74,9 @@ func (g *graph) cluster(key clusterKey) *cluster {
 		g.leaveLoops(c)
 	}
 	g.callOnce(c, service)
+	if c.problem == nil {
+		g.settings(c)
+	}
 	return c
 }
 

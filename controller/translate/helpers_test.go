@@ -71,6 +71,8 @@ func addTo(t testing.TB, s *resources.Snapshot, doc []byte) {
 		add(t, doc, &s.GRPCTimeoutPolicies)
 	case "GRPCRetryPolicy":
 		add(t, doc, &s.GRPCRetryPolicies)
+	case "BackendPolicy":
+		add(t, doc, &s.BackendPolicies)
 	case "Namespace":
 		add(t, doc, &s.Namespaces)
 	case "Service":

@@ -66,7 +66,7 @@ func newIndex(s *resources.Snapshot) index {
 	for _, o := range s.Namespaces {
 		x.namespaces[o.Name] = labels.Set(o.Labels)
 	}
-	x.addPolicies(s.BackendTLSPolicies)
+	x.addPolicies(s)
 	return x
 }
 

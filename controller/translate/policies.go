@@ -9,26 +9,47 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	calls "github.com/gatewright/gatewright/controller/policy"
 	"github.com/gatewright/gatewright/controller/referent"
+	"github.com/gatewright/gatewright/controller/resources"
 	"github.com/gatewright/gatewright/controller/status"
+	"github.com/gatewright/gatewright/generators/model"
 )
 
 // maxAncestors is how many Gateways the status of a policy has room for.
 const maxAncestors = 16
 
-// policy is a BackendTLSPolicy.
+// policy is one that names Services: a BackendTLSPolicy or a BackendPolicy.
 type policy struct {
-	object *gatewayv1.BackendTLSPolicy
+	kind   string
+	object *metav1.ObjectMeta
+	// judge says what it comes to; ask graph.judge.
+	judge func(g *graph, p *policy) *verdict
+	refs  []gatewayv1.LocalPolicyTargetReferenceWithSectionName
 	// targets are the Services that it is for, or ports of them.
 	targets []policyTarget
 	// ancestors are the Gateways with routes that send to one of them.
 	ancestors map[name]*gateway
-	// verdict is what it comes to, once somebody asks.
+	// verdict is what it comes to, once somebody asks, and label what it is for the graph.
 	verdict *verdict
+	label   string
 }
+
+// verdict is what a policy comes to.
+type verdict struct {
+	// tls is what a BackendTLSPolicy asks for, backend what a BackendPolicy does; nil when that can't be kept.
+	tls     *model.BackendTLS
+	backend *backendSettings
+	// refused is Accepted=False, refs are ResolvedRefs=False.
+	refused *problem
+	refs    []problem
+}
+
+func (p *policy) String() string { return p.kind + " " + nameOf(p.object).String() }
 
 // policyTarget is a Service, or a port of one by its name.
 type policyTarget struct {
+	kind    string // of the policy
 	service name
 	port    string
 }
@@ -40,21 +61,29 @@ func (t policyTarget) String() string {
 	return fmt.Sprintf("Service %s port %q", t.service, t.port)
 }
 
-// addPolicies indexes BackendTLSPolicies by what they target. Of several for the same the oldest counts, valid or not.
-func (x *index) addPolicies(objects []*gatewayv1.BackendTLSPolicy) {
-	sorted := slices.SortedFunc(slices.Values(objects), func(a, b *gatewayv1.BackendTLSPolicy) int {
-		return older(&a.ObjectMeta, &b.ObjectMeta)
-	})
-	for _, o := range sorted {
-		p := &policy{object: o, ancestors: map[name]*gateway{}}
+// addPolicies indexes policies by what they target. Of several of a kind for the same the oldest counts, valid or not.
+func (x *index) addPolicies(s *resources.Snapshot) {
+	list := make([]*policy, 0, len(s.BackendTLSPolicies)+len(s.BackendPolicies))
+	for _, o := range s.BackendTLSPolicies {
+		list = append(list, &policy{kind: "BackendTLSPolicy", object: &o.ObjectMeta, refs: o.Spec.TargetRefs, judge: func(g *graph, p *policy) *verdict {
+			return g.judgeTLS(p, &o.Spec)
+		}, label: "TLS " + string(o.Spec.Validation.Hostname)})
+	}
+	for _, o := range s.BackendPolicies {
+		list = append(list, &policy{kind: calls.BackendKind, object: &o.ObjectMeta, refs: o.Spec.TargetRefs, judge: func(g *graph, p *policy) *verdict {
+			return g.judgeBackend(p, &o.Spec)
+		}, label: "policy"})
+	}
+	slices.SortStableFunc(list, func(a, b *policy) int { return older(a.object, b.object) })
+	for _, p := range list {
+		p.ancestors = map[name]*gateway{}
 		x.policyList = append(x.policyList, p)
-		for i := range o.Spec.TargetRefs {
-			ref := &o.Spec.TargetRefs[i]
-			to := referent.Target(&ref.LocalPolicyTargetReference, o.Namespace)
+		for i := range p.refs {
+			to := referent.Target(&p.refs[i].LocalPolicyTargetReference, p.object.Namespace)
 			if !to.IsService() {
 				continue
 			}
-			t := policyTarget{namedBy(to), string(deref(ref.SectionName, ""))}
+			t := policyTarget{p.kind, namedBy(to), string(deref(p.refs[i].SectionName, ""))}
 			p.targets = append(p.targets, t)
 			if x.winners[t] == nil {
 				x.winners[t] = p
@@ -66,9 +95,17 @@ func (x *index) addPolicies(objects []*gatewayv1.BackendTLSPolicy) {
 	}
 }
 
-// policyFor returns the policy that asks for TLS to a port of a Service: one for the port goes before one for all of them.
-func (x *index) policyFor(service name, portName string) *policy {
-	return cmp.Or(x.winners[policyTarget{service, portName}], x.winners[policyTarget{service, ""}])
+// policyFor returns the policy of a kind for a port of a Service: one for the port goes before one for all of them.
+func (x *index) policyFor(kind string, service name, portName string) *policy {
+	return cmp.Or(x.winners[policyTarget{kind, service, portName}], x.winners[policyTarget{kind, service, ""}])
+}
+
+// judge reads a policy once, however many Services it is for.
+func (g *graph) judge(p *policy) *verdict {
+	if p.verdict == nil {
+		p.verdict = p.judge(g, p)
+	}
+	return p.verdict
 }
 
 // concerns says whether a policy has something to say about a port of a Service: it is for that, or for a port that isn't there.
@@ -110,7 +147,10 @@ func (g *graph) addAncestor(gw *gateway, r *route) {
 
 // policyReport says of a policy for each Gateway whose routes send to what it targets what it comes to.
 func (g *graph) policyReport(p *policy) status.Report {
-	r := newReport("BackendTLSPolicy", p.object)
+	r := newReport(p.kind, p.object)
+	if p.kind == calls.BackendKind {
+		r.APIVersion = calls.Group + "/" + calls.Version
+	}
 	r.Policy = &gatewayv1.PolicyStatus{Ancestors: []gatewayv1.PolicyAncestorStatus{}}
 	gateways := make([]name, 0, len(p.ancestors))
 	for n := range p.ancestors {
@@ -118,11 +158,8 @@ func (g *graph) policyReport(p *policy) status.Report {
 	}
 	slices.SortFunc(gateways, compareNames)
 	for _, n := range gateways[:min(len(gateways), maxAncestors)] {
-		group, kind, namespace := gatewayv1.Group(groupGateway), gatewayv1.Kind(kindGateway), gatewayv1.Namespace(n.namespace)
 		r.Policy.Ancestors = append(r.Policy.Ancestors, gatewayv1.PolicyAncestorStatus{
-			AncestorRef: gatewayv1.ParentReference{
-				Group: &group, Kind: &kind, Namespace: &namespace, Name: gatewayv1.ObjectName(n.name),
-			},
+			AncestorRef:    gatewayReference(n),
 			ControllerName: gatewayv1.GatewayController(g.options.Controller),
 			Conditions:     g.policyConditions(p, r.Generation),
 		})
@@ -143,6 +180,9 @@ func (g *graph) policyConditions(p *policy, gen int64) []metav1.Condition {
 	case len(notes) > 0:
 		accepted = status.PolicyAccepted(gen, "the policy is accepted; "+messages(notes, "; "))
 	}
+	if p.kind == calls.BackendKind {
+		return []metav1.Condition{accepted} // It refers to nothing else.
+	}
 	if len(v.refs) > 0 {
 		return []metav1.Condition{accepted, status.PolicyRefsNotResolved(gen, gatewayv1.PolicyConditionReason(v.refs[0].reason),
 			messages(v.refs, "; "))}
@@ -152,9 +192,8 @@ func (g *graph) policyConditions(p *policy, gen int64) []metav1.Condition {
 
 // ineffective says why no target of a policy gets what it says, or which ones don't while others do.
 func (g *graph) ineffective(p *policy) (all *problem, some []problem) {
-	for i := range p.object.Spec.TargetRefs {
-		ref := &p.object.Spec.TargetRefs[i]
-		if to := referent.Target(&ref.LocalPolicyTargetReference, p.object.Namespace); !to.IsService() {
+	for i := range p.refs {
+		if to := referent.Target(&p.refs[i].LocalPolicyTargetReference, p.object.Namespace); !to.IsService() {
 			some = append(some, problem{string(gatewayv1.PolicyReasonTargetNotFound), fmt.Sprintf(
 				"spec.targetRefs[%d]: kind %s isn't supported; use a Service", i, groupKind(to.Group, to.Kind))})
 		}
@@ -162,12 +201,12 @@ func (g *graph) ineffective(p *policy) (all *problem, some []problem) {
 	for _, t := range p.targets {
 		if w := g.index.winners[t]; w != p {
 			some = append(some, problem{string(gatewayv1.PolicyReasonConflicted), fmt.Sprintf(
-				"BackendTLSPolicy %s goes first for %s: of two policies for the same the oldest counts, then the first by name", nameOf(w.object), t)})
+				"%s goes first for %s: of two policies for the same the oldest counts, then the first by name", w, t)})
 		} else if missing := g.targetMissing(t); missing != "" {
 			some = append(some, problem{string(gatewayv1.PolicyReasonTargetNotFound), missing})
 		}
 	}
-	if len(some) < len(p.object.Spec.TargetRefs) {
+	if len(some) < len(p.refs) {
 		return nil, some
 	}
 	reason := some[0].reason
@@ -184,8 +223,8 @@ func (g *graph) appendPolicy(out []Edge, p *policy) []Edge {
 	}
 	n := nameOf(p.object)
 	for _, t := range p.targets {
-		e := Edge{From: Node{Kind: "BackendTLSPolicy", Namespace: n.namespace, Name: n.name},
-			To: Node{Kind: kindService, Namespace: t.service.namespace, Name: t.service.name}, Label: "TLS " + string(p.object.Spec.Validation.Hostname)}
+		e := Edge{From: Node{Kind: p.kind, Namespace: n.namespace, Name: n.name},
+			To: Node{Kind: kindService, Namespace: t.service.namespace, Name: t.service.name}, Label: p.label}
 		if t.port != "" {
 			e.Label += " port " + t.port
 		}

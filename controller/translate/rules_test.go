@@ -105,7 +105,7 @@ func TestRefusedRules(t *testing.T) {
 		{"long service", `matches: [{method: {service: ` + strings.Repeat("a.", 900) + `a}}]`,
 			"matches[0].method.service: too long for nginx: 4"},
 		{"long regex", `matches: [{method: {type: RegularExpression, service: "` + strings.Repeat("(a.)", 400) + `"}}]`, "too long for nginx"},
-		{"session persistence", `sessionPersistence: {type: Cookie}`, "spec.rules[0].sessionPersistence"},
+		{"session persistence", `sessionPersistence: {type: Address}`, `spec.rules[0].sessionPersistence.type: "Address" isn't supported`},
 		{"two modifiers", `filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [a]}}, {type: RequestHeaderModifier, requestHeaderModifier: {remove: [b]}}]`, "filters[1]: there is a RequestHeaderModifier before"},
 		{"unknown filter", `filters: [{type: Teleport}]`, "filters[0].type: Teleport isn't supported"},
 		{"modifier without settings", `filters: [{type: RequestHeaderModifier}]`, "filters[0].type: RequestHeaderModifier isn't supported"},

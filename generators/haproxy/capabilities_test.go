@@ -39,6 +39,10 @@ func TestParseCapabilities(t *testing.T) {
 				t.Errorf("names of backends: %q", why)
 			}
 			delete(got.Missing, model.FeatureBackendNames)
+			if why := got.Missing[model.FeatureBodyLimit]; !strings.Contains(why, "what fits into its buffer") {
+				t.Errorf("bodies: %q", why)
+			}
+			delete(got.Missing, model.FeatureBodyLimit)
 			for _, f := range model.Features {
 				if want := c.missing[f]; (want == "") != got.Has(f) || !strings.Contains(got.Missing[f], want) {
 					t.Errorf("%s: %q, want %q", f, got.Missing[f], want)

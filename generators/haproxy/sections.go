@@ -196,6 +196,10 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 		// which no call was given. With the protocol stated, versions from 3.1 on give it a call first.
 		s.Settings = strings.TrimSpace(secure + " " + strings.TrimSpace(strings.TrimPrefix(s.Settings, "proto h2")))
 	}
+	if o := c.Outliers; o != nil {
+		s.Settings = strings.TrimSpace(fmt.Sprintf("%s error-limit %d fastinter %[3]dms downinter %[3]dms", s.Settings, o.Failures,
+			o.Time.Milliseconds()))
+	}
 	if c.Protocol != model.BackendGRPC {
 		s.Changes = append(slices.Clone(timeLines), s.Changes...)
 	}

@@ -52,6 +52,11 @@ const (
 	// FeatureBridge is a bridge beside the proxy, for what no proxy can. It isn't one of a binary's Features: who renders says
 	// where there is none.
 	FeatureBridge Feature = "Bridge"
+	// FeatureHealth is somebody who asks endpoints how they are, see Cluster.Health. It isn't a binary's Feature either: nobody does
+	// where configurations are only rendered.
+	FeatureHealth Feature = "Health"
+	// FeatureBodyLimit is a limit for the bodies of requests, see Cluster.MaxRequestBytes.
+	FeatureBodyLimit Feature = "BodyLimit"
 	// FeatureBackendTLS is TLS to backends, see Cluster.TLS.
 	FeatureBackendTLS Feature = "BackendTLS"
 	// FeatureBackendNames is that a backend's certificate is verified by other names than the one that is asked for, see
@@ -62,7 +67,7 @@ const (
 // Features are all of them, in order.
 var Features = []Feature{
 	FeatureHTTP2, FeatureH2C, FeatureTLS, FeatureGRPC, FeatureHTTP, FeatureRewriteH2C, FeatureHTTP1Shared, FeatureResolve, FeatureCallOnce,
-	FeatureBackendTLS, FeatureBackendNames,
+	FeatureBodyLimit, FeatureBackendTLS, FeatureBackendNames,
 }
 
 // Limits are what a proxy can take of a thing that it has. 0 is no limit.

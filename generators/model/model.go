@@ -272,6 +272,12 @@ type Cluster struct {
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
 	// Persistence keeps sessions at one endpoint, where the rule says nothing of them.
 	Persistence *Persistence `json:"persistence,omitempty"`
+	// Health asks its endpoints how they are; nil asks nobody.
+	Health *HealthCheck `json:"health,omitempty"`
+	// Outliers says when an endpoint is left alone; nil is the proxy's own way.
+	Outliers *Outliers `json:"outliers,omitempty"`
+	// MaxRequestBytes is how long the body of a request may be; 0 is no limit. A proxy with FeatureBodyLimit keeps it.
+	MaxRequestBytes int64 `json:"maxRequestBytes,omitempty"`
 	// CallOnce says that no call may run twice because an endpoint fails (R40), at whatever price. A proxy with
 	// FeatureCallOnce keeps it.
 	CallOnce bool `json:"callOnce,omitempty"`

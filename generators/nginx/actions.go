@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/answers"
@@ -33,7 +34,9 @@ type actions struct {
 	// bridged are the upstreams that calls reach through the bridge, by name.
 	bridged map[string]*Upstream
 	// sessions are the variables of sessions that exist, bySessions the upstreams with an endpoint for each session, by name.
-	sessions   map[string]bool
+	sessions map[string]bool
+	// limited are the variables of body limits that exist.
+	limited    map[string]bool
 	bySessions map[string]*Upstream
 	splits     []Split
 	bySplit    map[string]string
@@ -58,7 +61,7 @@ type Part struct {
 // newActions starts the maps that follow $gw_rule.
 func newActions(bs *blocks, clusters map[string]*Upstream, tls *backendTLS) *actions {
 	a := &actions{profiles: profiles{tls: tls}, blocks: bs, clusters: clusters, known: map[string]bool{}, bySplit: map[string]string{},
-		bridged: map[string]*Upstream{}, sessions: map[string]bool{}, bySessions: map[string]*Upstream{}}
+		bridged: map[string]*Upstream{}, sessions: map[string]bool{}, limited: map[string]bool{}, bySessions: map[string]*Upstream{}}
 	a.action = bs.add(Map{Comment: "What answers the calls of a rule.", Source: "$gw_rule", Name: "gw_action"})
 	a.shared = bs.add(Map{Comment: "The same where weights share them: by rule and share.", Source: `"$gw_rule:$gw_share"`,
 		Name: "gw_shared_action"})
@@ -157,10 +160,14 @@ func (a *actions) backend(r *model.Rule, b *model.Backend) (string, error) {
 	if u = a.bySession(u, s); !u.serves() {
 		return a.statusAction(&u.Empty, kind)
 	}
-	if kind == model.HTTPRoute {
-		return a.httpAction(b, u, s, relayed)
+	w := &way{session: s, relayed: relayed}
+	if w.limit, err = a.bodyLimit(u); err != nil {
+		return "", err
 	}
-	profile, err := a.profiles.of(b, u.TLS, a.blocks, s, relayed != "")
+	if kind == model.HTTPRoute {
+		return a.httpAction(b, u, w)
+	}
+	profile, err := a.profiles.of(b, u.TLS, a.blocks, w)
 	if err != nil {
 		return "", err
 	}
@@ -295,6 +302,10 @@ type Upstream struct {
 	// Persistence is the cluster's as well, and Hash the variable with what decides on the endpoint, or "".
 	Persistence *model.Persistence
 	Hash        string
+	// Fails says when a server is left alone for its failures, and for how long: of several that the same client may have made.
+	Fails string
+	// MaxRequestBytes is the cluster's.
+	MaxRequestBytes int64
 	// Servers are "address:port".
 	Servers []string
 	// Resolve is the name that a resolver is asked for; "" when Servers are all. Beside it there are Servers only of an
@@ -308,8 +319,9 @@ type Upstream struct {
 	Bridge   string
 	Required bool
 	// named says that some server is a name, which may have many addresses; all are the servers where none is left to a resolver.
-	named bool
-	all   []string
+	named    bool
+	all      []string
+	outliers *model.Outliers
 }
 
 // serves says whether calls can be sent to the upstream. What a resolver tells may be nothing at any time.
@@ -344,7 +356,8 @@ func upstreams(clusters []model.Cluster, resolve bool, refused *generators.Refus
 		hash, text := hashOf(c.Name), strings.Map(upstreamRune, c.Name)
 		u := &Upstream{
 			Name: "gw_" + hash[:upstreamDigits] + "_" + text, Service: answers.Service(c), Empty: answers.NoEndpoints(c), Protocol: c.Protocol,
-			TLS: c.TLS, Persistence: c.Persistence,
+			TLS: c.TLS, Persistence: c.Persistence, Fails: failsOf(c.Outliers, "max_fails=5 fail_timeout=1s"), MaxRequestBytes: c.MaxRequestBytes,
+			outliers: c.Outliers,
 		}
 		if used[u.Name] {
 			u.Name = "gw_" + hash + "_" + text
@@ -379,6 +392,14 @@ func upstreams(clusters []model.Cluster, resolve bool, refused *generators.Refus
 		}
 	}
 	return byName, filled
+}
+
+// failsOf is what a cluster says of servers that fail, or what holds without that. nginx counts whole seconds.
+func failsOf(o *model.Outliers, normal string) string {
+	if o == nil {
+		return normal
+	}
+	return fmt.Sprintf("max_fails=%d fail_timeout=%ds", o.Failures, (o.Time+time.Second-1)/time.Second)
 }
 
 // special are the upstreams with endpoints of a cluster for some of the calls: through the bridge, and tried again.

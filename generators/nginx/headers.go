@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/gatewright/gatewright/generators/model"
-	"github.com/gatewright/gatewright/generators/relay"
 )
 
 // Profile is a location that passes calls on: there is one for each distinct set of header changes.
@@ -33,7 +32,7 @@ type profiles struct {
 }
 
 // of returns the name of the location for a backend's header changes (R19) and TLS.
-func (ps *profiles) of(b *model.Backend, tls *model.BackendTLS, bs *blocks, s *session, bridged bool) (string, error) {
+func (ps *profiles) of(b *model.Backend, tls *model.BackendTLS, bs *blocks, w *way) (string, error) {
 	p := Profile{Host: true, TLS: tls != nil}
 	if tls != nil {
 		lines, err := ps.tls.lines("grpc", tls)
@@ -64,10 +63,7 @@ func (ps *profiles) of(b *model.Backend, tls *model.BackendTLS, bs *blocks, s *s
 		}
 		p.Directives = append(p.Directives, lines...)
 	}
-	p.Directives = append(p.Directives, s.lines("grpc", bridged)...)
-	if bridged {
-		p.Directives = append(p.Directives, "grpc_set_header "+relay.HeaderTarget+" "+relayVariable+";")
-	}
+	p.Directives = append(p.Directives, w.lines("grpc")...)
 	key := strings.Join(p.Directives, "\n")
 	if name, ok := ps.names[key]; ok {
 		return name, nil

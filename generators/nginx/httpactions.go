@@ -72,8 +72,8 @@ func printable(text string) string {
 }
 
 // httpAction is the action that passes requests on to a cluster.
-func (a *actions) httpAction(b *model.Backend, u *Upstream, s *session, relayed string) (string, error) {
-	profile, err := a.httpProfile(b, u, s, relayed != "")
+func (a *actions) httpAction(b *model.Backend, u *Upstream, w *way) (string, error) {
+	profile, err := a.httpProfile(b, u, w)
 	if err != nil {
 		return "", err
 	}
@@ -96,11 +96,11 @@ func (a *actions) httpAction(b *model.Backend, u *Upstream, s *session, relayed 
 			}
 		}
 	}
-	id, known := a.id(strings.TrimSuffix(strings.Join([]string{"http", u.Name, profile, uri, host, relayed}, " "), " "))
+	id, known := a.id(strings.TrimSuffix(strings.Join([]string{"http", u.Name, profile, uri, host, w.relayed}, " "), " "))
 	if known {
 		return id, nil
 	}
-	a.tellBridge(id, relayed)
+	a.tellBridge(id, w.relayed)
 	if uri != "" {
 		a.http.uri.entry(id, asked, "")
 	}

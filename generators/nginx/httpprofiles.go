@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/gatewright/gatewright/generators/model"
-	"github.com/gatewright/gatewright/generators/relay"
 )
 
 // HTTPProfile is a location that passes requests of HTTPRoutes on: there is one for each distinct set of protocol, header
@@ -32,7 +31,7 @@ type HTTPProfile struct {
 var proxyHTTP2 = model.Version{Major: 1, Minor: 29, Patch: 4}
 
 // httpProfile is the name of the location for what a backend's filters, timeouts and retries do.
-func (a *actions) httpProfile(b *model.Backend, u *Upstream, s *session, bridged bool) (string, error) {
+func (a *actions) httpProfile(b *model.Backend, u *Upstream, w *way) (string, error) {
 	p := HTTPProfile{Module: "proxy", Host: "$gw_authority", TLS: u.TLS != nil}
 	if r := b.Rewrite; r != nil {
 		if r.Hostname != "" {
@@ -81,10 +80,7 @@ func (a *actions) httpProfile(b *model.Backend, u *Upstream, s *session, bridged
 		p.Directives = append(p.Directives, lines...)
 	}
 	p.Directives = append(p.Directives, p.limits(b)...)
-	p.Directives = append(p.Directives, s.lines(p.Module, bridged)...)
-	if bridged {
-		p.set(relay.HeaderTarget, relayVariable)
-	}
+	p.Directives = append(p.Directives, w.lines(p.Module)...)
 	key := fmt.Sprintf("%s %t %s %s\n%s", p.scheme(), p.HTTP2, p.Host, p.URI, strings.Join(p.Directives, "\n"))
 	if name, ok := a.http.names[key]; ok {
 		return name, nil
@@ -151,10 +147,6 @@ func forwardedLines(module string, forwarded []forwardedHeader, changed map[stri
 		}
 	}
 	return lines
-}
-
-func (p *HTTPProfile) set(name, value string) {
-	p.Directives = append(p.Directives, p.Module+"_set_header "+name+" "+value+";")
 }
 
 // ownedHeader is what a filter does to a header. The proxy's own headers are those that it adds to.

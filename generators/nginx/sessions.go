@@ -75,20 +75,33 @@ func (a *actions) session(p *model.Persistence) (*session, error) {
 	return s, nil
 }
 
-// lines tell the client of a new session, and the bridge of any.
-func (s *session) lines(module string, bridged bool) []string {
-	if s == nil {
-		return nil
+// way is how the calls of an action go to their upstream, besides what filters say.
+type way struct {
+	session *session // nil for none
+	// limit are lines that bound their bodies.
+	limit []string
+	// relayed is what the bridge does with them, "" where they don't pass it.
+	relayed string
+}
+
+// lines are those of the location: they tell the client of a new session, and the bridge of what it has to know.
+func (w *way) lines(module string) []string {
+	var lines []string
+	if s := w.session; s != nil {
+		lines = append(lines, "add_header "+s.header+" $"+s.answer+" always;")
+		if w.relayed != "" {
+			lines = append(lines, module+"_set_header "+relay.HeaderSession+" $"+s.token+";")
+		}
 	}
-	lines := []string{"add_header " + s.header + " $" + s.answer + " always;"}
-	if bridged {
-		lines = append(lines, module+"_set_header "+relay.HeaderSession+" $"+s.token+";")
+	lines = append(lines, w.limit...)
+	if w.relayed != "" {
+		lines = append(lines, module+"_set_header "+relay.HeaderTarget+" "+relayVariable+";")
 	}
 	return lines
 }
 
 // bySession is the upstream with the endpoints of a cluster where each session has one of them. An endpoint isn't left alone for its
-// failures, for nginx takes no other in the place of all: each call finds the next one by itself. All stand there by their addresses:
+// failures unless a policy says so, for nginx takes no other in the place of all: each call finds the next one by itself. All stand there by their addresses:
 // those that a resolver tells of are one place on nginx's ring.
 func (a *actions) bySession(u *Upstream, s *session) *Upstream {
 	if s == nil || u.Bridge != "" {
@@ -98,8 +111,9 @@ func (a *actions) bySession(u *Upstream, s *session) *Upstream {
 	r := a.bySessions[name]
 	if r == nil {
 		one := *u
-		one.Name, one.Hash, one.Tries, one.Backup = name, s.token, 1, false
+		one.Name, one.Hash, one.Backup = name, s.token, false
 		one.Servers, one.Resolve = u.all, ""
+		one.Fails = failsOf(u.outliers, "max_fails=0")
 		if r = &one; !r.serves() {
 			return r
 		}

@@ -27,6 +27,8 @@ var featureTexts = map[model.Feature]struct{ is, without string }{
 	model.FeatureResolve: {"endpoints that change while it runs", "a change of endpoints needs a reload (R34)"},
 	model.FeatureCallOnce: {"a call that an endpoint fails isn't sent again by its client: nginx always, HAProxy by --call-once",
 		"clients may send a call again whose endpoint dies or resets it before it answers (R40)"},
+	model.FeatureBodyLimit: {"a limit for the bodies of requests",
+		"a BackendPolicy with maxRequestBytes gets Accepted=False, Invalid"},
 	model.FeatureBackendTLS: {"TLS to backends, as BackendTLSPolicies say",
 		"BackendTLSPolicies get Accepted=False, Invalid, and no call reaches their Services (R17)"},
 	model.FeatureBackendNames: {"a backend verified by other names than the one that it is asked for",

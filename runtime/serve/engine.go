@@ -18,6 +18,7 @@ import (
 	"github.com/gatewright/gatewright/generators/limits"
 	"github.com/gatewright/gatewright/generators/model"
 	"github.com/gatewright/gatewright/runtime/apply"
+	"github.com/gatewright/gatewright/runtime/health"
 	"github.com/gatewright/gatewright/runtime/process"
 	"github.com/gatewright/gatewright/runtime/proxies"
 )
@@ -59,6 +60,7 @@ type Engine struct {
 	runtime *proxies.Runtime
 	bridge  *ownBridge // nil where somebody else's is used
 	applier *apply.Applier
+	health  *health.Watcher
 	lost    chan struct{}
 }
 
@@ -122,6 +124,7 @@ func newEngine(ctx context.Context, o Options, store *apply.Store) (*Engine, err
 	}
 	e.applier = apply.New(apply.Options{Proxy: e.runtime, Hooks: hooks, Store: store, Render: render, Log: o.Log,
 		Metrics: apply.NewMetrics(registry)})
+	e.health = health.New(registry, o.Log, e.Mark)
 	return e, nil
 }
 
@@ -220,6 +223,7 @@ func (e *Engine) Serve(ctx context.Context, in Input, take Signals) error {
 
 	e.Log.Info("starting", "proxy", e.Capabilities.Proxy, "version", e.Capabilities.Version.String(), "binary", e.options.Binary,
 		"state", e.store.Dir())
+	tasks.Go(func() { e.health.Run(ctx) })
 	tasks.Go(func() { e.apply(ctx, in) })
 	failed := make(chan error, 1)
 	tasks.Go(func() {
@@ -267,7 +271,13 @@ func (e *Engine) apply(ctx context.Context, in Input) {
 		}
 	}
 	e.applier.Mark()
-	e.applier.Run(ctx, in.Next)
+	e.applier.Run(ctx, func(ctx context.Context) (apply.Job, bool) {
+		job, ok := in.Next(ctx)
+		if ok {
+			job.Model = e.health.Of(job.Model)
+		}
+		return job, ok
+	})
 }
 
 // startLast starts the proxy with the last good configuration. Where newer input may be long in coming, calls can come as

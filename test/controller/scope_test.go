@@ -148,7 +148,7 @@ func TestOptionalCRDs(t *testing.T) {
 		}
 	}
 	optional := []string{"listenersets", "backendtlspolicies", "httproutes", "referencegrants", "grpctimeoutpolicies.gatewright.io",
-		"grpcretrypolicies.gatewright.io"}
+		"grpcretrypolicies.gatewright.io", "backendpolicies.gatewright.io"}
 	uninstall(append(optional, "grpcroutes")...)
 	r.start()
 	r.says("/readyz", "the cluster has no GRPCRoute.gateway.networking.k8s.io: install the CRDs of the Gateway API")

@@ -75,6 +75,7 @@ type Backends struct {
 	names   map[string]string   // endpoint → name
 	address map[string][]string // Service → addresses
 	slow    map[string]time.Duration
+	ill     map[string]bool
 	keys    map[string]*keyed
 	onHTTP  func(*HTTPEcho)
 	onCall  func(e *Echo, ended bool)
@@ -147,6 +148,32 @@ func (b *Backends) Slow(address string, by time.Duration) {
 	b.slow[address] = by
 }
 
+// Ill has an address say that it isn't serving when it is asked by gRPC's health protocol, or that it is.
+func (b *Backends) Ill(address string, ill bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ill == nil {
+		b.ill = map[string]bool{}
+	}
+	b.ill[address] = ill
+}
+
+// healthMethod is what asks for that.
+const healthMethod = "/grpc.health.v1.Health/Check"
+
+// health answers a HealthCheckResponse.
+func (b *Backends) health(stream grpc.ServerStream, endpoint string) error {
+	host, _, _ := net.SplitHostPort(endpoint) // "" is no ill address.
+	b.mu.Lock()
+	ill := b.ill[host]
+	b.mu.Unlock()
+	answer := []byte{1 << 3, 1}
+	if ill {
+		answer[1] = 2
+	}
+	return stream.SendMsg(answer)
+}
+
 // OnCall calls a function with each gRPC call, when it has come and when it is answered. It is set before the first one.
 func (b *Backends) OnCall(f func(e *Echo, ended bool)) { b.onCall = f }
 
@@ -156,6 +183,9 @@ func (b *Backends) Stop() { b.server.Stop() }
 func (b *Backends) handle(_ any, stream grpc.ServerStream) error {
 	md, _ := metadata.FromIncomingContext(stream.Context())
 	echo := b.echo(stream, md)
+	if echo.Path == healthMethod {
+		return b.health(stream, echo.Endpoint)
+	}
 	if b.onCall != nil {
 		b.onCall(echo, false)
 		defer b.onCall(echo, true)

@@ -181,7 +181,7 @@ func (s *Served) Versions(address string) (http1, http2 bool) {
 // Address is where a Gateway, "namespace/name", was moved to.
 func (s *Served) Address(gateway string) string { return s.addresses[gateway] }
 
-// Conditions are all conditions in the status of an object, "namespace/name": of all listeners and parents too.
+// Conditions are all conditions in the status of an object, "namespace/name": of all listeners, parents and ancestors too.
 func (s *Served) Conditions(kind, name string) []metav1.Condition {
 	var all []metav1.Condition
 	for _, r := range s.Reports {
@@ -204,6 +204,10 @@ func (s *Served) Conditions(kind, name string) []metav1.Condition {
 		case r.Route != nil:
 			for _, p := range r.Route.Parents {
 				all = append(all, p.Conditions...)
+			}
+		case r.Policy != nil:
+			for _, a := range r.Policy.Ancestors {
+				all = append(all, a.Conditions...)
 			}
 		}
 	}
