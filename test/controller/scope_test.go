@@ -164,7 +164,7 @@ func TestOptionalCRDs(t *testing.T) {
 	l.install()
 	l.Apply(optionalObjects)
 	for kind, list := range map[string]string{"ListenerSet": "conditions", "HTTPRoute": "parents", "BackendTLSPolicy": "ancestors",
-		policy.TimeoutKind: "ancestors", policy.RetryKind: "ancestors"} {
+		policy.TimeoutKind: "ancestors", policy.RetryKind: "ancestors", policy.BackendKind: "ancestors"} {
 		l.until("write the status of a "+kind, func() error {
 			text := fmt.Sprint(l.raw(kind, "late", list))
 			if !strings.Contains(text, "observedGeneration") {
@@ -197,6 +197,14 @@ metadata: {namespace: default, name: late}
 spec:
   targetRefs: [{group: "", kind: Service, name: first}]
   validation: {hostname: h.test, wellKnownCACertificates: System}
+---
+apiVersion: gatewright.io/v1alpha1
+kind: BackendPolicy
+metadata: {namespace: default, name: late}
+spec:
+  targetRefs: [{group: "", kind: Service, name: first}]
+  sessionPersistence: {type: Header, header: {name: x-session}}
+  healthCheck: {}
 ---
 apiVersion: gatewright.io/v1alpha1
 kind: GRPCTimeoutPolicy
