@@ -83,6 +83,8 @@ type Share struct {
 	Endpoints []string `json:"endpoints,omitempty"`
 	// TLS says how the endpoints are verified; "" for cleartext.
 	TLS string `json:"tls,omitempty"`
+	// Policy is what a BackendPolicy says of the endpoints, a line for each thing.
+	Policy []string `json:"policy,omitempty"`
 	// Proxy is what the proxy answers instead of a backend.
 	Proxy string `json:"proxy,omitempty"`
 	model.Handling
@@ -276,6 +278,7 @@ func newShare(m model.Gateways, b model.Backend, total int64, kind model.RouteKi
 	if c.TLS != nil {
 		s.TLS = c.TLS.Describe()
 	}
+	s.Policy = c.Describe(&b)
 	for _, ep := range c.Endpoints {
 		s.Endpoints = append(s.Endpoints, net.JoinHostPort(ep.Address, strconv.Itoa(int(ep.Port))))
 	}

@@ -116,6 +116,9 @@ func (e *Explanation) answerText(b *strings.Builder) {
 		if s.TLS != "" {
 			fmt.Fprintf(b, "      %s\n", s.TLS)
 		}
+		for _, line := range s.Policy {
+			fmt.Fprintf(b, "      %s\n", line)
+		}
 		for _, line := range s.Describe() {
 			fmt.Fprintf(b, "      %s\n", line)
 		}
