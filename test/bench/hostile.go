@@ -57,13 +57,13 @@ func measureHostile(t harness.T, proxies []harness.Proxy) {
 		served.Reload(harness.Load(scope, "", hostileManifests, tenant), harness.Options{})
 		ctx, stop := context.WithCancel(context.Background())
 		before := workerRSS(scope, served.Process)
-		quiet, failed := timed(scope, call)
+		quiet, failed := timedFor(scope, call, hostileTime)
 		attacks := make(chan map[string]int, 1)
 		go func() {
 			attacks <- adversary.Attack(ctx, scope, adversary.Target{Address: call.Address, Authority: call.Authority, Good: call.Path},
 				hostileEvery)
 		}()
-		beside, failedBeside := timed(scope, call)
+		beside, failedBeside := timedFor(scope, call, hostileTime)
 		after := workerRSS(scope, served.Process)
 		stop()
 		sum := 0
@@ -83,11 +83,11 @@ func measureHostile(t harness.T, proxies []harness.Proxy) {
 	table("A good tenant's calls beside hostile ones", rows)
 }
 
-// timed makes calls for a while, and returns how long each took, sorted, and how many failed.
-func timed(t harness.T, call harness.Call) (took []time.Duration, failed int) {
+// timedFor makes calls for so long, and returns how long each took, sorted, and how many failed.
+func timedFor(t harness.T, call harness.Call, long time.Duration) (took []time.Duration, failed int) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	end := time.Now().Add(hostileTime)
+	end := time.Now().Add(long)
 	for range hostileCallers {
 		client := harness.NewClient(t)
 		all.Go(func() {

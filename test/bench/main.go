@@ -25,7 +25,7 @@ import (
 var sizes = []int{10, 1000, 10000}
 
 // parts are what can be measured.
-var parts = append([]string{"render", "generate", "calls", "requests", "balance", "changes", "hostile"}, clustered...)
+var parts = append([]string{"render", "generate", "calls", "requests", "balance", "changes", "hostile", "policies"}, clustered...)
 
 // clustered are the parts that need a cluster. It runs in a network namespace, so they need root.
 var clustered = []string{"growth", "more", "footprint"}
@@ -105,6 +105,7 @@ func (s settings) measure() int {
 		"balance":   func() { measureBalance(scope, harness.Newest(proxies), s) },
 		"changes":   func() { measureChanges(scope, proxies, s) },
 		"hostile":   func() { measureHostile(scope, proxies) },
+		"policies":  func() { measurePolicies(scope, proxies) },
 		"growth":    func() { measureGrowth(scope, harness.Newest(proxies), s) },
 		"more":      func() { measureMore(scope, harness.Newest(proxies), s) },
 		"footprint": func() { measureFootprint(scope, harness.Newest(proxies), s) },
