@@ -34,6 +34,9 @@ func sessionOf(p *model.Persistence) (Session, error) {
 	return Session{hex.EncodeToString(sum[:4]), token, "{ " + token + " -m reg ^" + model.SessionToken + "$ }"}, nil
 }
 
+// mostSessions is how many different ones draws look for.
+const mostSessions = 64
+
 // session notes that sessions stay with their shares, and returns what stands behind the key of a draw.
 func (t *targets) session(p *model.Persistence) (string, error) {
 	if p == nil {
@@ -44,6 +47,9 @@ func (t *targets) session(p *model.Persistence) (string, error) {
 		return "", err
 	}
 	if !slices.Contains(t.used.sessions, s) {
+		if len(t.used.sessions) == mostSessions {
+			return "", fmt.Errorf("draws look for more than %d headers and cookies already, each of which every call pays for", mostSessions)
+		}
 		t.used.sessions = append(t.used.sessions, s)
 		slices.SortFunc(t.used.sessions, func(a, b Session) int { return cmp.Compare(a.ID, b.ID) })
 	}

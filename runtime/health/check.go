@@ -31,11 +31,15 @@ const serving = 1
 
 var statuses = []string{"UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"}
 
-// newTransport speaks HTTP/2 in cleartext, as gRPC does.
+// maxHeaders is how many bytes the headers of an answer may have.
+const maxHeaders = 16 << 10
+
+// newTransport speaks HTTP/2 in cleartext, as gRPC does. Each check has a connection of its own, so that none depends on what became of
+// an old one.
 func newTransport() *http.Transport {
 	protocols := &http.Protocols{}
 	protocols.SetUnencryptedHTTP2(true)
-	return &http.Transport{Protocols: protocols, DisableCompression: true}
+	return &http.Transport{Protocols: protocols, DisableCompression: true, DisableKeepAlives: true, MaxResponseHeaderBytes: maxHeaders}
 }
 
 // check asks an endpoint. An error says in what way it isn't well; one without the health protocol is well, as for gRPC's own clients.

@@ -63,7 +63,6 @@ func TestCheck(t *testing.T) {
 	go func() { _ = page.Serve(l) }() // It ends with Close.
 	t.Cleanup(func() { _ = page.Close() })
 	client := newTransport()
-	defer client.CloseIdleConnections()
 	for _, x := range []struct {
 		name    string
 		at      netip.AddrPort
@@ -197,6 +196,22 @@ func TestWatcher(t *testing.T) {
 	w.Of(model.Gateways{})
 	if n := w.count(false) + w.count(true); n != 0 {
 		t.Errorf("%v endpoints are asked for nobody", n)
+	}
+}
+
+// TestPause: many endpoints are asked less often, and all of them together no more often than the bound.
+func TestPause(t *testing.T) {
+	w := New(prometheus.NewRegistry(), slog.New(slog.DiscardHandler), func() {})
+	for range 100 {
+		if d := w.pause(time.Second); d < 900*time.Millisecond || d > 1100*time.Millisecond {
+			t.Fatalf("a pause of %s", d)
+		}
+	}
+	for i := range 5000 {
+		w.watch[place{at: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(i))}] = &watched{}
+	}
+	if d := w.pause(100 * time.Millisecond); d < 9*time.Second {
+		t.Errorf("each of 5,000 endpoints is asked every %s", d)
 	}
 }
 

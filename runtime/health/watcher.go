@@ -77,7 +77,6 @@ func (w *Watcher) Run(ctx context.Context) {
 	w.mu.Unlock()
 	stop()
 	w.tasks.Wait()
-	w.client.CloseIdleConnections()
 }
 
 // Of is a model without the endpoints that aren't well, and has those asked from now on that are in it and no others. Where all
@@ -150,8 +149,7 @@ func (w *Watcher) start(p place, known *watched) {
 				return
 			}
 			w.learn(p, known, err)
-			// A tenth more or less, so that not all are asked in one moment.
-			wait := time.NewTimer(p.check.Interval - p.check.Interval/10 + rand.N(p.check.Interval/5+1))
+			wait := time.NewTimer(w.pause(p.check.Interval))
 			select {
 			case <-ctx.Done():
 				wait.Stop()
@@ -160,6 +158,19 @@ func (w *Watcher) start(p place, known *watched) {
 			}
 		}
 	})
+}
+
+// mostChecks is how many endpoints are asked in a second at most, all together.
+const mostChecks = 500
+
+// pause is how long an endpoint isn't asked again: about its interval, a tenth more or less so that not all are asked in one moment, and
+// longer where there are many.
+func (w *Watcher) pause(interval time.Duration) time.Duration {
+	w.mu.Lock()
+	least := time.Duration(len(w.watch)) * time.Second / mostChecks
+	w.mu.Unlock()
+	interval = max(interval, least)
+	return interval - interval/10 + rand.N(interval/5+1)
 }
 
 // learn counts what a check said.
