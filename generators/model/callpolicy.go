@@ -16,7 +16,7 @@ type CallPolicy struct {
 	Bypass bool `json:"bypass,omitempty"`
 }
 
-// CallRetry sends a call again that failed before the first headers of its response.
+// CallRetry sends a call again that failed before the first message of its response.
 type CallRetry struct {
 	// Retries is how often, beside the first time.
 	Retries int `json:"retries"`

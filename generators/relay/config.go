@@ -95,7 +95,7 @@ type SubjectAltName struct {
 // String is the name.
 func (n SubjectAltName) String() string { return n.Hostname + n.URI }
 
-// Retry is when a call is sent again. That is done only until the first headers of a response, and only for what On names.
+// Retry is when a call is sent again. That is done only until the client has something of a response, and only for what On names.
 type Retry struct {
 	// Retries is how often, beside the first time.
 	Retries int `json:"retries"`

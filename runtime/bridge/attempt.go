@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,6 +18,9 @@ type attempt struct {
 	stream exchange    // nil until there is one
 	over   bool        // it isn't the call's attempt any more
 	timer  *time.Timer // for its own time
+	// held are the headers of a response that the client hasn't got yet, and holding ends that.
+	held    []hpack.HeaderField
+	holding *time.Timer
 }
 
 // maxMoves is how often a call whose connection went away before anything was sent may move on.
@@ -142,6 +146,9 @@ func (a *attempt) end() {
 	if a.timer != nil {
 		a.timer.Stop()
 	}
+	if a.holding != nil {
+		a.holding.Stop()
+	}
 }
 
 // Headers are those of the response, or its trailers.
@@ -163,24 +170,69 @@ func (a *attempt) Headers(fields []hpack.HeaderField, end bool) {
 		if end && c.retryResponse(a, fields) {
 			return
 		}
-		c.commit(a)
-		c.status = pseudo(fields, ":status")
+		if a.held == nil && !end && c.holds() {
+			a.hold(fields)
+			return
+		}
+		a.release()
+		c.commit(a, fields)
 	}
 	if switches {
 		c.begin()
 	}
-	if hasOurs(fields) {
-		fields = withoutOurs(fields)
-	}
-	c.respond(fields, end)
+	c.respond(sparing(fields), end)
 	if end {
 		c.answeredBy(a, statusIn(fields))
 	}
 }
 
-// commit makes the attempt the call's last one: the client has something of its answer.
-func (c *call) commit(a *attempt) {
+// holdTime is how long the headers of a response wait for what comes next. Many servers, of net/http in Go among them, send a status
+// as trailers right behind headers, and that is a call that failed before its first message.
+const holdTime = 10 * time.Millisecond
+
+// holds says whether a response's headers wait: where the call may still be sent again.
+func (c *call) holds() bool {
+	r := c.action.retry
+	return r != nil && c.grpc && c.keeping && !c.lossy && c.retried < r.retries
+}
+
+// hold keeps headers for a moment. The lock is held.
+func (a *attempt) hold(fields []hpack.HeaderField) {
+	a.held = slices.Clone(fields) // They are the connection's.
+	a.holding = time.AfterFunc(a.call.b.holdTime, func() {
+		a.call.mu.Lock()
+		defer a.call.mu.Unlock()
+		if !a.over {
+			a.release()
+		}
+	})
+}
+
+// release sends the client the headers that were held. The lock is held.
+func (a *attempt) release() {
+	if a.held == nil || a.call.answered {
+		return
+	}
+	a.call.commit(a, a.held)
+	a.call.respond(sparing(a.held), false)
+	a.held = nil
+}
+
+// sparing are fields without those between proxy and bridge.
+func sparing(fields []hpack.HeaderField) []hpack.HeaderField {
+	if hasOurs(fields) {
+		return withoutOurs(fields)
+	}
+	return fields
+}
+
+// commit makes the attempt the call's last one, if it isn't yet: the client gets something of its answer.
+func (c *call) commit(a *attempt, fields []hpack.HeaderField) {
+	if c.answered {
+		return
+	}
 	c.answered = true
+	c.status = pseudo(fields, ":status")
 	c.keeping = false
 	c.body = nil
 	if a.timer != nil {
@@ -197,6 +249,7 @@ func (a *attempt) Data(data []byte, end bool) {
 		a.stream.Consumed(len(data))
 		return
 	}
+	a.release()
 	c.respondData(data, end, a.stream)
 	if end {
 		c.answeredBy(a, codes.Unknown)
@@ -225,7 +278,10 @@ func (a *attempt) Closed(end frames.End) {
 	a.end()
 	c.attempt = nil
 	f := c.failureOf(end)
-	again := end.Unsent || end.Stale && c.ended && len(c.body) == 0 && repeatable(c.method)
+	if a.held != nil && f.condition == RefusedStream {
+		f.condition = Unavailable // One that has begun to answer has begun with the call, whatever it says.
+	}
+	again := a.held == nil && (end.Unsent || end.Stale && c.ended && len(c.body) == 0 && repeatable(c.method))
 	switch {
 	case c.answered:
 		c.answer(f.verdict)

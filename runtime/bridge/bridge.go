@@ -38,8 +38,10 @@ type Bridge struct {
 	budget  *frames.Budget
 	copies  *frames.Budget
 	linger  time.Duration
-	table   atomic.Pointer[table]
-	calls   atomic.Int64
+	// holdTime is the constant of that name.
+	holdTime time.Duration
+	table    atomic.Pointer[table]
+	calls    atomic.Int64
 
 	// reread looks for a newer configuration, for a call whose action isn't known: the proxy may have it sooner. It may be nil.
 	reread func()
@@ -60,7 +62,7 @@ func New(r prometheus.Registerer, log *slog.Logger) *Bridge { return newBridge(r
 
 func newBridge(r prometheus.Registerer, log *slog.Logger, held int64) *Bridge {
 	b := &Bridge{
-		log: log, budget: frames.NewBudget(held), copies: frames.NewBudget(copiesBytes), linger: lingerTime,
+		log: log, budget: frames.NewBudget(held), copies: frames.NewBudget(copiesBytes), linger: lingerTime, holdTime: holdTime,
 		conns: map[connection]bool{}, listeners: map[net.Listener]bool{},
 	}
 	b.ctx, b.stop = context.WithCancel(context.Background())

@@ -74,10 +74,15 @@ func TestConditions(t *testing.T) {
 		{"after headers", func(s *harness.RawStream) {
 			s.Headers(false, ":status", "200", "content-type", "application/grpc")
 			s.Headers(true, "grpc-status", "14")
-		}, codes.Unavailable, nil},
+		}, codes.Unavailable, []Condition{Unavailable}},
 		{"reset after headers", func(s *harness.RawStream) {
 			s.Headers(false, ":status", "200", "content-type", "application/grpc")
 			s.Reset(http2.ErrCodeRefusedStream)
+		}, codes.Unavailable, []Condition{Unavailable}},
+		{"after a message", func(s *harness.RawStream) {
+			s.Headers(false, ":status", "200", "content-type", "application/grpc")
+			s.Data(false, []byte("\x00\x00\x00\x00\x01m"))
+			s.Headers(true, "grpc-status", "14")
 		}, codes.Unavailable, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -86,7 +91,7 @@ func TestConditions(t *testing.T) {
 			for _, on := range Conditions {
 				config.Actions[string(on)] = Action{Upstream: "u", Retry: quick(2, on)}
 			}
-			b := start(t, config)
+			b := serving(t, config, heldBytes, time.Minute) // However slow the machine is.
 			for target := range config.Actions {
 				conn := b.clientFor(target)
 				calls, want := 2, 1

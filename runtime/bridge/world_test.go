@@ -109,8 +109,15 @@ func start(t testing.TB, c Config) *bridged {
 // startWith starts one that may hold so many bytes.
 func startWith(t testing.TB, c Config, held int64) *bridged {
 	t.Helper()
+	return serving(t, c, held, holdTime)
+}
+
+// serving starts one that holds headers so long too.
+func serving(t testing.TB, c Config, held int64, hold time.Duration) *bridged {
+	t.Helper()
 	b := &bridged{t: t, socket: filepath.Join(t.TempDir(), "s"), registry: prometheus.NewRegistry()}
 	b.Bridge = newBridge(b.registry, slog.New(slog.DiscardHandler), held)
+	b.holdTime = hold
 	b.configure(c)
 	l, err := net.Listen("unix", b.socket)
 	if err != nil {

@@ -92,7 +92,7 @@ func main() {
 func (s *stage) play(gatewright, proxy, binary string) {
 	dir := harness.TempDir(s)
 	out := filepath.Join(dir, "out")
-	s.startBackends()
+	s.listen(harness.NewBackends(s), manifests)
 
 	s.show(2, gatewright, "generate", "-f", manifests, "-o", out, "--proxy", proxy, "--proxy-binary", binary)
 	command := programs[proxy](binary, out)
@@ -111,6 +111,7 @@ func (s *stage) play(gatewright, proxy, binary string) {
 	}
 	s.show(0, gatewright, "explain", "-f", manifests, "--proxy", proxy, "--proxy-binary", binary, "--authority", "shop.example.com",
 		"--method", "shop.v1.Cart/Add", "--check")
+	s.playDraft(gatewright, proxy, binary)
 	fmt.Println("\nEverything is stopped again.")
 }
 
@@ -127,13 +128,12 @@ func (s *stage) get(client *harness.HTTPClient, p page) {
 	}
 }
 
-// startBackends starts a server at every endpoint of the manifests.
-func (s *stage) startBackends() {
+// listen starts a server at every endpoint of manifests.
+func (s *stage) listen(backends *harness.Backends, manifests string) {
 	snapshot, _, err := resources.Load([]string{manifests}, nil)
 	if err != nil {
 		s.Fatalf("%v", err)
 	}
-	backends := harness.NewBackends(s)
 	for _, slice := range snapshot.EndpointSlices {
 		service := slice.Namespace + "/" + slice.Labels[discoveryv1.LabelServiceName]
 		for _, endpoint := range slice.Endpoints {

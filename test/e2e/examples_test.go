@@ -156,9 +156,22 @@ func TestExampleEffects(t *testing.T) {
 	})
 }
 
+// draftGateway is the Gateway that it is for.
+const draftGateway = `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: my-gateway}
+spec:
+  gatewayClassName: gatewright
+  listeners: [{name: http, protocol: HTTP, port: 80}]
+`
+
 // TestExampleDraft: the example of the GEP's first draft, with all that it has.
 func TestExampleDraft(t *testing.T) {
-	manifests := read(t, "gep-1016-draft.yaml") + "---\n" + services("foo-v1", "foo-v2", "mirror-svc")
+	route, err := os.ReadFile("../../deploy/draft/route.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifests := strings.Join([]string{draftGateway, string(route), services("foo-v1", "foo-v2", "mirror-svc")}, "---\n")
 	eachProxy(t, func(t *testing.T, p harness.Proxy) {
 		got := &copies{begun: map[string]int{}, messages: map[string]int{}}
 		backends := harness.NewBackends(t)
