@@ -39,6 +39,7 @@ var layers = []layer{
 	{packages: "generators/matching/*", internal: []string{"generators/model", "generators/pattern"}, pure: true},
 	{packages: "generators/answers", internal: []string{"generators/model"}, pure: true},
 	{packages: "generators/relay", internal: []string{"generators/answers", "generators/model"}, pure: true},
+	{packages: "generators/exchange", internal: []string{"generators", "generators/model"}, pure: true},
 	{packages: "generators/*", internal: []string{
 		"generators", "generators/answers", "generators/limits", "generators/model", "generators/pattern", "generators/matching",
 		"generators/relay", "templates",
@@ -78,6 +79,7 @@ var layers = []layer{
 	{packages: "runtime/health", internal: []string{"generators/model"}},
 	{packages: "runtime/marker", internal: []string{"generators"}},
 	{packages: "runtime/apply", internal: []string{"generators", "generators/model", "runtime/folder"}},
+	{packages: "runtime/external", internal: []string{"generators", "generators/exchange", "generators/model"}},
 	{packages: "runtime/proxies", internal: []string{
 		"generators", "generators/*",
 		"runtime/apply", "runtime/haproxy", "runtime/nginx", "runtime/nginx/endpoints",

@@ -13,6 +13,7 @@ import (
 	"github.com/gatewright/gatewright/controller/pipeline"
 	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/runtime/external"
 	"github.com/gatewright/gatewright/runtime/proxies"
 )
 
@@ -22,15 +23,21 @@ type target struct {
 	binary, version string
 	// bridgeless says that no bridge was named, and renders that only files are written.
 	bridgeless, renders bool
+	// program generates the files instead of the kind; nil for none.
+	program *external.Generator
 }
 
 func (t *target) flags(f *pflag.FlagSet) {
 	kindFlag(f, &t.kind)
 	binaryFlag(f, &t.binary)
+	f.Var(&programValue{&t.program}, "generator", "`exec:PATH` of a program that generates the files, for any other proxy (docs/exec-generators.md)")
 	f.StringVar(&t.version, "proxy-version", "", "take this `version` of the proxy, with no binary at hand")
 }
 
 func (t *target) capabilities(ctx context.Context) (caps model.Capabilities, note string, err error) {
+	if t.program != nil {
+		return t.programCapabilities(ctx)
+	}
 	caps, note, err = t.kind.Capabilities(ctx, t.binary, t.version)
 	missing := maps.Clone(caps.Missing)
 	if missing == nil {
@@ -60,11 +67,18 @@ func (i *inquiry) flags(f *pflag.FlagSet) {
 
 // read finds out what of the manifests is served, and tells the notes.
 func (i *inquiry) read(cmd *cobra.Command, log *logOptions) (*pipeline.Result, error) {
+	if err := i.target.check(cmd.Flags()); err != nil {
+		return nil, err
+	}
 	r, err := readManifests(cmd, i.source, i.target)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := r.Render(i.target.kind.Generator(generators.Options{Bridge: anyBridge}).Render); err != nil {
+	render := i.target.kind.Generator(generators.Options{Bridge: anyBridge}).Render
+	if i.target.program != nil {
+		render = i.target.program.Render
+	}
+	if _, err := r.Render(render); err != nil {
 		return nil, err
 	}
 	log.journal(cmd.ErrOrStderr()).notes(r.Notes)

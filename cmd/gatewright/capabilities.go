@@ -21,6 +21,9 @@ func newCapabilities(log *logOptions) *cobra.Command {
   gatewright capabilities --proxy nginx --proxy-version 1.22.1 -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := t.check(cmd.Flags()); err != nil {
+				return err
+			}
 			caps, note, err := t.capabilities(cmd.Context())
 			if err != nil {
 				return err

@@ -119,6 +119,7 @@ func servingFlags(f *pflag.FlagSet, s *proxies.Serving) {
 // engineFlags are those of the commands that bring one configuration after the other to a proxy of theirs.
 func engineFlags(f *pflag.FlagSet, o *serve.Options) {
 	kindFlag(f, &o.Kind)
+	programRefused(f)
 	binaryFlag(f, &o.Binary)
 	templatesFlag(f, &o.Templates)
 	servingFlags(f, &o.Serving)

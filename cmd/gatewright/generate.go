@@ -74,6 +74,9 @@ func (o *generateOptions) run(cmd *cobra.Command) error {
 	case o.output == stdoutName && o.check:
 		return errors.New("--check compares with a folder: name it with -o DIR")
 	}
+	if err := o.target.check(cmd.Flags()); err != nil {
+		return err
+	}
 	if err := o.serving.Check(); err != nil {
 		return err
 	}
@@ -111,29 +114,10 @@ func (o *generateOptions) run(cmd *cobra.Command) error {
 
 // files are those of the output folder: the proxy's and the status of every object.
 func (o *generateOptions) files(r *pipeline.Result) ([]generators.File, error) {
-	g := generators.Options{Layout: generators.Layout(o.layout), Folder: "gatewright"}
-	if o.output != stdoutName {
-		abs, err := filepath.Abs(o.output)
-		if err != nil {
-			return nil, err
-		}
-		g.Folder = filepath.Base(abs)
-	}
-	if o.stateDir != "" {
-		abs, err := filepath.Abs(o.stateDir)
-		if err != nil {
-			return nil, fmt.Errorf("--state-dir: %w", err)
-		}
-		g.Marker = filepath.Join(abs, o.target.kind.Marker)
-	}
-	if err := o.serving.Fill(&g, r.Capabilities); err != nil {
-		return nil, err
-	}
-	generator, err := o.target.kind.GeneratorWith(o.templates, g, r.Capabilities)
+	render, bridge, err := o.renderer(r)
 	if err != nil {
 		return nil, err
 	}
-	render := apply.Renderer(generator.Render)
 	if o.ipv6 == "off" {
 		render = render.OnlyIPv4()
 	}
@@ -146,7 +130,7 @@ func (o *generateOptions) files(r *pipeline.Result) ([]generators.File, error) {
 		return nil, err
 	}
 	files = append(files, generators.File{Path: pipeline.StatusFile, Data: text})
-	if g.Bridge != "" {
+	if bridge {
 		config := relay.Of(r.Served)
 		if text, err = config.Text(); err != nil {
 			return nil, err
@@ -155,6 +139,36 @@ func (o *generateOptions) files(r *pipeline.Result) ([]generators.File, error) {
 	}
 	generators.Sort(files)
 	return files, nil
+}
+
+// renderer makes the proxy's files; bridge says that there is one to write a file for.
+func (o *generateOptions) renderer(r *pipeline.Result) (render apply.Renderer, bridge bool, err error) {
+	if o.target.program != nil {
+		return o.target.program.Render, false, nil
+	}
+	g := generators.Options{Layout: generators.Layout(o.layout), Folder: "gatewright"}
+	if o.output != stdoutName {
+		abs, err := filepath.Abs(o.output)
+		if err != nil {
+			return nil, false, err
+		}
+		g.Folder = filepath.Base(abs)
+	}
+	if o.stateDir != "" {
+		abs, err := filepath.Abs(o.stateDir)
+		if err != nil {
+			return nil, false, fmt.Errorf("--state-dir: %w", err)
+		}
+		g.Marker = filepath.Join(abs, o.target.kind.Marker)
+	}
+	if err := o.serving.Fill(&g, r.Capabilities); err != nil {
+		return nil, false, err
+	}
+	generator, err := o.target.kind.GeneratorWith(o.templates, g, r.Capabilities)
+	if err != nil {
+		return nil, false, err
+	}
+	return generator.Render, g.Bridge != "", nil
 }
 
 // deliver writes, prints or compares the files, and says in words what it did.

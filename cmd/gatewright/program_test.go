@@ -1,0 +1,75 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+const regexRoute = `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: search, namespace: default}
+spec:
+  parentRefs: [{name: shop}]
+  rules:
+  - matches:
+    - method: {type: RegularExpression, service: "shop[.].*"}
+    backendRefs: [{name: cart, port: 50051}]
+`
+
+// TestProgram: a generator that is a program serves what it can; what it refuses is in the route's status, and costs that alone.
+func TestProgram(t *testing.T) {
+	dir := t.TempDir()
+	program, out := filepath.Join(dir, "envoy"), filepath.Join(dir, "out")
+	if text, err := exec.Command("go", "build", "-o", program, "../../test/generators/exchange/envoy").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	args := []string{"generate", "-f", "-", "-o", out, "--generator", "exec:" + program}
+	must(t, exitFine, shop, args...)
+	want, err := os.ReadFile(filepath.Join(out, "envoy.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !json.Valid(want) {
+		t.Errorf("no JSON:\n%s", want)
+	}
+	contains(t, "envoy.json", string(want), `"prefix": "/shop.Cart/"`, `"port_value": 8080`, `"name": "default/cart/50051"`)
+
+	_, stderr := must(t, exitRefused, shop+regexRoute, args...)
+	contains(t, "refused", stderr, "GRPCRoute default/search", "the example matches services, alone or with a method")
+	got, err := os.ReadFile(filepath.Join(out, "envoy.json"))
+	if err != nil || string(got) != string(want) {
+		t.Errorf("what is refused has changed the rest (%v):\n%s", err, got)
+	}
+	stdout, _ := must(t, exitFine, "", "capabilities", "--generator", "exec:"+program)
+	contains(t, "capabilities", stdout, "envoy 1.34.0", "the example generator for Envoy doesn't serve it")
+	must(t, exitFine, shop, "graph", "-f", "-", "--generator", "exec:"+program)
+}
+
+// TestProgramFlags: what a program isn't told of, and what it can't do, is refused by name.
+func TestProgramFlags(t *testing.T) {
+	for args, want := range map[[4]string]string{
+		{"generate", "--generator", "envoy"}:                                 "it must be exec: and the path of a program",
+		{"generate", "--generator", "exec:envoy"}:                            "it must be exec: and the path of a program",
+		{"generate", "--generator", "exec:/bin/true", "--max-streams=5"}:     "--max-streams is for nginx and haproxy",
+		{"capabilities", "--generator", "exec:/bin/true", "--proxy=nginx"}:   "--proxy is for nginx and haproxy",
+		{"graph", "--generator", "exec:/bin/true", "--proxy-version=1.26.3"}: "--proxy-version is for nginx and haproxy",
+		{"run", "--generator", "exec:/bin/true"}:                             "a program only generates files",
+		{"controller", "--generator", "exec:/bin/true"}:                      "a program only generates files",
+		{"capabilities", "--generator", "exec:/nowhere/envoy"}:               "generator /nowhere/envoy: ",
+		{"capabilities", "--generator", "exec:/bin/true"}:                    "its answer is not the JSON that it should be",
+	} {
+		list := args[:3]
+		if args[3] != "" {
+			list = args[:]
+		}
+		if args[0] == "generate" {
+			list = append(append([]string{}, list...), "-f", "-", "-o", t.TempDir())
+		}
+		_, stderr := must(t, exitError, shop, list...)
+		contains(t, args[0], stderr, want)
+	}
+}
