@@ -30,7 +30,8 @@ type target struct {
 func (t *target) flags(f *pflag.FlagSet) {
 	kindFlag(f, &t.kind)
 	binaryFlag(f, &t.binary)
-	f.Var(&programValue{&t.program}, "generator", "`exec:PATH` of a program that generates the files, for any other proxy (docs/exec-generators.md)")
+	f.Var(&programValue{&t.program}, "generator",
+		"`exec:PATH` of a program that generates the files, for any other proxy (docs/exec-generators.md)")
 	f.StringVar(&t.version, "proxy-version", "", "take this `version` of the proxy, with no binary at hand")
 }
 

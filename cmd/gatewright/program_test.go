@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -71,5 +72,43 @@ func TestProgramFlags(t *testing.T) {
 		}
 		_, stderr := must(t, exitError, shop, list...)
 		contains(t, args[0], stderr, want)
+	}
+}
+
+// TestProgramFails: a program that ends on an object without naming it serves the others, and one that always ends touches nothing.
+func TestProgramFails(t *testing.T) {
+	dir := t.TempDir()
+	program, out := filepath.Join(dir, "program"), filepath.Join(dir, "out")
+	script := `#!/bin/sh
+request=$(cat)
+v='"apiVersion": "gatewright.io/generator/v1alpha1"'
+case $request in
+*'"kind":"Capabilities"'*) echo "{$v, \"kind\": \"Capabilities\", \"capabilities\": {\"proxy\": \"other\", \"version\": \"1.0.0\"}}" ;;
+*BAD*) echo "can't write that" >&2; exit 1 ;;
+*) echo "{$v, \"kind\": \"Render\", \"files\": [{\"path\": \"config\", \"text\": \"good\"}]}" ;;
+esac
+`
+	write := func(bad string) {
+		if err := os.WriteFile(program, []byte(strings.ReplaceAll(script, "BAD", bad)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("shop[.]Reviews")
+	args := []string{"generate", "-f", "-", "-o", out, "--generator", "exec:" + program}
+	reviews := strings.ReplaceAll(strings.ReplaceAll(regexRoute, "type: RegularExpression, ", ""), `"shop[.].*"`, "shop.Reviews")
+	_, stderr := must(t, exitRefused, shop+reviews, args...)
+	contains(t, "left out", stderr, "GRPCRoute default/search", "can't write that")
+	if strings.Contains(stderr, "GRPCRoute default/cart,") {
+		t.Errorf("the other route is refused too:\n%s", stderr)
+	}
+	before, err := os.Stat(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("Render")
+	_, stderr = must(t, exitError, shop, args...)
+	contains(t, "always", stderr, "can't write that")
+	if after, err := os.Stat(out); err != nil || !os.SameFile(before, after) {
+		t.Errorf("the folder was touched (%v)", err)
 	}
 }

@@ -61,15 +61,18 @@ func TestMalformed(t *testing.T) {
 	file := func(text string) string { return says(header + `"files": [` + text + `]}`) }
 	for script, want := range map[string]string{
 		says("hello"): "its answer is not the JSON that it should be",
-		says(header + `"files": [{"path": "a", "text": ""}]} more`):                                                              "its answer goes on after the JSON",
-		says(`{"apiVersion": "v9", "kind": "Render"}`):                                                                           `its answer has apiVersion "v9"`,
-		says(strings.Replace(header, "Render", "Other", 1) + `"files": []}`):                                                     `its answer has kind "Other"`,
-		says(header + `"flies": []}`):                                                                                            `unknown field "flies"`,
-		says(header + `"error": "no such thing"}`):                                                                               "no such thing",
-		says(header + `"refused": [{"cluster": "c", "message": "m"}]}`):                                                          `the model has no cluster "c"`,
-		says(header + `"refused": [{"message": "m"}]}`):                                                                          "it must have a rule or a cluster",
-		says(header + `"refused": [{"cluster": "c"}]}`):                                                                          "refused[0] has no message",
-		says(header + `"refused": [{"rule": {"kind": "GRPCRoute", "namespace": "n", "name": "r", "rule": 0}, "message": "m"}]}`): "the model has no GRPCRoute n/r rule 0",
+		says(header + `"files": [{"path": "a", "text": ""}]} more`):          "its answer goes on after the JSON",
+		says(`{"apiVersion": "v9", "kind": "Render"}`):                       `its answer has apiVersion "v9"`,
+		says(strings.Replace(header, "Render", "Other", 1) + `"files": []}`): `its answer has kind "Other"`,
+		says(header + `"flies": []}`):                                        `unknown field "flies"`,
+		says(header + `"error": "no such thing"}`):                           "no such thing",
+		says(header + `"refused": [{"cluster": "c", "message": "m"}]}`):      `the model has no cluster "c"`,
+		says(header + `"refused": [{"message": "m"}]}`):                      "it must have a rule or a cluster",
+		says(header + `"refused": [{"cluster": "c"}]}`):                      "refused[0] has no message",
+
+		says(header + `"refused": [{"rule": {"kind": "GRPCRoute", "namespace": "n", "name": "r", "rule": 0}, "message": "m"}]}`): "" +
+			"the model has no GRPCRoute n/r rule 0",
+
 		file(``):                                                         "its answer has no files",
 		file(`{"path": "../a", "text": ""}`):                             "it must be a path within the folder",
 		file(`{"path": "/etc/a", "text": ""}`):                           "it must be a path within the folder",

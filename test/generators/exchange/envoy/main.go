@@ -228,7 +228,8 @@ func cluster(c map[string]json.RawMessage) object {
 	for _, e := range endpoints {
 		hosts = append(hosts, object{"endpoint": object{"address": socket(e.Address, e.Port)}})
 	}
-	return object{"name": name, "type": "STRICT_DNS", "load_assignment": object{"cluster_name": name, "endpoints": []object{{"lb_endpoints": hosts}}},
+	return object{"name": name, "type": "STRICT_DNS",
+		"load_assignment": object{"cluster_name": name, "endpoints": []object{{"lb_endpoints": hosts}}},
 		"typed_extension_protocol_options": object{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": object{
 			"@type":                "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
 			"explicit_http_config": object{"http2_protocol_options": object{}}}}}
