@@ -28,7 +28,8 @@ import (
 const controllerHelp = `Serve the Gateways of a cluster with a local proxy, and write their statuses.
 
 The Gateways are those of the GatewayClasses whose controllerName is gatewright.io/gateway-controller; --gateway-class and
---gateway, which can be repeated, narrow them. The proxy runs as in "gatewright run": as a child, or joined with --attach.
+--gateway, which can be repeated, narrow them. The proxy runs as in "gatewright run": as a child, or joined with --attach, and a bridge
+beside it as soon as a rule needs it.
 Every replica serves; one of them, by a lease, writes the statuses. While the API server is away, what was served stays.
 
 By default a Gateway binds its spec.addresses, or all addresses of the host. With --address-pool each Gateway gets an

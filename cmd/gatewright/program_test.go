@@ -48,6 +48,9 @@ func TestProgram(t *testing.T) {
 	stdout, _ := must(t, exitFine, "", "capabilities", "--generator", "exec:"+program)
 	contains(t, "capabilities", stdout, "envoy 1.34.0", "the example generator for Envoy doesn't serve it")
 	must(t, exitFine, shop, "graph", "-f", "-", "--generator", "exec:"+program)
+	stdout, _ = must(t, exitFine, shop, "explain", "-f", "-", "--generator", "exec:"+program,
+		"--method", "shop.Cart/Get", "--authority", "a.test")
+	contains(t, "explain", stdout, "GRPCRoute default/cart")
 }
 
 // TestProgramFlags: what a program isn't told of, and what it can't do, is refused by name.

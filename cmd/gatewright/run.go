@@ -25,6 +25,9 @@ status.yaml in --state-dir and at /status.
 The workers of an HAProxy that would run as root run as haproxy, else as nobody, unless --user names another; nginx's run as the
 user that it was built with.
 
+A bridge runs beside the proxy as soon as a rule needs it, for what no proxy can do, such as mirrors, and is started again when it ends;
+--bridge-socket names one of your own instead.
+
 SIGTERM and SIGINT let the proxy finish its calls, for as long as --drain says; a second one ends it at once. SIGHUP
 reads the manifests again. SIGUSR1 is passed on.`
 
