@@ -1,10 +1,17 @@
 package bridge
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 	"io"
 	"log/slog"
 	"net"
@@ -224,7 +231,31 @@ func (s *service) answer(r *prometheus.Registry) (stop func() error, err error) 
 const maxAsking = 64
 
 // Ask returns what the bridge says of itself that listens at a socket.
-func Ask(ctx context.Context, socket string) (Running, error) {
+func Ask(ctx context.Context, socket string) (r Running, err error) {
+	err = get(ctx, socket, "/config", func(body io.Reader) error { return json.NewDecoder(body).Decode(&r) })
+	return r, err
+}
+
+// Metrics are those of the bridge that listens at a socket.
+func Metrics(ctx context.Context, socket string) (list []*dto.MetricFamily, err error) {
+	err = get(ctx, socket, "/metrics", func(body io.Reader) error {
+		parser := expfmt.NewTextParser(model.UTF8Validation)
+		families, err := parser.TextToMetricFamilies(body)
+		for _, name := range slices.Sorted(maps.Keys(families)) {
+			if strings.HasPrefix(name, metricPrefix) {
+				list = append(list, families[name])
+			}
+		}
+		return err
+	})
+	return list, err
+}
+
+// maxAnswer is how much of an answer of a bridge is read.
+const maxAnswer = 4 << 20
+
+// get has an answer of a bridge read.
+func get(ctx context.Context, socket, path string, read func(io.Reader) error) error {
 	client := &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -232,18 +263,17 @@ func Ask(ctx context.Context, socket string) (Running, error) {
 			return d.DialContext(ctx, "unix", socket)
 		},
 	}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://bridge/config", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://bridge"+path, nil)
 	if err != nil {
-		return Running{}, err
+		return err
 	}
 	reply, err := client.Do(request)
 	if err != nil {
-		return Running{}, err
+		return err
 	}
 	defer func() { _ = reply.Body.Close() }() // It was only read.
-	var r Running
 	if reply.StatusCode != http.StatusOK {
-		return r, fmt.Errorf("the bridge at %s answers %s", socket, reply.Status)
+		return fmt.Errorf("the bridge at %s answers %s", socket, reply.Status)
 	}
-	return r, json.NewDecoder(io.LimitReader(reply.Body, 1<<20)).Decode(&r)
+	return read(io.LimitReader(reply.Body, maxAnswer))
 }

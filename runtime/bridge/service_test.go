@@ -94,7 +94,7 @@ func TestFile(t *testing.T) {
 	if err := errors.Join(err, reply.Body.Close()); err != nil {
 		t.Error(err)
 	}
-	for _, want := range []string{`gatewright_bridge_calls_total{action="a",code="OK"} 2`,
+	for _, want := range []string{`gatewright_bridge_calls_total{code="OK",rule="action a"} 2`,
 		`gatewright_bridge_reads_total{result="error"} 1`,
 		`gatewright_bridge_reads_total{result="ok"} 2`, "gatewright_bridge_connections 1"} {
 		if !strings.Contains(string(text), want+"\n") {

@@ -54,6 +54,8 @@ type ownBridge struct {
 	// told is the text that it was told last, and failed what the log has of it.
 	told   []byte
 	failed string
+	// needed says that there are, or were, calls for it.
+	needed atomic.Bool
 	// generation is what the configuration calls itself that it should serve.
 	generation atomic.Pointer[string]
 }
@@ -179,6 +181,7 @@ func (b *ownBridge) runs() bool {
 // start starts the bridge and returns when it serves what it was told. One that an earlier run has left gives its sockets to it, and
 // ends once its calls have.
 func (b *ownBridge) start(ctx context.Context) error {
+	b.needed.Store(true)
 	if err := b.supervise(); err != nil {
 		return err
 	}

@@ -121,6 +121,8 @@ func newEngine(ctx context.Context, o Options, store *apply.Store) (*Engine, err
 	hooks := e.runtime.Hooks
 	if e.bridge != nil && !o.DryRun {
 		hooks.Beside = e.bridge.tell
+		e.bridge.register(registry)
+		e.Service.AlsoTell(e.bridge)
 	}
 	e.applier = apply.New(apply.Options{Proxy: e.runtime, Hooks: hooks, Store: store, Render: render, Log: o.Log,
 		Metrics: apply.NewMetrics(registry)})

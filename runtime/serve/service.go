@@ -38,7 +38,7 @@ type ServiceOptions struct {
 // Service answers over HTTP how things are.
 type Service struct {
 	log      *slog.Logger
-	registry *prometheus.Registry
+	registry prometheus.Gatherers
 	// generation is what the proxy has confirmed last; nil before the first time.
 	generation atomic.Pointer[string]
 	draining   atomic.Bool
@@ -48,7 +48,7 @@ type Service struct {
 
 // NewService returns a Service that answers once it is started. /metrics has what is in the registry.
 func NewService(r *prometheus.Registry, log *slog.Logger) *Service {
-	s := &Service{log: log, registry: r,
+	s := &Service{log: log, registry: prometheus.Gatherers{r},
 		reads: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatewright_reads_total",
 			Help: "How often what is watched was read, by result (ok, error)."}, []string{"result"}),
 		readable: prometheus.NewGauge(prometheus.GaugeOpts{Name: "gatewright_input_valid",
@@ -57,6 +57,9 @@ func NewService(r *prometheus.Registry, log *slog.Logger) *Service {
 	r.MustRegister(s.reads, s.readable, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s
 }
+
+// AlsoTell adds the metrics of something else to /metrics. It is called before Start.
+func (s *Service) AlsoTell(g prometheus.Gatherer) { s.registry = append(s.registry, g) }
 
 // Read counts one reading of the input.
 func (s *Service) Read(err error) {

@@ -108,6 +108,10 @@ func TestBridge(t *testing.T) {
 			calls.more(g, 5*many)
 		}
 		copies("after changes")
+		running, n := g.metric("gatewright_bridge_running"), g.metric(`gatewright_bridge_copies_total{result="sent",upstream="default/shadow/50051"}`)
+		if running != "1" || n == "" {
+			g.Errorf("the metrics say that %q bridges run and made %q copies", running, n)
+		}
 		first, err := g.bridgePID()
 		if err != nil {
 			g.Fatal(err)
