@@ -131,11 +131,11 @@ func (o *generateOptions) files(r *pipeline.Result) ([]generators.File, error) {
 	}
 	files = append(files, generators.File{Path: pipeline.StatusFile, Data: text})
 	if bridge {
-		config := relay.Of(r.Served)
+		config := relay.Of(r.Served, o.serving.SystemAuthorities)
 		if text, err = config.Text(); err != nil {
 			return nil, err
 		}
-		files = append(files, generators.File{Path: relay.File, Data: text})
+		files = append(files, generators.File{Path: relay.File, Data: text, Secret: config.Secret()})
 	}
 	generators.Sort(files)
 	return files, nil

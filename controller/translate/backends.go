@@ -38,10 +38,8 @@ func (g *graph) backends(r *route, rule *model.Rule, specs []backendSpec, scope 
 		if bad == nil {
 			b.Cluster = c.Name
 			if bad = backendFilters(r, &b, specs[i].filters, scope, rule.Source.Rule, i); bad == nil {
-				if bad = g.rewritable(r, &b, c, rule.Source.Rule, i); bad == nil {
-					bad = keepsPolicy(r, &b, c, rule.Source.Rule, i)
-				}
-				withoutCopies(&b, r, c, fmt.Sprintf("%s.backendRefs[%d]", ruleField(rule.Source.Rule), i))
+				bad = g.rewritable(r, &b, c, rule.Source.Rule, i)
+				withoutBypass(r, &b, c)
 			}
 		} else {
 			b = model.Backend{Weight: weight, Status: newStatus(codes.invalid, r.object()+": "+bad.message)}

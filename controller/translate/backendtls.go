@@ -38,12 +38,17 @@ func (g *graph) judgeTLS(p *policy, spec *gatewayv1.BackendTLSPolicySpec) *verdi
 	if _, err := netip.ParseAddr(tls.Hostname); err == nil || tls.Hostname == "" {
 		invalid("spec.validation.hostname: %q isn't a DNS name, which is what a server is asked for by", tls.Hostname)
 	}
+	for i := range spec.Validation.SubjectAltNames {
+		if why := altNameProblem(&spec.Validation.SubjectAltNames[i]); why != "" {
+			invalid("spec.validation.subjectAltNames[%d]%s", i, why)
+		}
+	}
 	tls.SubjectAltNames = altNames(spec.Validation.SubjectAltNames)
 	if slices.Equal(tls.SubjectAltNames, []model.SubjectAltName{{Hostname: tls.Hostname}}) {
 		tls.SubjectAltNames = nil // It is what counts without them.
 	}
-	if why, missing := g.caps.Missing[model.FeatureBackendNames]; missing && len(tls.SubjectAltNames) > 0 {
-		invalid("spec.validation.subjectAltNames: %s; give spec.validation.hostname as the only name, or none", why)
+	if why := g.unbridged(); why != "" && len(tls.SubjectAltNames) > 0 {
+		invalid("spec.validation.subjectAltNames: %s; or give spec.validation.hostname as the only name, or none", why)
 	}
 	if len(spec.Options) > 0 {
 		invalid("spec.options: %s: no option is supported; remove it", joinKeys(spec.Options))
@@ -61,21 +66,6 @@ func joinKeys(options map[gatewayv1.AnnotationKey]gatewayv1.AnnotationValue) str
 		keys = append(keys, string(k))
 	}
 	return strings.Join(keys, ", ")
-}
-
-// altNames are names as the model has them, each once.
-func altNames(names []gatewayv1.SubjectAltName) []model.SubjectAltName {
-	var out []model.SubjectAltName
-	for _, n := range names {
-		name := model.SubjectAltName{Hostname: strings.ToLower(string(n.Hostname))}
-		if n.Type == gatewayv1.URISubjectAltNameType {
-			name = model.SubjectAltName{URI: string(n.URI)}
-		}
-		if !slices.Contains(out, name) {
-			out = append(out, name)
-		}
-	}
-	return out
 }
 
 // authorities finds whom a policy trusts, and returns the name of their bundle: "" is whom the system does. References

@@ -119,18 +119,20 @@ func (s *filterScope) extension(ref *gatewayv1.LocalObjectReference, h *handled)
 	return nil, nil
 }
 
-// keepsPolicy refuses a policy for calls to a Service that is reached by TLS: they would pass the bridge, which speaks none yet. The
-// share gets an error (R22).
-func keepsPolicy(r *route, b *model.Backend, c *cluster, rule, i int) *problem {
-	if c.TLS == nil || !b.Calls.Bridged() {
-		return nil
+// withoutBypass has the calls of a share fail while no bridge runs, whatever its policies say, where the Service is reached by TLS:
+// past the bridge the proxy would speak cleartext. The route's status tells of it.
+func withoutBypass(r *route, b *model.Backend, c *cluster) {
+	if c.TLS == nil || !b.Calls.Bridged() || !b.Calls.Bypass {
+		return
 	}
-	bad := unsupported(fmt.Sprintf("%s.backendRefs[%d]", ruleField(rule), i), fmt.Errorf(": Service %s is reached by TLS, as "+
-		"BackendTLSPolicy %s says, and the rule's policies for calls can't be kept there yet; remove them, or the BackendTLSPolicy",
-		c.key.name, c.TLS.Policy))
-	r.drop(rule, bad)
-	*b = model.Backend{Weight: b.Weight, Status: newStatus(model.Internal, r.object()+": "+bad.message)}
-	return bad
+	policy := *b.Calls
+	policy.Bypass = false
+	b.Calls = &policy
+	note := fmt.Sprintf("Service %s is reached by TLS, so that calls with policies fail while no bridge runs: onBridgeFailure Bypass isn't kept",
+		c.key.name)
+	if !slices.Contains(r.notes, note) {
+		r.notes = append(r.notes, note)
+	}
 }
 
 // unbridged says why no call can pass a bridge; "" where it can.

@@ -16,8 +16,11 @@ var supportedFeatures = []struct {
 	name  gatewayv1.FeatureName
 	pool  bool
 	needs model.Feature
+	// bridge says that it takes one too.
+	bridge bool
 }{
 	{name: "BackendTLSPolicy", needs: model.FeatureBackendTLS},
+	{name: "BackendTLSPolicySANValidation", needs: model.FeatureBackendTLS, bridge: true},
 	{name: "GRPCRoute"},
 	{name: "GRPCRouteNamedRouteRule"},
 	{name: "GRPCRouteRequestHeaderModifier"},
@@ -50,9 +53,9 @@ var supportedFeatures = []struct {
 	{name: "HTTPRoutePathRewrite", needs: model.FeatureHTTP},
 	{name: "HTTPRoutePortRedirect", needs: model.FeatureHTTP},
 	{name: "HTTPRouteQueryParamMatching", needs: model.FeatureHTTP},
-	{name: "HTTPRouteRequestMirror", needs: model.FeatureHTTP},
-	{name: "HTTPRouteRequestMultipleMirrors", needs: model.FeatureHTTP},
-	{name: "HTTPRouteRequestPercentageMirror", needs: model.FeatureHTTP},
+	{name: "HTTPRouteRequestMirror", needs: model.FeatureHTTP, bridge: true},
+	{name: "HTTPRouteRequestMultipleMirrors", needs: model.FeatureHTTP, bridge: true},
+	{name: "HTTPRouteRequestPercentageMirror", needs: model.FeatureHTTP, bridge: true},
 	{name: "HTTPRouteRequestTimeout", needs: model.FeatureHTTP},
 	{name: "HTTPRouteResponseHeaderModification", needs: model.FeatureHTTP},
 	{name: "HTTPRouteRetryCodes", needs: model.FeatureHTTP},
@@ -66,8 +69,9 @@ var supportedFeatures = []struct {
 func (g *graph) features() []gatewayv1.SupportedFeature {
 	var out []gatewayv1.SupportedFeature
 	pool := len(g.options.Addresses.Pool) > 0 && g.options.Addresses.Published == nil
+	bridge := g.unbridged() == ""
 	for _, f := range supportedFeatures {
-		if (!f.pool || pool) && (f.needs == "" || g.caps.Has(f.needs)) {
+		if (bridge || !f.bridge) && (!f.pool || pool) && (f.needs == "" || g.caps.Has(f.needs)) {
 			out = append(out, gatewayv1.SupportedFeature{Name: f.name})
 		}
 	}

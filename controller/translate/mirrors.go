@@ -21,9 +21,6 @@ func (s *filterScope) mirror(m *gatewayv1.HTTPRequestMirrorFilter, h *handled) e
 	ref := &gatewayv1.BackendRef{BackendObjectReference: m.BackendRef}
 	field := s.at() + ".requestMirror.backendRef"
 	c, bad := s.resolveBackend(s.route, ref)
-	if bad == nil && c.TLS != nil {
-		bad = noCopies(c)
-	}
 	if bad != nil {
 		bad = &problem{bad.reason, field + ": " + bad.message}
 		s.route.refs = append(s.route.refs, *bad)
@@ -36,22 +33,6 @@ func (s *filterScope) mirror(m *gatewayv1.HTTPRequestMirrorFilter, h *handled) e
 	h.Mirrors = append(h.Mirrors, share)
 	s.route.sends = append(s.route.sends, c.key)
 	return nil
-}
-
-// noCopies is why no copies are sent to a Service, or of the calls that go to it: they would pass the bridge, which is told of no TLS.
-func noCopies(c *cluster) *problem {
-	return &problem{string(gatewayv1.RouteReasonUnsupportedValue), fmt.Sprintf("Service %s is reached by TLS, as BackendTLSPolicy %s says, and "+
-		"copies of calls aren't sent to such a Service, nor of its own, yet", c.key.name, c.TLS.Policy)}
-}
-
-// withoutCopies leaves out the mirrors of a share whose calls mustn't pass the bridge, and tells of it.
-func withoutCopies(b *model.Backend, r *route, c *cluster, field string) {
-	if c.TLS == nil || len(b.Mirrors) == 0 {
-		return
-	}
-	b.Mirrors = nil
-	bad := noCopies(c)
-	r.refs = append(r.refs, problem{bad.reason, field + ": " + bad.message})
 }
 
 // mirrorShare is how many of the calls are copied; the numerator is 0 for none.

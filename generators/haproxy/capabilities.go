@@ -110,7 +110,6 @@ func capabilities(v model.Version, b build) model.Capabilities {
 		}
 	}
 	c.Missing[model.FeatureBodyLimit] = "HAProxy sees of a body only what fits into its buffer, so it can't limit one"
-	c.Missing[model.FeatureBackendNames] = "HAProxy verifies a backend by the name that it asks for, and by no other"
 	if v.Compare(oldest) < 0 {
 		for _, f := range append([]model.Feature{model.FeatureGRPC, model.FeatureHTTP, model.FeatureHTTP1Shared, model.FeatureBackendTLS}, listening...) {
 			c.Missing[f] = fmt.Sprintf("HAProxy %s is too old: it takes %s or later", v, oldest)

@@ -145,14 +145,11 @@ func again(s Server) Server {
 
 // of returns the section that a share goes to. Its name depends on the cluster, the changes and the way there only.
 func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
-	key, bridged, required := c.Name, relay.Needed(b), relay.Required(b)
+	key, bridged, required := c.Name, relay.Needed(b, c.TLS), relay.Required(b, c.TLS)
 	service := answers.Service(c)
 	if bridged {
 		if ss.bridge == "" {
 			return nil, errors.New("it takes a bridge beside the proxy, and none was named")
-		}
-		if c.TLS != nil {
-			return nil, errors.New("a bridge reaches no endpoint by TLS")
 		}
 		if key += ":bridge"; required {
 			key += ":only"
@@ -187,7 +184,7 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 		Name: name, Comment: Comment(service), Changes: changes,
 		service: answers.EncodeAll(service), Once: ss.once != nil && ss.once(c), Settings: serverSettings(c.Protocol, ss.version),
 	}
-	if c.TLS != nil {
+	if c.TLS != nil && !bridged {
 		secure, err := ss.tls.settings(c.TLS, c.Protocol)
 		if err != nil {
 			return nil, fmt.Errorf("cluster %s: %w", c.Name, err)
@@ -233,7 +230,7 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 			s.Servers[i].Backup = true
 		}
 		bridge := Server{Name: "bridge", Address: ss.bridge, Check: !required, Bridge: true}
-		if s.Servers = slices.Insert(s.Servers, 0, bridge); required && waits(ss.version) {
+		if s.Servers = slices.Insert(s.Servers, 0, bridge); required && (c.Protocol == model.BackendHTTP1 || waits(ss.version)) {
 			s.Servers = append(s.Servers, again(bridge))
 		}
 	}

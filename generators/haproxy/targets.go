@@ -101,7 +101,7 @@ func (t *targets) backend(r *model.Rule, name string, b *model.Backend) (string,
 		// Its section is there for endpoints to come while HAProxy runs.
 		return t.status(r, answers.NoEndpoints(c)), nil
 	}
-	target, relayed := section.Name+";"+name+";"+section.service, relay.ID(r, b)
+	target, relayed := section.Name+";"+name+";"+section.service, relay.ID(r, b, c.TLS)
 	if r.Source.Kind == model.HTTPRoute || relayed != "" {
 		var actions string
 		actions, err = t.actions(&b.Handling, nil, relayed)

@@ -14,8 +14,8 @@ type BackendTLS struct {
 	// Hostname is the server name that is sent, in lower case. An endpoint's certificate has to be one for it, unless there
 	// are SubjectAltNames.
 	Hostname string `json:"hostname"`
-	// SubjectAltNames are what the certificate has to have one of, and not the Hostname then. Only proxies with
-	// FeatureBackendNames are asked for them.
+	// SubjectAltNames are what the certificate has to have one of, and not the Hostname then. No proxy verifies them: calls pass a
+	// bridge.
 	SubjectAltNames []SubjectAltName `json:"subjectAltNames,omitempty"`
 	// Bundle names the certificates of the authorities that count; "" is those that the proxy's system trusts.
 	Bundle string `json:"bundle,omitempty"`
@@ -60,8 +60,8 @@ func (t *BackendTLS) Describe() string {
 	return text
 }
 
-// WithClusters is a copy of a rule whose calls go to other clusters, or are answered by the proxy: place says for the name of a
-// cluster where they go.
+// WithClusters is a copy of a rule whose calls and copies go to other clusters, or are answered by the proxy: place says for the name
+// of a cluster where they go.
 func (r *Rule) WithClusters(place func(name string) (cluster string, status *Status)) *Rule {
 	out := *r
 	out.Backends = slices.Clone(r.Backends)
@@ -71,6 +71,19 @@ func (r *Rule) WithClusters(place func(name string) (cluster string, status *Sta
 				*b = Backend{Weight: b.Weight, Status: b.Status}
 			}
 		}
+		out.Backends[i].Mirrors = mirrorsAt(out.Backends[i].Mirrors, place)
 	}
 	return &out
+}
+
+// mirrorsAt are mirrors in other clusters. One that the proxy would have to answer for gets no copies.
+func mirrorsAt(mirrors []Mirror, place func(name string) (cluster string, status *Status)) []Mirror {
+	var out []Mirror
+	for _, m := range mirrors {
+		var status *Status
+		if m.Cluster, status = place(m.Cluster); status == nil {
+			out = append(out, m)
+		}
+	}
+	return out
 }

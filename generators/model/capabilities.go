@@ -59,15 +59,12 @@ const (
 	FeatureBodyLimit Feature = "BodyLimit"
 	// FeatureBackendTLS is TLS to backends, see Cluster.TLS.
 	FeatureBackendTLS Feature = "BackendTLS"
-	// FeatureBackendNames is that a backend's certificate is verified by other names than the one that is asked for, see
-	// BackendTLS.SubjectAltNames.
-	FeatureBackendNames Feature = "BackendNames"
 )
 
 // Features are all of them, in order.
 var Features = []Feature{
 	FeatureHTTP2, FeatureH2C, FeatureTLS, FeatureGRPC, FeatureHTTP, FeatureRewriteH2C, FeatureHTTP1Shared, FeatureResolve, FeatureCallOnce,
-	FeatureBodyLimit, FeatureBackendTLS, FeatureBackendNames,
+	FeatureBodyLimit, FeatureBackendTLS,
 }
 
 // Limits are what a proxy can take of a thing that it has. 0 is no limit.

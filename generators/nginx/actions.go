@@ -143,15 +143,12 @@ func (a *actions) backend(r *model.Rule, b *model.Backend) (string, error) {
 	if !u.serves() {
 		return a.statusAction(&u.Empty, kind)
 	}
-	relayed := relay.ID(r, b)
+	relayed := relay.ID(r, b, u.TLS)
 	if relayed != "" {
 		if a.bridge == "" {
 			return "", errNoBridge
 		}
-		if u.TLS != nil {
-			return "", errBridgeTLS
-		}
-		u = a.throughBridge(u, relay.Required(b))
+		u = a.throughBridge(u, relay.Required(b, u.TLS))
 	}
 	s, err := a.session(persistence(b, u))
 	if err != nil {
@@ -326,6 +323,14 @@ type Upstream struct {
 
 // serves says whether calls can be sent to the upstream. What a resolver tells may be nothing at any time.
 func (u *Upstream) serves() bool { return u.Resolve != "" || len(u.Servers) > 0 }
+
+// Bridges is how often the bridge stands there: where nothing else is tried, it is asked again.
+func (u *Upstream) Bridges() int {
+	if u.Required {
+		return max(1, u.Tries)
+	}
+	return 1
+}
 
 // Backups is how often the servers stand there as backup servers. What passes the bridge is tried again without it.
 func (u *Upstream) Backups() int {

@@ -12,11 +12,8 @@ const relayVariable = "$gw_relay"
 // errNoBridge is for a rule that translation should have refused.
 var errNoBridge = errors.New("it takes a bridge beside the proxy, and none was named")
 
-// errBridgeTLS is for one too: a bridge that is told of no TLS would reach the endpoints in cleartext.
-var errBridgeTLS = errors.New("a bridge reaches no endpoint by TLS")
-
 // throughBridge is the upstream that calls reach through the bridge. The endpoints are there for when it is gone: nginx asks the
-// bridge first each time, for a connection that is refused costs it nothing.
+// bridge first each time, for a connection that is refused costs it nothing. TLS is the bridge's to speak, so that it is required then.
 func (a *actions) throughBridge(u *Upstream, required bool) *Upstream {
 	name := u.Name + "_bridge"
 	if required {
@@ -25,7 +22,7 @@ func (a *actions) throughBridge(u *Upstream, required bool) *Upstream {
 	b := a.bridged[name]
 	if b == nil {
 		through := *u
-		through.Name, through.Bridge, through.Required = name, a.bridge, required
+		through.Name, through.Bridge, through.Required, through.TLS = name, a.bridge, required, nil
 		if required {
 			through.Service = answers.Bridge + u.Service
 		}

@@ -102,7 +102,6 @@ func capabilities(v model.Version, flags []string) model.Capabilities {
 			c.Missing[r.feature] = why
 		}
 	}
-	c.Missing[model.FeatureBackendNames] = "nginx verifies a backend by the name that it asks for, and by no other"
 	return c
 }
 

@@ -77,8 +77,10 @@ type TLS struct {
 	ServerName string `json:"serverName"`
 	// SubjectAltNames are names of which the certificate must have one, instead of ServerName.
 	SubjectAltNames []SubjectAltName `json:"subjectAltNames,omitempty"`
-	// CAs are who may have signed it, as certificates in PEM; "" is those that the system trusts.
-	CAs string `json:"cas,omitempty"`
+	// CAs are who may have signed it, as certificates in PEM. Where it is "", CAsFile is a file with them on the bridge's machine, which
+	// is read with the configuration; both "" is those that the system trusts.
+	CAs     string `json:"cas,omitempty"`
+	CAsFile string `json:"casFile,omitempty"`
 	// Certificate and Key are the bridge's own, in PEM, for endpoints that ask for one.
 	Certificate string `json:"certificate,omitempty"`
 	Key         string `json:"key,omitempty"`

@@ -11,12 +11,13 @@ import (
 	"github.com/gatewright/gatewright/generators/model"
 )
 
-// Of is what a bridge does for a model: nothing for one that needs none.
-func Of(m model.Gateways) Config {
-	c := Config{Version: Version, Actions: map[string]Action{}, Upstreams: map[string]Upstream{}}
-	clusters := make(map[string]*model.Cluster, len(m.Clusters))
+// Of is what a bridge does for a model: nothing for one that needs none. systemAuthorities is the file with the certificates of the
+// authorities that the system trusts; "" leaves that to the bridge.
+func Of(m model.Gateways, systemAuthorities string) Config {
+	c := builder{Config: Config{Version: Version, Actions: map[string]Action{}, Upstreams: map[string]Upstream{}},
+		clusters: make(map[string]*model.Cluster, len(m.Clusters)), trust: trustOf(&m, systemAuthorities)}
 	for i := range m.Clusters {
-		clusters[m.Clusters[i].Name] = &m.Clusters[i]
+		c.clusters[m.Clusters[i].Name] = &m.Clusters[i]
 	}
 	done := map[*model.Rule]bool{}
 	for i := range m.Gateways {
@@ -25,37 +26,49 @@ func Of(m model.Gateways) Config {
 				for _, r := range s.Rules {
 					if !done[r] {
 						done[r] = true
-						c.add(r, clusters)
+						c.add(r)
 					}
 				}
 			}
 		}
 	}
-	return c
+	return c.Config
+}
+
+// builder makes a configuration of a model.
+type builder struct {
+	Config
+	clusters map[string]*model.Cluster
+	trust    trust
 }
 
 // add adds what a rule needs.
-func (c *Config) add(r *model.Rule, clusters map[string]*model.Cluster) {
+func (c *builder) add(r *model.Rule) {
 	shares := r.Shares()
 	for i := range shares {
 		b := &shares[i]
-		if id := ID(r, b); id != "" && c.upstream(clusters[b.Cluster]) {
+		cluster := c.clusters[b.Cluster]
+		if cluster == nil {
+			continue
+		}
+		if id := ID(r, b, cluster.TLS); id != "" {
+			c.upstream(cluster)
 			a := actionOf(r, b)
 			for _, name := range a.Mirrors {
-				c.upstream(clusters[name])
+				c.upstream(c.clusters[name])
 			}
 			c.Actions[id] = a
 		}
 	}
 }
 
-// upstream adds a cluster. It says false for one that isn't there.
-func (c *Config) upstream(cluster *model.Cluster) bool {
+// upstream adds a cluster, if it is there.
+func (c *builder) upstream(cluster *model.Cluster) {
 	if cluster == nil {
-		return false
+		return
 	}
 	if _, ok := c.Upstreams[cluster.Name]; ok {
-		return true
+		return
 	}
 	u := Upstream{Source: answers.Service(cluster), Endpoints: []netip.AddrPort{}}
 	if cluster.Protocol == model.BackendHTTP1 {
@@ -67,8 +80,12 @@ func (c *Config) upstream(cluster *model.Cluster) bool {
 			u.Endpoints = append(u.Endpoints, netip.AddrPortFrom(ip, uint16(e.Port)))
 		}
 	}
+	if cluster.TLS != nil {
+		if u.TLS = c.trust.tls(cluster.TLS); u.TLS == nil {
+			u.Endpoints = []netip.AddrPort{} // Whom nobody can verify gets nothing.
+		}
+	}
 	c.Upstreams[cluster.Name] = u
-	return true
 }
 
 func actionOf(r *model.Rule, b *model.Backend) Action {
@@ -95,18 +112,21 @@ func retryOf(r *model.CallRetry) *Retry {
 	return out
 }
 
-// Needed says whether the calls of a backend pass the bridge.
-func Needed(b *model.Backend) bool {
-	return b.Cluster != "" && (len(b.Mirrors) > 0 || b.Calls.Bridged())
+// Needed says whether the calls of a backend pass the bridge, whose endpoints are reached by TLS, or in cleartext for nil.
+func Needed(b *model.Backend, tls *model.BackendTLS) bool {
+	return b.Cluster != "" && (len(b.Mirrors) > 0 || b.Calls.Bridged() || tls != nil && len(tls.SubjectAltNames) > 0)
 }
 
-// Required says whether calls that pass the bridge fail while there is none: nothing else can keep their policy.
-func Required(b *model.Backend) bool { return b.Calls.Bridged() && !b.Calls.Bypass }
+// Required says whether the calls of a backend pass the bridge and fail while there is none: nothing else can keep their policy. So it is with
+// TLS: a proxy that speaks cleartext to the bridge would speak it to the endpoints too.
+func Required(b *model.Backend, tls *model.BackendTLS) bool {
+	return Needed(b, tls) && (tls != nil || b.Calls.Bridged() && !b.Calls.Bypass)
+}
 
-// ID is that of the action for one of the Shares of a rule; "" for one whose calls don't pass the bridge. It depends on all
-// that the action says, and so means the same for ever.
-func ID(r *model.Rule, share *model.Backend) string {
-	if !Needed(share) {
+// ID is that of the action for one of the Shares of a rule, which goes to a cluster with that TLS; "" for one whose calls don't pass
+// the bridge. It depends on all that the action says, and so means the same for ever.
+func ID(r *model.Rule, share *model.Backend, tls *model.BackendTLS) string {
+	if !Needed(share, tls) {
 		return ""
 	}
 	text, err := json.Marshal(actionOf(r, share))

@@ -27,13 +27,13 @@ func TestOf(t *testing.T) {
 		{Name: "a", Namespace: "ns", Service: "a", Port: 80, Protocol: model.BackendHTTP1,
 			Endpoints: []model.Endpoint{{Address: "192.0.2.1", Port: 80}, {Address: "a.example", Port: 80}}},
 		{Name: "b"}, {Name: "c"}, {Name: "m", Endpoints: []model.Endpoint{{Address: "2001:db8::1", Port: 1}}}}}
-	c := Of(m)
+	c := Of(m, "")
 	if len(c.Actions) != 2 || len(c.Upstreams) != 3 {
 		t.Fatalf("actions %v, upstreams %v", c.Actions, c.Upstreams)
 	}
 	for _, r := range rules() {
 		for _, share := range r.Shares() {
-			id := ID(r, &share)
+			id := ID(r, &share, nil)
 			a, ok := c.Actions[id]
 			switch {
 			case ok != (id != ""):
@@ -70,8 +70,8 @@ func TestID(t *testing.T) {
 	} {
 		r := rules()[0]
 		change(r, &r.Backends[0])
-		id := ID(r, &r.Backends[0])
-		if seen[id] || ID(r, &r.Backends[0]) != id {
+		id := ID(r, &r.Backends[0], nil)
+		if seen[id] || ID(r, &r.Backends[0], nil) != id {
 			t.Errorf("the id %q is another one's, or another one the next time", id)
 		}
 		seen[id] = true

@@ -190,23 +190,15 @@ func reduceScopes(scopes []model.Scope, keep func(Part) bool, clusters map[strin
 
 // reduceRule answers the shares of clusters that are left out with a status (R15).
 func reduceRule(r *model.Rule, keep func(Part) bool) *model.Rule {
-	for i := range r.Backends {
-		name := r.Backends[i].Cluster
-		if name == "" || keep(clusterOf(name)) {
-			continue
-		}
-		changed := *r
-		changed.Backends = slices.Clone(r.Backends)
-		for j := i; j < len(changed.Backends); j++ {
-			b := &changed.Backends[j]
-			if b.Cluster != "" && !keep(clusterOf(b.Cluster)) {
-				b.Cluster = ""
-				b.Status = &model.Status{Code: model.Unavailable, Message: r.Source.String() + ": the proxy refuses the backend's configuration"}
-			}
-		}
-		return &changed
+	if !slices.ContainsFunc(r.Clusters(), func(name string) bool { return !keep(clusterOf(name)) }) {
+		return r
 	}
-	return r
+	return r.WithClusters(func(name string) (string, *model.Status) {
+		if keep(clusterOf(name)) {
+			return name, nil
+		}
+		return "", &model.Status{Code: model.Unavailable, Message: r.Source.String() + ": the proxy refuses the backend's configuration"}
+	})
 }
 
 // hash tells whether a part is still what it was.

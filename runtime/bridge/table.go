@@ -106,8 +106,9 @@ func (b *Bridge) newTable(c Config, hash string, old *table) *table {
 		if up.source == "" {
 			up.source = "upstream " + id
 		}
+		secured := tlsID(u.TLS)
 		for _, address := range u.Endpoints {
-			up.endpoints = append(up.endpoints, b.endpointAt(t, old, address, u))
+			up.endpoints = append(up.endpoints, b.endpointAt(t, old, place{address, secured, u.Protocol == HTTP1}, u))
 		}
 		upstreams[id] = up
 	}
@@ -131,12 +132,11 @@ func (b *Bridge) newTable(c Config, hash string, old *table) *table {
 }
 
 // endpointAt is the one endpoint of a place, whoever names it.
-func (b *Bridge) endpointAt(t, old *table, address netip.AddrPort, u Upstream) *endpoint {
-	at := place{address, tlsID(u.TLS), u.Protocol == HTTP1}
+func (b *Bridge) endpointAt(t, old *table, at place, u Upstream) *endpoint {
 	e := t.endpoints[at]
 	if e == nil {
 		if e = old.endpoints[at]; e == nil {
-			e = &endpoint{b: b, address: address, http1: at.http1, number: numberOf([]byte(address.String()))}
+			e = &endpoint{b: b, address: at.address, http1: at.http1, number: numberOf([]byte(at.address.String()))}
 			if u.TLS != nil {
 				e.tls, _ = tlsConfig(u.TLS, u.Protocol) // Parse has refused what is wrong.
 			}

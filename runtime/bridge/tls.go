@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -27,12 +28,9 @@ func tlsConfig(t *TLS, protocol relay.Protocol) (*tls.Config, error) {
 			return nil, fmt.Errorf("tls.subjectAltNames[%d]: want a hostname or a uri", i)
 		}
 	}
-	var roots *x509.CertPool
-	if t.CAs != "" {
-		roots = x509.NewCertPool()
-		if !roots.AppendCertsFromPEM([]byte(t.CAs)) {
-			return nil, errors.New("tls.cas: no certificate in PEM is there")
-		}
+	roots, err := rootsOf(t)
+	if err != nil {
+		return nil, err
 	}
 	c := &tls.Config{ServerName: t.ServerName, NextProtos: []string{alpn(protocol == HTTP1)}, MinVersion: tls.VersionTLS12, RootCAs: roots}
 	if len(t.SubjectAltNames) > 0 {
@@ -48,6 +46,26 @@ func tlsConfig(t *TLS, protocol relay.Protocol) (*tls.Config, error) {
 		c.Certificates = []tls.Certificate{own}
 	}
 	return c, nil
+}
+
+// rootsOf are who may have signed a certificate; nil is whom the system trusts.
+func rootsOf(t *TLS) (*x509.CertPool, error) {
+	field, text := "tls.cas", []byte(t.CAs)
+	switch {
+	case t.CAs == "" && t.CAsFile == "":
+		return nil, nil
+	case t.CAs == "":
+		var err error
+		if text, err = os.ReadFile(t.CAsFile); err != nil {
+			return nil, fmt.Errorf("tls.casFile: %w", err)
+		}
+		field = "tls.casFile: " + t.CAsFile
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s: no certificate in PEM is there", field)
+	}
+	return roots, nil
 }
 
 // alpn is a protocol's name in TLS.

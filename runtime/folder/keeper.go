@@ -13,6 +13,18 @@ import (
 // Replace puts a file in place of another in one step, so that whoever reads it finds one of the two as a whole, after a
 // crash of the machine too.
 func Replace(path string, data []byte, mode fs.FileMode) error {
+	return replace(path, data, mode, func(*os.File) error { return nil })
+}
+
+// ReplaceFor is Replace for a file that a user reads and nobody else does.
+func ReplaceFor(path string, data []byte, uid int) error {
+	return replace(path, data, ownerMode, func(f *os.File) error { return f.Chown(uid, -1) })
+}
+
+const ownerMode fs.FileMode = 0o400
+
+// replace makes the file with no more rights than it keeps, so that nobody reads it meanwhile.
+func replace(path string, data []byte, mode fs.FileMode, give func(*os.File) error) error {
 	next := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
 	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -22,7 +34,7 @@ func Replace(path string, data []byte, mode fs.FileMode) error {
 		return err
 	}
 	_, err = file.Write(data)
-	if err := errors.Join(err, file.Chmod(mode), file.Sync(), file.Close()); err != nil {
+	if err := errors.Join(err, file.Chmod(mode), give(file), file.Sync(), file.Close()); err != nil {
 		return err
 	}
 	if err := os.Rename(next, path); err != nil {

@@ -31,8 +31,6 @@ var featureTexts = map[model.Feature]struct{ is, without string }{
 		"a BackendPolicy with maxRequestBytes gets Accepted=False, Invalid"},
 	model.FeatureBackendTLS: {"TLS to backends, as BackendTLSPolicies say",
 		"BackendTLSPolicies get Accepted=False, Invalid, and no call reaches their Services (R17)"},
-	model.FeatureBackendNames: {"a backend verified by other names than the one that it is asked for",
-		"a BackendTLSPolicy with subjectAltNames other than its hostname gets Accepted=False, Invalid (R17)"},
 }
 
 // Description is capabilities in words. Its JSON is the output of `gatewright capabilities -o json`.

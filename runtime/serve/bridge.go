@@ -47,6 +47,7 @@ type ownBridge struct {
 	dir     string
 	drain   time.Duration
 	user    *proxies.Account // nil for this process's own
+	system  string           // the file with the authorities that the system trusts, or ""
 	log     *slog.Logger
 	errors  io.Writer
 	program *process.Supervisor // nil until it is needed
@@ -89,7 +90,7 @@ func (b *ownBridge) resume(ctx context.Context) {
 // tell has the bridge do what a configuration needs before the proxy sends it calls. Without a bridge, copies aren't made, and
 // policies that need one fail their calls; everything else goes on.
 func (b *ownBridge) tell(ctx context.Context, next apply.Configuration) {
-	c := relay.Of(next.Model)
+	c := relay.Of(next.Model, b.system)
 	if len(c.Actions) == 0 && b.program == nil {
 		return
 	}
@@ -112,7 +113,7 @@ func (b *ownBridge) follow(ctx context.Context, c *relay.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := b.write(stamped); err != nil {
+	if err := b.write(stamped, c.Secret()); err != nil {
 		return err
 	}
 	b.told = text
@@ -139,8 +140,9 @@ func (b *ownBridge) note(err error) {
 	}
 }
 
-// write makes the folders and replaces the configuration.
-func (b *ownBridge) write(text []byte) error {
+// write makes the folders and replaces the configuration. With a private key in it nobody reads it but the bridge (R44): who else is
+// in its group doesn't.
+func (b *ownBridge) write(text []byte, secret bool) error {
 	uid, gid := os.Geteuid(), os.Getegid()
 	if b.user != nil {
 		uid, gid = b.user.UID, b.user.GID
@@ -153,6 +155,9 @@ func (b *ownBridge) write(text []byte) error {
 		if err := ownFolder(filepath.Join(b.dir, f.name), f.owner, gid, f.mode); err != nil {
 			return fmt.Errorf("the bridge's folder: %w", err)
 		}
+	}
+	if secret {
+		return folder.ReplaceFor(b.config(), text, uid)
 	}
 	return folder.Replace(b.config(), text, 0o640)
 }

@@ -175,7 +175,8 @@ func (e *Engine) renderer(ctx context.Context) (apply.Renderer, error) {
 		if err != nil {
 			return nil, err
 		}
-		e.bridge = &ownBridge{dir: e.store.Dir(), drain: e.options.Drain, user: account, log: e.Log, errors: e.options.Errors}
+		e.bridge = &ownBridge{dir: e.store.Dir(), drain: e.options.Drain, user: account, system: o.SystemAuthorities, log: e.Log,
+			errors: e.options.Errors}
 		o.Bridge = e.bridge.socket()
 	}
 	generator, err := e.options.Kind.GeneratorWith(e.options.Templates, o, e.Capabilities)

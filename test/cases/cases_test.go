@@ -81,7 +81,7 @@ func runCase(t *testing.T, dir string) {
 	if diff := cmp.Diff(files, turnedFiles); diff != "" {
 		t.Errorf("the order of the objects makes a difference to nginx's files:\n%s", diff)
 	}
-	if c := relay.Of(result.Gateways); len(c.Actions) > 0 {
+	if c := relay.Of(result.Gateways, ""); len(c.Actions) > 0 {
 		text, err := c.Text()
 		if err != nil {
 			t.Fatal(err)

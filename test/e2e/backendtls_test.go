@@ -13,17 +13,23 @@ import (
 	"github.com/gatewright/gatewright/test/harness"
 )
 
-// secureName is what the tests' servers with TLS are asked for.
-const secureName = "backend.example.com"
+// secureName is what the tests' servers with TLS are asked for, and secureURI another name of theirs.
+const (
+	secureName = "backend.example.com"
+	secureURI  = "spiffe://example.com/ns/shop/sa/backend"
+)
 
-// secured is a Service with a policy: whom it trusts, and for which name.
-type secured struct{ service, authority, hostname string }
+// secured is a Service with a policy: whom it trusts, for which name, and for which names instead of it, in YAML.
+type secured struct{ service, authority, hostname, names string }
 
 // policyOf is a manifest of the policy of a Service.
 func policyOf(s secured) string {
 	trust := fmt.Sprintf("caCertificateRefs: [{group: \"\", kind: ConfigMap, name: %s}]", s.authority)
 	if s.authority == "" {
 		trust = "wellKnownCACertificates: System"
+	}
+	if s.names != "" {
+		trust += ", subjectAltNames: " + s.names
 	}
 	return fmt.Sprintf(`apiVersion: gateway.networking.k8s.io/v1
 kind: BackendTLSPolicy
@@ -43,7 +49,7 @@ type secureWorld struct {
 }
 
 // newSecureWorld starts two servers for each kind of routes: one for whoever comes, and one that asks clients for a certificate.
-func newSecureWorld(t *testing.T, authority []byte, pair harness.KeyPair) *secureWorld {
+func newSecureWorld(t *testing.T, pair harness.KeyPair) *secureWorld {
 	w := &secureWorld{t: t, backends: harness.NewBackends(t), servers: map[string]*harness.TLSServer{}}
 	clients, known := harness.Issue(t, "known")
 	_, stranger := harness.Issue(t, "stranger")
@@ -55,17 +61,23 @@ func newSecureWorld(t *testing.T, authority []byte, pair harness.KeyPair) *secur
 		o.Pair = pair
 		w.servers[name] = w.backends.ListenTLS("default/"+name+":443", w.backends.Address(name, 0), 1443, o)
 	}
-	for _, prefix := range []string{"", "web-"} {
-		for _, s := range []secured{{"right", "good", secureName}, {"wrong-name", "good", "other.example.com"}, {"wrong-ca", "other", secureName},
-			{"system", "", secureName}, {"invalid", "no-such-map", secureName}} {
-			w.add(secured{prefix + s.service, s.authority, s.hostname}, prefix, "")
-		}
-		w.add(secured{prefix + "asks", "good", secureName}, prefix+"asks", "")
-	}
-	w.add(secured{"web-h2", "good", secureName}, "web-h2", "kubernetes.io/h2c")
 	w.manifests = append(w.manifests, read(t, "backendtls.yaml"), harness.ConfigMap("default", "other", string(other)),
 		harness.Secret("default", "known", known), harness.Secret("default", "stranger", stranger))
 	return w
+}
+
+// serve has the Services that the routes send to, whose certificates have to have a name: right and wrong ones.
+func (w *secureWorld) serve(right, wrong secured) {
+	for _, prefix := range []string{"", "web-"} {
+		for _, s := range []secured{{"right", "good", right.hostname, right.names}, {"wrong-name", "good", wrong.hostname, wrong.names},
+			{"wrong-ca", "other", right.hostname, right.names}, {"system", "", right.hostname, right.names},
+			{"invalid", "no-such-map", right.hostname, right.names}} {
+			s.service = prefix + s.service
+			w.add(s, prefix, "")
+		}
+		w.add(secured{prefix + "asks", "good", right.hostname, right.names}, prefix+"asks", "")
+	}
+	w.add(secured{"web-h2", "good", right.hostname, right.names}, "web-h2", "kubernetes.io/h2c")
 }
 
 // add is a Service with a policy that leads to a server.
@@ -112,23 +124,10 @@ func secureCalls(t *testing.T, s *harness.Served, gateway, rule string, answered
 func TestBackendTLS(t *testing.T) {
 	eachProxy(t, func(t *testing.T, p harness.Proxy) {
 		authority, pair := harness.Issue(t, secureName)
-		w := newSecureWorld(t, authority, pair)
+		w := newSecureWorld(t, pair)
+		w.serve(secured{hostname: secureName}, secured{hostname: "other.example.com"})
 		s := harness.Serve(t, p, w.snapshot(authority), harness.Options{Backends: w.backends})
-		for range 3 {
-			secureCalls(t, s, "gw", "right", true)
-			for _, rule := range []string{"wrong-name", "wrong-ca", "system", "invalid", "asks"} {
-				secureCalls(t, s, "gw", rule, false)
-			}
-			secureCalls(t, s, "known", "right", true)
-			secureCalls(t, s, "known", "asks", true)
-			secureCalls(t, s, "known", "wrong-name", false)
-			secureCalls(t, s, "stranger", "asks", false)
-			secureCalls(t, s, "broken", "asks", false)
-			secureCalls(t, s, "broken", "right", false)
-		}
-		for name, want := range map[string]string{"": "h2", "asks": "h2", "web-asks": "", "web-": ""} {
-			wantSeen(t, w.servers[name], name, want)
-		}
+		w.everyone(t, s)
 		t.Run("filters", func(t *testing.T) {
 			r := s.Client.Do(call{listener: "gw/http", authority: "a.example.com", path: "/changed/Get"}.at(t, s))
 			if got := r.Echo.Metadata.Get("x-a"); !slices.Equal(got, []string{"b"}) {
@@ -148,29 +147,52 @@ func TestBackendTLS(t *testing.T) {
 			}
 			wantSeen(t, w.servers["web-h2"], "web-h2", "h2")
 		})
-		t.Run("another authority", func(t *testing.T) {
-			next, renewed := harness.Issue(t, secureName)
-			s.Reload(w.snapshot(next), harness.Options{Backends: w.backends})
-			// Those that are open are told to go with the next answer.
-			s.Client.Close()
-			s.HTTP.Close()
-			for range 3 {
-				secureCalls(t, s, "gw", "right", false)
-				secureCalls(t, s, "known", "asks", false)
-			}
-			for _, server := range w.servers {
-				server.Use(t, renewed)
-			}
-			harness.Until(t, "the authority of the new certificates counts", 10*time.Second, func() error {
-				r := s.Client.Do(call{listener: "gw/http", authority: "a.example.com", path: "/right/Get"}.at(t, s))
-				if r.Echo.Backend == "" {
-					return fmt.Errorf("%s %q", r.Code, r.Message)
-				}
-				return nil
-			}, s.Process.Log)
-			secureCalls(t, s, "known", "asks", true)
-		})
+		t.Run("another authority", func(t *testing.T) { w.renew(t, s) })
 	})
+}
+
+// everyone makes calls through all Gateways to all that they may reach and all that they may not.
+func (w *secureWorld) everyone(t *testing.T, s *harness.Served) {
+	t.Helper()
+	for range 3 {
+		secureCalls(t, s, "gw", "right", true)
+		for _, rule := range []string{"wrong-name", "wrong-ca", "system", "invalid", "asks"} {
+			secureCalls(t, s, "gw", rule, false)
+		}
+		secureCalls(t, s, "known", "right", true)
+		secureCalls(t, s, "known", "asks", true)
+		secureCalls(t, s, "known", "wrong-name", false)
+		secureCalls(t, s, "stranger", "asks", false)
+		secureCalls(t, s, "broken", "asks", false)
+		secureCalls(t, s, "broken", "right", false)
+	}
+	for name, want := range map[string]string{"": "h2", "asks": "h2", "web-asks": "", "web-": ""} {
+		wantSeen(t, w.servers[name], name, want)
+	}
+}
+
+// renew has another authority trusted, by which nobody is certified until the servers have other certificates.
+func (w *secureWorld) renew(t *testing.T, s *harness.Served) {
+	next, renewed := harness.Issue(t, secureName, secureURI)
+	s.Reload(w.snapshot(next), harness.Options{Backends: w.backends})
+	// Those that are open are told to go with the next answer.
+	s.Client.Close()
+	s.HTTP.Close()
+	for range 3 {
+		secureCalls(t, s, "gw", "right", false)
+		secureCalls(t, s, "known", "asks", false)
+	}
+	for _, server := range w.servers {
+		server.Use(t, renewed)
+	}
+	harness.Until(t, "the authority of the new certificates counts", 10*time.Second, func() error {
+		r := s.Client.Do(call{listener: "gw/http", authority: "a.example.com", path: "/right/Get"}.at(t, s))
+		if r.Echo.Backend == "" {
+			return fmt.Errorf("%s %q", r.Code, r.Message)
+		}
+		return nil
+	}, s.Process.Log)
+	secureCalls(t, s, "known", "asks", true)
 }
 
 // wantSeen fails unless all connections of a server asked for the right name and protocol, and there were some.
@@ -181,10 +203,10 @@ func wantSeen(t *testing.T, server *harness.TLSServer, name, protocol string) {
 		t.Errorf("server %q has seen no connection", name)
 	}
 	for _, c := range seen {
-		if c.ServerName == secureName && c.NegotiatedProtocol != protocol && !(protocol == "" && c.NegotiatedProtocol == "http/1.1") {
+		if c.NegotiatedProtocol != protocol && !(protocol == "" && c.NegotiatedProtocol == "http/1.1") {
 			t.Errorf("server %q was asked for protocol %q, want %q", name, c.NegotiatedProtocol, protocol)
 		}
-		if c.ServerName != secureName && c.ServerName != "other.example.com" {
+		if !slices.Contains([]string{secureName, "other.example.com", rightNames.hostname}, c.ServerName) {
 			t.Errorf("server %q was asked for %q", name, c.ServerName)
 		}
 	}

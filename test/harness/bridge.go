@@ -39,9 +39,9 @@ func (s *Served) KillBridge() {
 // bridgeFile is the bridge's configuration for what is served, with a generation of its own each time.
 func (s *Served) bridgeFile() (generators.File, error) {
 	s.bridgeTimes++
-	c := relay.Of(s.Model)
+	c := relay.Of(s.Model, "")
 	s.bridgeWants = strconv.Itoa(s.bridgeTimes)
 	c.Generation = s.bridgeWants
 	text, err := c.Text()
-	return generators.File{Path: relay.File, Data: text}, err
+	return generators.File{Path: relay.File, Data: text, Secret: c.Secret()}, err
 }

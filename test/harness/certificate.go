@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -105,8 +106,11 @@ func signed(t T, ca authority, hostnames []string) KeyPair {
 	}
 	template := certificateTemplate(hostnames[0])
 	for _, h := range hostnames {
+		uri, err := url.Parse(h)
 		if ip := net.ParseIP(h); ip != nil {
 			template.IPAddresses = append(template.IPAddresses, ip)
+		} else if err == nil && uri.Scheme != "" {
+			template.URIs = append(template.URIs, uri)
 		} else {
 			template.DNSNames = append(template.DNSNames, h)
 		}

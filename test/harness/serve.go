@@ -108,7 +108,7 @@ func (s *Served) write(snapshot *resources.Snapshot, o Options) {
 	if _, err := folder.Write(s.Dir, append(files, config)); err != nil {
 		s.t.Fatalf("write what was rendered for %s: %v", s.Proxy, err)
 	}
-	if len(relay.Of(s.Model).Actions) > 0 {
+	if len(relay.Of(s.Model, "").Actions) > 0 {
 		s.StartBridge()
 	}
 }
