@@ -174,6 +174,38 @@ func TestNoSecretIsShown(t *testing.T) {
 	}
 }
 
+// TestBridgeSecret: bridge.json is for its owner alone where a key is in it, and shown to nobody. Without a bridge the policy that needs one
+// is refused by name.
+func TestBridgeSecret(t *testing.T) {
+	text, err := os.ReadFile("../../test/cases/backend-tls-bridge/in.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	with := []string{"generate", "-f", "-", "--bridge-socket", "/run/gatewright/bridge.sock", "-o"}
+	var said strings.Builder
+	for _, args := range [][]string{
+		append(with, out, "-v"), append(with, "-", "-v"), {"graph", "-f", "-"},
+		{"explain", "-f", "-", "--authority", "calls.example.com", "--method", "names/Get", "-o", "json", "-v"},
+	} {
+		code, stdout, stderr := gatewright(string(text), args...)
+		if code == exitError {
+			t.Errorf("%v: %s", args, stderr)
+		}
+		said.WriteString(stdout + stderr)
+	}
+	contains(t, "-o -", said.String(), "==> bridge.json <==\n(it holds a private key")
+	config, err := os.ReadFile(filepath.Join(out, "bridge.json"))
+	if err != nil || !strings.Contains(string(config), "PRIVATE KEY") || strings.Contains(said.String(), "PRIVATE KEY") {
+		t.Errorf("a key is shown, or isn't in the file: %v", err)
+	}
+	if info, err := os.Stat(filepath.Join(out, "bridge.json")); err != nil || info.Mode() != 0o600 {
+		t.Errorf("mode %v (%v)", info.Mode(), err)
+	}
+	_, stderr := must(t, exitRefused, string(text), "generate", "-f", "-", "-o", out)
+	contains(t, "no bridge", stderr, "spec.validation.subjectAltNames: no proxy can do that, and no bridge is named")
+}
+
 // TestGenerateUsers: workers run as whom the flags name; without them nothing is rendered, for HAProxy with a user
 // starts as root only.
 func TestGenerateUsers(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +90,16 @@ func pairOf(t *testing.T, certPEM, keyPEM string) tls.Certificate {
 	return pair
 }
 
+// fileOf is the path of a file with a text.
+func fileOf(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // TestTLS connects to endpoints that are who they must be, and sends the others nothing.
 func TestTLS(t *testing.T) {
 	good, other := newCA(t), newCA(t)
@@ -110,6 +122,9 @@ func TestTLS(t *testing.T) {
 		want  codes.Code
 	}{
 		{"its name", TLS{ServerName: "a.example", CAs: good.pem}, nil, codes.OK},
+		{"authorities of a file", TLS{ServerName: "a.example", CAsFile: fileOf(t, good.pem)}, nil, codes.OK},
+		{"another authority of a file", TLS{ServerName: "a.example", CAsFile: fileOf(t, other.pem)}, nil, codes.Unavailable},
+		{"authorities and a file", TLS{ServerName: "a.example", CAs: other.pem, CAsFile: fileOf(t, good.pem)}, nil, codes.Unavailable},
 		{"another name", TLS{ServerName: "b.example", CAs: good.pem}, nil, codes.Unavailable},
 		{"another authority", TLS{ServerName: "a.example", CAs: other.pem}, nil, codes.Unavailable},
 		{"both authorities", TLS{ServerName: "a.example", CAs: other.pem + good.pem}, nil, codes.OK},
@@ -170,6 +185,8 @@ func TestTLSRefuses(t *testing.T) {
 		"tls.serverName":         {},
 		"tls.subjectAltNames[0]": {ServerName: "a", SubjectAltNames: []SubjectAltName{{}}},
 		"tls.cas":                {ServerName: "a", CAs: "x"},
+		"tls.casFile: open":      {ServerName: "a", CAsFile: "/no/such/file"},
+		"tls.casFile: /dev/null": {ServerName: "a", CAsFile: "/dev/null"},
 		"tls.certificate":        {ServerName: "a", Certificate: "x"},
 	} {
 		config := plain(t)

@@ -73,7 +73,7 @@ func main() {
 		no := "the example generator for Envoy doesn't serve it"
 		answer["capabilities"] = object{"proxy": "envoy", "version": "1.34.0", "limits": object{
 			"matchHeaderName": "!#$%&'*+-.^_`|~", "addHeaderName": "", "requestValueList": false,
-		}, "missing": object{"TLS": no, "HTTP": no, "BackendTLS": no, "BackendNames": no, "BodyLimit": no, "Resolve": no}}
+		}, "missing": object{"TLS": no, "HTTP": no, "BackendTLS": no, "BodyLimit": no, "Resolve": no}}
 	} else if config := envoy(&r); len(refused) > 0 {
 		answer["refused"] = refused
 	} else {
