@@ -2,6 +2,9 @@ package e2e
 
 import (
 	"fmt"
+	"io"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +49,7 @@ func TestBridgedTLS(t *testing.T) {
 				t.Errorf("got %v, want an answer in HTTP/2", r)
 			}
 		})
+		t.Run("WebSocket", func(t *testing.T) { secureWebSocket(t, s) })
 		t.Run("copies", func(t *testing.T) { secureCopies(t, s, got) })
 		t.Run("policies", func(t *testing.T) { securePolicies(t, s) })
 		t.Run("no bridge", func(t *testing.T) { secureWithoutBridge(t, s) })
@@ -54,6 +58,24 @@ func TestBridgedTLS(t *testing.T) {
 			t.Errorf("headers of the bridge came to backends: %v", got.leaked)
 		}
 	})
+}
+
+// secureWebSocket: a WebSocket is a tunnel by TLS too.
+func secureWebSocket(t *testing.T, s *harness.Served) {
+	conn, in := s.Request("gw/web", "a.example.com", "/right").Upgrade(t, "websocket")
+	for i := range 3 {
+		message := strings.Repeat(strconv.Itoa(i), 1000)
+		if _, err := io.WriteString(conn, message); err != nil {
+			t.Fatal(err)
+		}
+		echo := make([]byte, len(message))
+		if _, err := io.ReadFull(in, echo); err != nil || string(echo) != message {
+			t.Fatalf("message %d comes back as %.20q, %v", i, echo, err)
+		}
+	}
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // secureCopies: a mirror gets copies where it can be verified and takes the Gateway's certificate, and none else; calls go on.

@@ -63,11 +63,31 @@ func (b *Backends) serverWith(config *tls.Config, protocol string) (serve func(n
 		s := grpc.NewServer(grpc.Creds(credentials.NewTLS(config)), grpc.ForceServerCodec(rawCodec{}), grpc.UnknownServiceHandler(b.handle))
 		return s.Serve, s.Stop
 	}
-	s := &http.Server{Handler: http.HandlerFunc(b.serveHTTP), TLSConfig: config, ErrorLog: log.New(io.Discard, "", 0)}
+	s := &http.Server{Handler: http.HandlerFunc(b.serveTLS), TLSConfig: config, ErrorLog: log.New(io.Discard, "", 0)}
 	if protocol != "h2" {
 		s.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){}
 	}
 	return func(l net.Listener) error { return s.ServeTLS(l, "", "") }, func() { _ = s.Close() } // The test is over.
+}
+
+// serveTLS is serveHTTP, and takes a WebSocket, after which it says what it hears.
+func (b *Backends) serveTLS(w http.ResponseWriter, r *http.Request) {
+	h, ok := w.(http.Hijacker)
+	if !ok || !strings.EqualFold(r.Header.Get("upgrade"), "websocket") {
+		b.serveHTTP(w, r)
+		return
+	}
+	conn, in, err := h.Hijack()
+	if err != nil {
+		b.t.Errorf("a WebSocket: %v", err)
+		return
+	}
+	_, err = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+		webSocketAccept(r.Header.Get("sec-websocket-key")))
+	if err == nil {
+		_, _ = io.Copy(conn, in) // It ends with the client.
+	}
+	_ = conn.Close() // The client has gone.
 }
 
 // Use has connections from now on get another certificate.
