@@ -202,7 +202,7 @@ func TestHelp(t *testing.T) {
 
 func TestCapabilities(t *testing.T) {
 	stdout, stderr := must(t, exitFine, "", "capabilities", "--proxy-version", "1.22.1")
-	contains(t, "text", stdout, "nginx 1.22.1 (stated)", "Resolve       no", "because nginx 1.22.1 is too old",
+	contains(t, "text", stdout, "nginx 1.22.1 (stated)", "Resolve      no", "because nginx 1.22.1 is too old",
 		"so a change of endpoints needs a reload")
 	if stderr != "" {
 		t.Errorf("a stated version needs no note: %s", stderr)
