@@ -48,7 +48,7 @@ func newMetrics(b *Bridge, r prometheus.Registerer) *metrics {
 	gauge("held_bytes", "Bytes of messages that wait to be written on.", func() float64 { return float64(b.budget.Used()) })
 	gauge("held_copy_bytes", "Bytes of messages that wait for mirrors.", func() float64 { return float64(b.copies.Used()) })
 	return &metrics{
-		calls:      vector("calls_total", "Calls that have ended, by the rule that asked for them to pass the bridge, and status of gRPC, or of HTTP for others.",
+		calls: vector("calls_total", "Calls that have ended, by the rule that asked for them to pass the bridge, and status of gRPC, or of HTTP for others.",
 			"rule", "code"),
 		retries:    vector("retries_total", "Calls that were sent again, by rule.", "rule"),
 		copies:     vector("copies_total", "Copies for mirrors, by upstream and what became of them.", "upstream", "result"),
