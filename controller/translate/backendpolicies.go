@@ -125,8 +125,12 @@ func (g *graph) settings(c *cluster) {
 		c.notes = append(c.notes, fmt.Sprintf("Service %s: spec.healthCheck of %s isn't kept for requests of HTTPRoutes, whose endpoints speak "+
 			"HTTP/1.1: it asks by gRPC", c.key.name, p))
 	}
+	if v.backend.health != nil && c.TLS != nil {
+		c.notes = append(c.notes, fmt.Sprintf("Service %s: spec.healthCheck of %s isn't kept: it asks in cleartext, and the endpoints are reached "+
+			"by TLS", c.key.name, p))
+	}
 	c.Persistence, c.Health, c.Outliers, c.MaxRequestBytes = v.backend.persistence, v.backend.health, v.backend.outliers, v.backend.bytes
-	if c.Protocol == model.BackendHTTP1 {
+	if c.Protocol == model.BackendHTTP1 || c.TLS != nil {
 		c.Health = nil
 	}
 }

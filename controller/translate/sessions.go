@@ -21,6 +21,9 @@ func (g *graph) ruleSessions(h *model.Handling, spec *gatewayv1.SessionPersisten
 
 // sessions reads how sessions are told apart. owner names a cookie that has no name; the error begins with a field.
 func (g *graph) sessions(spec *gatewayv1.SessionPersistence, owner string) (*model.Persistence, error) {
+	if g.options.Backends != BackendsEndpoints {
+		return nil, errors.New(": a Service that is reached by its name or its cluster IP chooses the endpoint itself; use --backends endpoints")
+	}
 	kind := deref(spec.Type, gatewayv1.CookieBasedSessionPersistence)
 	cookie := deref(spec.Cookie, gatewayv1.CookieConfig{})
 	permanent := deref(cookie.LifetimeType, gatewayv1.SessionCookieLifetimeType) == gatewayv1.PermanentCookieLifetimeType

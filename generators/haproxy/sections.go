@@ -161,11 +161,11 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 		return nil, err
 	}
 	sessions := cmp.Or(b.Persistence, c.Persistence)
-	told, err := sessionLines(sessions, bridged)
+	known, told, err := sessionLines(sessions, bridged)
 	if err != nil {
 		return nil, fmt.Errorf("sessions: %w", err)
 	}
-	changes = append(changes, told...)
+	changes = slices.Concat(known, changes, told)
 	if len(changes) > 0 {
 		sum := sha256.Sum256([]byte(strings.Join(changes, "\n")))
 		key += ":" + hex.EncodeToString(sum[:6])
@@ -202,6 +202,10 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 	}
 	if bridged {
 		s.Changes = slices.Concat(bridgeLines, s.Changes)
+		if sessions == nil {
+			// A client doesn't choose its endpoint.
+			s.Changes = append(s.Changes, "http-request del-header "+relay.HeaderSession)
+		}
 	}
 	endpoints := c.Endpoints
 	if required {

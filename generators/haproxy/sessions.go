@@ -56,16 +56,17 @@ func (t *targets) session(p *model.Persistence) (string, error) {
 	return ":" + s.ID, nil
 }
 
-// sessionLines are the lines of a section whose endpoints get a session each. A draw may have found the session before.
-func sessionLines(p *model.Persistence, bridged bool) ([]string, error) {
+// sessionLines are the lines of a section whose endpoints get a session each. A draw may have found the session before. The first ones
+// read what the client says, before filters change it; told tell it of a new session, when filters are done.
+func sessionLines(p *model.Persistence, bridged bool) (lines, told []string, err error) {
 	if p == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	s, err := sessionOf(p)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	lines := []string{
+	lines = []string{
 		"balance hash var(txn.session)", "hash-type consistent",
 		"http-request set-var(txn.session) " + s.Token + " if !{ var(txn.session) -m found } " + s.Good,
 		"http-request set-var(txn.fresh) uuid() if !{ var(txn.session) -m found }",
@@ -74,8 +75,8 @@ func sessionLines(p *model.Persistence, bridged bool) ([]string, error) {
 	if bridged {
 		lines = append(lines, "http-request set-header "+relay.HeaderSession+" %[var(txn.session)]")
 	}
-	told, err := toldLines(p)
-	return append(lines, told...), err
+	told, err = toldLines(p)
+	return lines, told, err
 }
 
 // toldLines tell a client of a session that is new.

@@ -94,6 +94,9 @@ func (w *way) lines(module string) []string {
 		}
 	}
 	lines = append(lines, w.limit...)
+	if w.relayed != "" && w.session == nil {
+		lines = append(lines, module+"_set_header "+relay.HeaderSession+` "";`) // A client doesn't choose its endpoint.
+	}
 	if w.relayed != "" {
 		lines = append(lines, module+"_set_header "+relay.HeaderTarget+" "+relayVariable+";")
 	}
