@@ -21,8 +21,8 @@ type kind struct {
 	// needed says that nothing is served before its objects are known: all kinds but those of CRDs that a
 	// cluster need not have.
 	needed bool
-	// annotation is the one that somebody reads, or "".
-	annotation string
+	// annotations are those that somebody reads.
+	annotations []string
 	// strip takes away from a new object what nobody reads.
 	strip func(client.Object)
 	// matters says whether a change may change what is served or told. One of old and new may be nil.
@@ -64,7 +64,7 @@ func kinds() []*kind {
 	core := func(name string) schema.GroupKind { return schema.GroupKind{Kind: name} }
 	return []*kind{
 		{
-			GroupKind: crds.GroupKind(), versions: []version{metadataOf(crds)}, needed: true, annotation: bundleAnnotation,
+			GroupKind: crds.GroupKind(), versions: []version{metadataOf(crds)}, needed: true, annotations: []string{bundleAnnotation},
 			matters: func(w *world, old, new metav1.Object) bool { return w.crdMatters(old, new) },
 			put:     func(w *world, key name, o metav1.Object) { put(w.crds, key, o) },
 		},
@@ -77,7 +77,7 @@ func kinds() []*kind {
 		},
 		{
 			GroupKind: gateway("Gateway"), versions: []version{v1[gatewayv1.Gateway]()}, needed: true,
-			annotation: translate.CrossServingAnnotation,
+			annotations: []string{translate.CrossServingAnnotation},
 			matters: func(w *world, old, new metav1.Object) bool {
 				return either(old, new, w.ourGateway) && (respecified(old, new) || reannotated(old, new))
 			},
@@ -85,8 +85,9 @@ func kinds() []*kind {
 		},
 		{
 			GroupKind: gateway("GRPCRoute"), versions: []version{v1[gatewayv1.GRPCRoute]()}, needed: true,
+			annotations: []string{translate.GRPCWebAnnotation, translate.GRPCWebOriginsAnnotation},
 			matters: func(w *world, old, new metav1.Object) bool {
-				return either(old, new, w.ourRoute) && respecified(old, new)
+				return either(old, new, w.ourRoute) && (respecified(old, new) || reannotated(old, new))
 			},
 			put: func(w *world, key name, o metav1.Object) { put(w.grpcRoutes, key, o) },
 		},
@@ -131,7 +132,7 @@ func kinds() []*kind {
 			put:     func(w *world, key name, o metav1.Object) { put(w.namespaces, key, o) },
 		},
 		{
-			GroupKind: core("Service"), versions: []version{v1[corev1.Service]()}, needed: true, annotation: translate.CallOnceAnnotation,
+			GroupKind: core("Service"), versions: []version{v1[corev1.Service]()}, needed: true, annotations: []string{translate.CallOnceAnnotation},
 			strip: stripService,
 			matters: func(w *world, old, new metav1.Object) bool {
 				return either(old, new, w.ourService) && changed(old, new)

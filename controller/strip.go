@@ -1,7 +1,9 @@
 package controller
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -55,8 +57,9 @@ func (k *kind) reduce(o client.Object) {
 	o.SetFinalizers(nil)
 	annotations := o.GetAnnotations()
 	o.SetAnnotations(nil)
-	if v, ok := annotations[k.annotation]; ok {
-		o.SetAnnotations(map[string]string{k.annotation: v})
+	maps.DeleteFunc(annotations, func(name, _ string) bool { return !slices.Contains(k.annotations, name) })
+	if len(annotations) > 0 {
+		o.SetAnnotations(annotations)
 	}
 	if k.strip != nil {
 		k.strip(o)

@@ -38,6 +38,9 @@ func (g *graph) attachRoutes() {
 			if p.refused == nil && r.unserved != "" {
 				p.refuse(gatewayv1.RouteReasonNotAllowedByListeners, r.unserved)
 			}
+			if p.refused == nil && r.web != nil && !g.caps.Has(model.FeatureHTTP1Shared) {
+				g.leaveCleartext(p, r)
+			}
 			if p.refused == nil && !g.caps.Has(model.FeatureHTTP1Shared) {
 				g.leavePorts(p, r)
 			}

@@ -167,6 +167,9 @@ type routeSpec struct {
 	specs           []ruleSpec
 	// unserved is why routes of the kind aren't served; "" where they are.
 	unserved string
+	// web has rules take calls of gRPC-Web, and badWeb refuses what asks for that in a way that can't be read.
+	web    *model.CORS
+	badWeb *problem
 }
 
 // routeRules is what the rules of a route came to. Nobody changes it once it is complete.

@@ -11,6 +11,7 @@ import (
 // readGRPCRoute reads a GRPCRoute.
 func readGRPCRoute(o *gatewayv1.GRPCRoute) *routeSpec {
 	r := newRouteSpec(model.GRPCRoute, &o.ObjectMeta, &o.Spec.CommonRouteSpec, o.Spec.Hostnames)
+	r.web, r.badWeb = grpcWeb(o.Annotations)
 	r.specs = make([]ruleSpec, len(o.Spec.Rules))
 	for i := range o.Spec.Rules {
 		spec, rule := &o.Spec.Rules[i], &r.specs[i]

@@ -27,6 +27,7 @@ func (g *graph) translateRules() {
 	g.ruleSlab = make([]model.Rule, 0, total)
 	for _, r := range fresh {
 		r.routeRules = &routeRules{rules: make([]*model.Rule, 0, len(r.specs))}
+		g.refuseWeb(r)
 		for i := range r.specs {
 			g.tryRule(r, i)
 		}
@@ -83,6 +84,7 @@ func (g *graph) translateRule(r *route, i int) {
 			RuleName: spec.name, Created: r.created,
 		},
 		Matches: matches,
+		Web:     r.web,
 	})
 	rule := &g.ruleSlab[len(g.ruleSlab)-1]
 	r.rules = append(r.rules, rule)
@@ -90,6 +92,7 @@ func (g *graph) translateRule(r *route, i int) {
 	scope := filterScope{graph: g, route: r, rule: i, prefix: onlyPrefix(matches)}
 	others := len(r.sends)
 	h, bad, unresolved := scope.filters(spec.filters, func() string { return ruleField(i) + ".filters" })
+	h.Web = r.web != nil
 	if bad == nil {
 		bad, fatal = g.limits(r.routeRules, &h.Handling, spec, i)
 	}

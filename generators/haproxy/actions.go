@@ -25,6 +25,8 @@ const relayField = 11
 // used says which actions a configuration needs lines for.
 type used struct {
 	rewrites, cors, timeouts bool
+	// web says that rules take calls of gRPC-Web.
+	web bool
 	// codes are those of redirects, ascending.
 	codes []int
 	// statuses are HTTP statuses of rules.

@@ -47,6 +47,8 @@ type Frontend struct {
 	Refused []string
 	// Instance tells this gateway from others.
 	Instance string
+	// Asker is a condition of the lines of CORS, or "".
+	Asker string
 	// Late says that conditions look at headers that endpoints get from the proxy: it sets them when a target is found.
 	Late bool
 	// HTTP is what requests of HTTPRoutes take, or nil where there are none. NoRule and Ambiguous then answer those of
@@ -55,6 +57,13 @@ type Frontend struct {
 	NoRule, Ambiguous string
 	// AmbiguousPath is a regular expression for paths that are answered so, and OrdinaryPath one for most of those that aren't.
 	AmbiguousPath, OrdinaryPath string
+}
+
+// Web is the frontend as the lines of CORS see it that are for gRPC-Web.
+func (f *Frontend) Web() *Frontend {
+	web := *f
+	web.Asker = "grpc "
+	return &web
 }
 
 // Block is the rules of one step of a scope.

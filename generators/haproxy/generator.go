@@ -139,7 +139,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 	if err := refused.OrNil(); err != nil {
 		return nil, nil, err
 	}
-	http := live || hasHTTP(t)
+	http := live || hasHTTP(t) || t.HasWeb()
 	files := rs.files(ts, http)
 	fs, err := newFrontends(m, t, rs, folder, len(ts.drawn) > 0, c.Version)
 	if err != nil {

@@ -46,6 +46,9 @@ func portID(gateway string, port int32) string {
 	return id[:maxID-21] + "_" + hex.EncodeToString(sum[:10])
 }
 
+// takesWeb is behind the scopes of a class whose GRPCRoutes take calls of gRPC-Web.
+const takesWeb = "web"
+
 // hosts writes the files of a port's classes.
 func (f *frontends) hosts(p *matching.Port, id string) *hosts {
 	h := &hosts{names: f.folder + "hosts." + id + ".map", wildcards: f.folder + "wildcards." + id + ".map", sides: f.routes.sides}
@@ -57,7 +60,9 @@ func (f *frontends) hosts(p *matching.Port, id string) *hosts {
 		}
 		value := p.Listeners[c.Listener].Name + ";" + scope
 		if c.HTTP >= 0 {
-			value += ";" + f.routes.scopes[c.HTTP]
+			if value += ";" + f.routes.scopes[c.HTTP]; f.tables.TakesWeb(&c) {
+				value += ";" + takesWeb
+			}
 		}
 		suffix, wildcard := strings.CutPrefix(c.Hostname, "*.")
 		switch {

@@ -29,7 +29,9 @@ type HTTP struct {
 	Port   int32
 	// Rewrites, Timeouts and CORS say what targets may have; Wildcards find origins.
 	Rewrites, Timeouts, CORS bool
-	Wildcards                []string
+	// Web says that rules of GRPCRoutes take calls of gRPC-Web.
+	Web       bool
+	Wildcards []string
 }
 
 // Early is a failure with an HTTP status, and the gRPC status that it is for a call.
@@ -67,7 +69,7 @@ func (f *frontends) httpOf(p *matching.Port) (*HTTP, error) {
 	h := &HTTP{Loop: bodyOf(answers.HTTPLoop), Unserved: bodyOf(unserved), Hostless: bodyOf(answers.HTTPHostless), Trusted: f.trusted,
 		Scheme: "http", Port: p.Port,
 		Statuses: slices.Sorted(slices.Values(f.used.statuses)), Codes: slices.Sorted(slices.Values(f.used.codes)),
-		Rewrites: f.used.rewrites, Timeouts: f.used.timeouts, CORS: f.used.cors}
+		Rewrites: f.used.rewrites, Timeouts: f.used.timeouts, CORS: f.used.cors, Web: f.used.web}
 	if p.Protocol == model.HTTPS {
 		h.Scheme = "https"
 	}

@@ -17,7 +17,7 @@ import (
 //
 //	SECTION;RULE;SERVICE         the backend section, and the names for messages; actions of HTTP rules behind them
 //	redirect:CODE;RULE;;…        another place to ask
-//	status:CODE:MESSAGE          an answer of HAProxy itself, a gRPC status or an HTTP status
+//	status:CODE:MESSAGE          an answer of HAProxy itself, a gRPC status or an HTTP status; a policy of CORS behind it
 //	weights:N:KEY                a draw from the N columns of KEY in weights.map; with ":SESSION" behind it one for each session
 //
 // with names and messages percent-encoded, so that no part has a separator of another one.
@@ -55,9 +55,9 @@ func newTargets(clusters []model.Cluster, side sides, v model.Version, refused *
 func (t *targets) of(r *model.Rule) (string, error) {
 	if len(r.Backends) == 0 {
 		if r.Status == nil {
-			return t.status(r, answers.NoBackends), nil
+			return t.status(r, answers.NoBackends)
 		}
-		return t.status(r, *r.Status), nil
+		return t.status(r, *r.Status)
 	}
 	name := answers.EncodeAll(r.Source.String())
 	shares := r.Shares()
@@ -78,7 +78,7 @@ func (t *targets) of(r *model.Rule) (string, error) {
 func (t *targets) backend(r *model.Rule, name string, b *model.Backend) (string, error) {
 	switch {
 	case b.Status != nil:
-		return t.status(r, *b.Status), nil
+		return t.status(r, *b.Status)
 	case b.Redirect != nil:
 		if !slices.Contains(t.used.codes, b.Redirect.Code) {
 			t.used.codes = append(t.used.codes, b.Redirect.Code)
@@ -91,7 +91,7 @@ func (t *targets) backend(r *model.Rule, name string, b *model.Backend) (string,
 		return "", fmt.Errorf("cluster %q isn't in the model", b.Cluster)
 	}
 	if len(c.Endpoints) == 0 && t.sides == (sides{}) {
-		return t.status(r, answers.NoEndpoints(c)), nil
+		return t.status(r, answers.NoEndpoints(c))
 	}
 	section, err := t.sections.of(c, b)
 	if err != nil {
@@ -99,19 +99,23 @@ func (t *targets) backend(r *model.Rule, name string, b *model.Backend) (string,
 	}
 	if len(c.Endpoints) == 0 {
 		// Its section is there for endpoints to come while HAProxy runs.
-		return t.status(r, answers.NoEndpoints(c)), nil
+		return t.status(r, answers.NoEndpoints(c))
 	}
 	target, relayed := section.Name+";"+name+";"+section.service, relay.ID(r, b, c.TLS)
 	if r.Source.Kind == model.HTTPRoute || relayed != "" {
 		var actions string
-		actions, err = t.actions(&b.Handling, nil, relayed)
+		h := b.Handling
+		if r.Web != nil {
+			h.CORS, t.used.web = r.Web, true
+		}
+		actions, err = t.actions(&h, nil, relayed)
 		target += actions
 	}
 	return target, err
 }
 
 // status is an answer of a rule: a gRPC status, or an HTTP status where the rule is an HTTPRoute's.
-func (t *targets) status(r *model.Rule, s model.Status) string {
+func (t *targets) status(r *model.Rule, s model.Status) (string, error) {
 	s = answers.Of(r, s)
 	code := int(s.Code)
 	if r.Source.Kind == model.HTTPRoute {
@@ -119,7 +123,13 @@ func (t *targets) status(r *model.Rule, s model.Status) string {
 			t.used.statuses = append(t.used.statuses, code)
 		}
 	}
-	return "status:" + strconv.Itoa(code) + ":" + answers.EncodeAll(s.Message)
+	target := "status:" + strconv.Itoa(code) + ":" + answers.EncodeAll(s.Message)
+	if r.Web == nil {
+		return target, nil
+	}
+	t.used.web = true
+	policy, err := t.policy(r.Web)
+	return target + ":" + policy, err
 }
 
 // draws is what a threshold of weights.map is a part of.

@@ -198,7 +198,7 @@ func (c *compiler) compile(s *model.Scope, parent int) int {
 	if i, ok := c.equal[string(content)]; ok {
 		return i
 	}
-	scope := Scope{Hostname: s.Hostname, Kind: s.Kind(), Parent: parent}
+	scope := Scope{Hostname: s.Hostname, Kind: s.Kind(), Parent: parent, Web: s.TakesWeb()}
 	var refs []ref
 	for _, r := range rules {
 		for k := range c.tables.Rules[r].Matches {

@@ -62,6 +62,22 @@ type Class struct {
 	GRPC, HTTP int
 }
 
+// HasWeb says whether rules take calls of gRPC-Web.
+func (t *Tables) HasWeb() bool {
+	return slices.ContainsFunc(t.Rules, func(r *model.Rule) bool { return r.Web != nil })
+}
+
+// TakesWeb says whether GRPCRoutes that have the hosts of a class take calls of gRPC-Web: then the requests of browsers about those
+// are theirs too (model.Call.WebPreflight).
+func (t *Tables) TakesWeb(c *Class) bool {
+	for s := c.GRPC; s >= 0; s = t.Scopes[s].Parent {
+		if t.Scopes[s].Web {
+			return true
+		}
+	}
+	return false
+}
+
 // Scopes are the scopes that decide first, one or two or none.
 func (c *Class) Scopes() []int {
 	return slices.DeleteFunc([]int{c.GRPC, c.HTTP}, func(i int) bool { return i < 0 })
@@ -103,6 +119,8 @@ type Scope struct {
 	Kind model.RouteKind
 	// Parent is the scope that decides when this one doesn't; -1 for none.
 	Parent int
+	// Web says that rules of it take calls of gRPC-Web.
+	Web bool
 	// Level is how many scopes can come before this one on any way to it: 0 for one that only classes name.
 	Level int
 	// Stages are in order; empty ones are left out.

@@ -25,6 +25,8 @@ type Handling struct {
 	Calls *CallPolicy `json:"calls,omitempty"`
 	// Persistence keeps sessions at one endpoint; nil where the cluster's own says.
 	Persistence *Persistence `json:"persistence,omitempty"`
+	// Web has calls of gRPC-Web become gRPC: the rule takes them.
+	Web bool `json:"web,omitempty"`
 	// Mirrors get copies of calls.
 	Mirrors []Mirror `json:"mirrors,omitempty"`
 }
@@ -49,6 +51,7 @@ func (h Handling) Then(next Handling) Handling {
 		Timeouts: h.Timeouts,
 		Retry:    h.Retry,
 		Calls:    h.Calls,
+		Web:      h.Web,
 		Rewrite:  h.Rewrite.then(next.Rewrite),
 		CORS:     cmp.Or(next.CORS, h.CORS),
 		Mirrors:  slices.Concat(h.Mirrors, next.Mirrors),
@@ -101,6 +104,9 @@ func (h Handling) Describe() []string {
 	lines = append(lines, h.Timeouts.describe()...)
 	lines = append(lines, h.Calls.describe()...)
 	lines = append(lines, h.Persistence.describe()...)
+	if h.Web {
+		lines = append(lines, "calls of gRPC-Web become gRPC")
+	}
 	for i := range h.Mirrors {
 		lines = append(lines, h.Mirrors[i].describe())
 	}

@@ -124,6 +124,8 @@ type Rule struct {
 	Matches []Match `json:"matches"`
 	// Backends share the calls by weight (R14). Those of weight 0 are left out.
 	Backends []Backend `json:"backends,omitempty"`
+	// Web has the rule take calls of gRPC-Web too, from pages of its origins; nil takes none.
+	Web *CORS `json:"web,omitempty"`
 	// Status answers every call of the rule instead of backends: set when Backends is empty.
 	Status *Status `json:"status,omitempty"`
 }

@@ -38,8 +38,10 @@ type actions struct {
 	// limited are the variables of body limits that exist.
 	limited    map[string]bool
 	bySessions map[string]*Upstream
-	splits     []Split
-	bySplit    map[string]string
+	// web are the maps of what browsers are told of calls of gRPC-Web; none where no rule takes those.
+	web     []*block
+	splits  []Split
+	bySplit map[string]string
 }
 
 // Split is a split_clients{} block.
@@ -87,12 +89,15 @@ func (a *actions) rule(id string, r *model.Rule, source string) error {
 		return err
 	}
 	a.route.entry(id, name, "")
+	if err := a.webRule(id, r); err != nil {
+		return err
+	}
 	if len(r.Backends) == 0 {
 		status := r.Status
 		if status == nil {
 			status = &answers.NoBackends
 		}
-		n, err := a.statusAction(status, r.Source.Kind)
+		n, err := a.statusAction(status, r)
 		a.action.entry(id, n, source)
 		return err
 	}
@@ -132,7 +137,7 @@ func (a *actions) backend(r *model.Rule, b *model.Backend) (string, error) {
 	kind := r.Source.Kind
 	switch {
 	case b.Status != nil:
-		return a.statusAction(b.Status, kind)
+		return a.statusAction(b.Status, r)
 	case b.Redirect != nil:
 		return a.redirectAction(b.Redirect)
 	}
@@ -141,7 +146,7 @@ func (a *actions) backend(r *model.Rule, b *model.Backend) (string, error) {
 		return "", fmt.Errorf("cluster %q isn't in the model", b.Cluster)
 	}
 	if !u.serves() {
-		return a.statusAction(&u.Empty, kind)
+		return a.statusAction(&u.Empty, r)
 	}
 	relayed := relay.ID(r, b, u.TLS)
 	if relayed != "" {
@@ -155,7 +160,7 @@ func (a *actions) backend(r *model.Rule, b *model.Backend) (string, error) {
 		return "", err
 	}
 	if u = a.bySession(u, s); !u.serves() {
-		return a.statusAction(&u.Empty, kind)
+		return a.statusAction(&u.Empty, r)
 	}
 	w := &way{session: s, relayed: relayed}
 	if w.limit, err = a.bodyLimit(u); err != nil {
@@ -164,7 +169,15 @@ func (a *actions) backend(r *model.Rule, b *model.Backend) (string, error) {
 	if kind == model.HTTPRoute {
 		return a.httpAction(b, u, w)
 	}
-	profile, err := a.profiles.of(b, u.TLS, a.blocks, w)
+	own, err := a.webLines(r, w.lines("grpc"))
+	if err != nil {
+		return "", err
+	}
+	profile, err := a.profiles.of(b, u.TLS, a.blocks, own)
+	if err != nil {
+		return "", err
+	}
+	target, err := a.answering(r.Web, profile)
 	if err != nil {
 		return "", err
 	}
@@ -173,7 +186,7 @@ func (a *actions) backend(r *model.Rule, b *model.Backend) (string, error) {
 		return id, nil
 	}
 	a.tellBridge(id, relayed)
-	return id, a.send(id, profile, u)
+	return id, a.send(id, target, u)
 }
 
 // send fills in an action that passes calls on: in a location, to an upstream.
@@ -192,13 +205,24 @@ func (a *actions) send(id, target string, u *Upstream) error {
 }
 
 // statusAction returns the action that answers a status; its message names the rule too.
-func (a *actions) statusAction(s *model.Status, kind model.RouteKind) (string, error) {
-	if kind == model.HTTPRoute {
+func (a *actions) statusAction(s *model.Status, r *model.Rule) (string, error) {
+	if r.Source.Kind == model.HTTPRoute {
 		return a.httpStatus(s)
 	}
-	id, known := a.id(fmt.Sprintf("s %d %s", s.Code, s.Message))
+	key, target := fmt.Sprintf("s %d %s", s.Code, s.Message), ""
+	if r.Web != nil {
+		var err error
+		if target, err = a.answering(r.Web, "@gw_status"); err != nil {
+			return "", err
+		}
+		key += " " + target
+	}
+	id, known := a.id(key)
 	if known {
 		return id, nil
+	}
+	if target != "" {
+		a.target.entry(id, target, "")
 	}
 	a.status.entry(id, strconv.Itoa(int(s.Code)), "")
 	return id, a.message(id, answers.Encode(s.Message))

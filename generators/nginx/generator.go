@@ -80,7 +80,9 @@ type View struct {
 	HTTPFailures []HTTPFailure
 	// BackendTLS are the modules that speak TLS to endpoints: "grpc", "proxy".
 	BackendTLS []string
-	// HTTP has what only HTTPRoutes need; nil when there are none.
+	// Web says that rules take calls of gRPC-Web.
+	Web bool
+	// HTTP has what only HTTPRoutes and gRPC-Web need; nil when there are none.
 	HTTP *HTTPView
 	// Instance tells this gateway from others, and Loop answers a call that has been here before.
 	Instance    string
@@ -219,7 +221,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		}
 	}
 	as.startClients(t)
-	if t.HasHTTP() {
+	if t.HasHTTP() || t.HasWeb() {
 		as.startHTTP(c.Version, len(g.options.TrustedProxies) > 0)
 	}
 	bs.failureMaps()
@@ -278,8 +280,8 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		Splits:    as.splits,
 		Upstreams: filled, Profiles: as.profiles.list, Servers: ss.list, clientFiles: ss.clientFiles,
 		Unscoped: !slices.ContainsFunc(ss.list, func(s Server) bool { return s.Scope != "" }), Failures: failures(),
-		BackendTLS: tlsModules(as),
-		Instance:   instance, Loop: answers.Loop,
+		BackendTLS: tlsModules(as), Web: t.HasWeb(),
+		Instance: instance, Loop: answers.Loop,
 		Ambiguous: ambiguous, Ordinary: ordinary, HTTPFailures: httpFailures(), HTTP: g.http(as, t, c.Version),
 		NoRule: answers.HTTPNoRule, TwoPaths: answers.HTTPAmbiguous, Hostless: answers.HTTPHostless, HTTPLoop: answers.HTTPLoop,
 	}, nil
@@ -287,7 +289,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 
 // http is what the templates see of HTTPRoutes.
 func (g *Generator) http(as *actions, t *matching.Tables, v model.Version) *HTTPView {
-	if !t.HasHTTP() {
+	if !t.HasHTTP() && !t.HasWeb() {
 		return nil
 	}
 	byName := func(a, b string) int { return strings.Compare(a, b) }

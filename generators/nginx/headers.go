@@ -31,8 +31,8 @@ type profiles struct {
 	forwarded []forwardedHeader
 }
 
-// of returns the name of the location for a backend's header changes (R19) and TLS.
-func (ps *profiles) of(b *model.Backend, tls *model.BackendTLS, bs *blocks, w *way) (string, error) {
+// of returns the name of the location for a backend's header changes (R19) and TLS, with lines of its own.
+func (ps *profiles) of(b *model.Backend, tls *model.BackendTLS, bs *blocks, own []string) (string, error) {
 	p := Profile{Host: true, TLS: tls != nil}
 	if tls != nil {
 		lines, err := ps.tls.lines("grpc", tls)
@@ -63,7 +63,7 @@ func (ps *profiles) of(b *model.Backend, tls *model.BackendTLS, bs *blocks, w *w
 		}
 		p.Directives = append(p.Directives, lines...)
 	}
-	p.Directives = append(p.Directives, w.lines("grpc")...)
+	p.Directives = append(p.Directives, own...)
 	key := strings.Join(p.Directives, "\n")
 	if name, ok := ps.names[key]; ok {
 		return name, nil

@@ -31,11 +31,14 @@ func (s *servers) scopeOf(c *matching.Class) string {
 	case 1:
 		return s.scopes[scopes[0]]
 	}
-	key := [2]int{c.GRPC, c.HTTP}
+	key, content := [2]int{c.GRPC, c.HTTP}, "$gw_content"
+	if s.tables.TakesWeb(c) {
+		content = "$" + webContent
+	}
 	if token, ok := s.shared[key]; ok {
 		return token
 	}
-	b := s.blocks.add(Map{Comment: "A host of both kinds of routes: the content type tells.", Source: "$gw_content",
+	b := s.blocks.add(Map{Comment: "A host of both kinds of routes: the content type tells.", Source: content,
 		Name: "gw_shared_" + s.scopes[c.GRPC] + "_" + s.scopes[c.HTTP], Default: s.scopes[c.HTTP]})
 	b.entry("grpc", s.scopes[c.GRPC], "")
 	if s.shared == nil {
@@ -65,6 +68,7 @@ func portKind(p *matching.Port) model.RouteKind {
 func (s *servers) kinds() {
 	content := s.blocks.add(Map{Comment: "What a request says that it is,", Source: "$http_content_type", Name: "gw_content", Default: "http"})
 	content.entry(`"~*^application/grpc"`, "grpc", "")
+	s.webContent()
 	kind := s.blocks.add(Map{Comment: "and what it is: the scope tells,", Source: "$gw_scope", Name: "gw_kind", Default: "grpc"})
 	kind.entry(`""`, "$gw_kind_unset", "")
 	if s.tables.HasHTTP() {

@@ -82,7 +82,7 @@ func Evaluate(m model.Gateways, call model.Call) Verdict {
 
 // isHTTP is R25: a host that routes of one kind have is theirs, and elsewhere the content type tells.
 func isHTTP(owner *model.Listener, call model.Call) bool {
-	grpc, http := false, false
+	grpc, http, web := false, false, false
 	if owner != nil {
 		for _, scope := range owner.Scopes {
 			if !hostMatches(scope.Hostname, call.Host()) {
@@ -90,12 +90,13 @@ func isHTTP(owner *model.Listener, call model.Call) bool {
 			}
 			http = http || ofHTTP(scope)
 			grpc = grpc || !ofHTTP(scope)
+			web = web || scope.TakesWeb()
 		}
 	}
 	if grpc != http {
 		return http
 	}
-	return !call.GRPC()
+	return !call.GRPC() && !(web && call.WebPreflight())
 }
 
 func ofHTTP(s model.Scope) bool { return len(s.Rules) > 0 && s.Rules[0].Source.Kind == model.HTTPRoute }
