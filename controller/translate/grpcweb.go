@@ -74,8 +74,8 @@ func (g *graph) leaveCleartext(p *parent, r *route) {
 			kept = append(kept, l)
 			continue
 		}
-		lost = append(lost, fmt.Sprintf("listener %q: annotation %s: no browser speaks HTTP/2 in cleartext, and the port speaks nothing else: %s",
-			l.spec.Name, GRPCWebAnnotation, g.caps.Missing[model.FeatureHTTP1Shared]))
+		lost = append(lost, fmt.Sprintf("listener %q: annotation %s: no browser speaks HTTP/2 in cleartext, and the port speaks nothing "+
+			"else: %s", l.spec.Name, GRPCWebAnnotation, g.caps.Missing[model.FeatureHTTP1Shared]))
 	}
 	if p.listeners = kept; len(kept) == 0 {
 		p.refuse(reasonProtocolConflict, strings.Join(lost, "; ")+"; attach the route to listeners with protocol HTTPS only")

@@ -64,7 +64,8 @@ func (t *Tables) Walk(call model.Call) Trace {
 		}
 	}
 	if class != nil {
-		trace.Class, trace.Listener, trace.Kind = class, &trace.Port.Listeners[class.Listener], class.Kind(call.GRPC() || t.TakesWeb(class) && call.WebPreflight())
+		trace.Class, trace.Listener = class, &trace.Port.Listeners[class.Listener]
+		trace.Kind = class.Kind(call.GRPC() || t.TakesWeb(class) && call.WebPreflight())
 	}
 	if trace.Ambiguous = trace.Kind == model.HTTPRoute && model.Ambiguous(call.PathOnly()); trace.Ambiguous || class == nil {
 		return trace

@@ -12,7 +12,7 @@ import (
 	"github.com/gatewright/gatewright/test/harness"
 )
 
-const webRoutes = `apiVersion: gateway.networking.k8s.io/v1
+const pageRoutes = `apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: gw}
 spec:
@@ -78,21 +78,21 @@ const (
 	otherOrigin = "https://evil.example"
 )
 
-// webCall is a call of gRPC-Web as a page makes it.
-type webCall struct {
+// pageCall is a call of gRPC-Web as a page makes it.
+type pageCall struct {
 	listener, host, service, origin string
 	text, http2                     bool
 	headers                         harness.Fields
 }
 
-// webReply is what the page gets to see.
-type webReply struct {
+// pageReply is what the page gets to see.
+type pageReply struct {
 	harness.HTTPReply
 	messages [][]byte
 	trailers textproto.MIMEHeader
 }
 
-func (c webCall) do(t *testing.T, s *harness.Served) webReply {
+func (c pageCall) do(t *testing.T, s *harness.Served) pageReply {
 	t.Helper()
 	r := s.Request("gw/"+c.listener, c.host, "/acme.v1."+c.service+"/Get")
 	kind, body := "application/grpc-web+proto", []byte("\x00\x00\x00\x00\x02hi")
@@ -101,7 +101,7 @@ func (c webCall) do(t *testing.T, s *harness.Served) webReply {
 	}
 	r.Method, r.HTTP2, r.Body = "POST", c.http2, body
 	r.Headers = append(harness.Fields{"content-type", kind, "x-grpc-web", "1", "origin", c.origin}, c.headers...)
-	out := webReply{HTTPReply: s.HTTP.Do(r), trailers: textproto.MIMEHeader{}}
+	out := pageReply{HTTPReply: s.HTTP.Do(r), trailers: textproto.MIMEHeader{}}
 	if err := out.read(); err != nil {
 		t.Errorf("%+v: %v: %v", c, err, &out.HTTPReply)
 	}
@@ -109,7 +109,7 @@ func (c webCall) do(t *testing.T, s *harness.Served) webReply {
 }
 
 // read takes a response apart.
-func (r *webReply) read() error {
+func (r *pageReply) read() error {
 	for _, name := range []string{"grpc-status", "grpc-message"} {
 		if v := r.Headers.Get(name); v != "" {
 			r.trailers.Set(name, v)
@@ -156,7 +156,7 @@ func decodeParts(text string) (out []byte, err error) {
 func TestGRPCWeb(t *testing.T) {
 	eachProxy(t, func(t *testing.T, p harness.Proxy) {
 		pair := harness.Secret("default", "certificate", harness.Certificate(t, "*.example.com"))
-		s := harness.Serve(t, p, harness.Load(t, "", webRoutes, pair, services("main", "other", "idle", "refusing", "site")), harness.Options{
+		s := harness.Serve(t, p, harness.Load(t, "", pageRoutes, pair, services("main", "other", "idle", "refusing", "site")), harness.Options{
 			CrossServing: "share", Endpoints: map[string][]bool{"default/idle": {}, "default/refusing": {false}}})
 		listeners := []string{"https"}
 		if p.Capabilities.Has(model.FeatureHTTP1Shared) {
@@ -167,13 +167,13 @@ func TestGRPCWeb(t *testing.T) {
 		for _, listener := range listeners {
 			for _, text := range []bool{false, true} {
 				for _, http2 := range []bool{false, true} {
-					c := webCall{listener: listener, host: "web.example.com", origin: pageOrigin, text: text, http2: http2}
-					t.Run(fmt.Sprintf("%s text %t http2 %t", listener, text, http2), func(t *testing.T) { webCalls(t, s, c) })
+					c := pageCall{listener: listener, host: "web.example.com", origin: pageOrigin, text: text, http2: http2}
+					t.Run(fmt.Sprintf("%s text %t http2 %t", listener, text, http2), func(t *testing.T) { pageCalls(t, s, c) })
 				}
 			}
 		}
-		t.Run("weights", func(t *testing.T) { webWeights(t, s) })
-		t.Run("preflight", func(t *testing.T) { webPreflights(t, s) })
+		t.Run("weights", func(t *testing.T) { pageWeights(t, s) })
+		t.Run("preflight", func(t *testing.T) { pagePreflights(t, s) })
 		t.Run("gRPC", func(t *testing.T) {
 			check(t, s, []call{{listener: "gw/https", authority: "web.example.com", path: "/acme.v1.Echo/Get", want: "main"}})
 		})
@@ -181,11 +181,12 @@ func TestGRPCWeb(t *testing.T) {
 	})
 }
 
-// webCalls are those of one way to call.
-func webCalls(t *testing.T, s *harness.Served, c webCall) {
+// pageCalls are those of one way to call.
+func pageCalls(t *testing.T, s *harness.Served, c pageCall) {
 	c.service = "Echo"
 	unary := c.do(t, s)
-	if len(unary.messages) != 1 || !strings.Contains(string(unary.messages[0]), `"default/main:50051"`) || unary.trailers.Get("grpc-status") != "0" {
+	if len(unary.messages) != 1 || !strings.Contains(string(unary.messages[0]), `"default/main:50051"`) ||
+		unary.trailers.Get("grpc-status") != "0" {
 		t.Errorf("unary: %d messages, trailers %v, %v", len(unary.messages), unary.trailers, &unary.HTTPReply)
 	}
 	readable(t, "unary", unary, c.origin)
@@ -220,7 +221,7 @@ func webCalls(t *testing.T, s *harness.Served, c webCall) {
 }
 
 // readable fails unless a page of an origin may read the answer; with "" unless it may not.
-func readable(t *testing.T, what string, r webReply, origin string) {
+func readable(t *testing.T, what string, r pageReply, origin string) {
 	t.Helper()
 	if got := r.Headers.Get("access-control-allow-origin"); got != origin {
 		t.Errorf("%s: may be read by %q, want %q", what, got, origin)
@@ -233,10 +234,10 @@ func readable(t *testing.T, what string, r webReply, origin string) {
 	}
 }
 
-func webWeights(t *testing.T, s *harness.Served) {
+func pageWeights(t *testing.T, s *harness.Served) {
 	got := map[string]int{}
 	for range 60 {
-		r := webCall{listener: "https", host: "web.example.com", service: "Shared", origin: pageOrigin}.do(t, s)
+		r := pageCall{listener: "https", host: "web.example.com", service: "Shared", origin: pageOrigin}.do(t, s)
 		for _, name := range []string{"main", "other"} {
 			if len(r.messages) == 1 && strings.Contains(string(r.messages[0]), `"default/`+name+`:50051"`) {
 				got[name]++
@@ -248,9 +249,9 @@ func webWeights(t *testing.T, s *harness.Served) {
 	}
 }
 
-// webPreflights: what a browser asks before a call is answered for the rule, and reaches the GRPCRoute of a host that has an HTTPRoute
+// pagePreflights: what a browser asks before a call is answered for the rule, and reaches the GRPCRoute of a host that has an HTTPRoute
 // too where it takes gRPC-Web.
-func webPreflights(t *testing.T, s *harness.Served) {
+func pagePreflights(t *testing.T, s *harness.Served) {
 	for _, row := range []struct{ host, service, origin, headers, allowed string }{
 		{"web.example.com", "Echo", pageOrigin, "content-type,x-grpc-web,x-user-agent", pageOrigin},
 		{"web.example.com", "Idle", pageOrigin, "content-type,x-grpc-web", pageOrigin},
