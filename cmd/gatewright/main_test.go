@@ -169,7 +169,7 @@ func TestFlagsMeanTheSame(t *testing.T) {
 	for _, cmd := range newRoot(&logOptions{}).Commands() {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
 			count++
-			if f.Name == "output" || f.Name == "help" || f.Name == "check" || f.Name == "config" {
+			if f.Name == "output" || f.Name == "help" || f.Name == "check" || f.Name == "config" || f.Hidden {
 				return
 			}
 			if seen, ok := usage[f.Name]; ok && seen != f.Usage {

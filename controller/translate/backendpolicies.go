@@ -27,7 +27,7 @@ func (g *graph) judgeBackend(p *policy, spec *calls.BackendPolicySpec) *verdict 
 	}
 	var err error
 	if spec.SessionPersistence != nil {
-		if s.persistence, err = g.sessions(spec.SessionPersistence, p.String()); err != nil {
+		if s.persistence, err = g.sessions(spec.SessionPersistence); err != nil {
 			invalid(fmt.Errorf(".sessionPersistence%w", err))
 		}
 	}
@@ -45,9 +45,12 @@ func (g *graph) judgeBackend(p *policy, spec *calls.BackendPolicySpec) *verdict 
 		s.bytes = *spec.MaxRequestBytes
 		if why, missing := g.caps.Missing[model.FeatureBodyLimit]; missing {
 			invalid(part("maxRequestBytes", "%s; remove it", why))
-		} else if s.bytes < 1 {
-			invalid(part("maxRequestBytes", "%d isn't a length; give at least 1, or remove it for no limit", s.bytes))
+		} else if s.bytes < 1 || s.bytes > maxBytes {
+			invalid(part("maxRequestBytes", "%d isn't between 1 and %d; remove it for no limit", s.bytes, int64(maxBytes)))
 		}
+	}
+	if why, missing := g.caps.Missing[model.FeatureSessionOutliers]; missing && s.persistence != nil && s.outliers != nil {
+		invalid(part("outlierDetection", "can't be kept beside sessionPersistence: %s; remove one of them", why))
 	}
 	if v.refused == nil {
 		v.backend = s
@@ -64,6 +67,12 @@ const (
 	ejectionTime   = time.Second
 )
 
+// maxBytes is the longest body that can be asked for, and maxThreshold the most checks in a row.
+const (
+	maxBytes     = 1 << 40
+	maxThreshold = 100
+)
+
 func (g *graph) healthCheck(spec *calls.HealthCheck) (*model.HealthCheck, error) {
 	if g.options.Backends != BackendsEndpoints {
 		return nil, fmt.Errorf(": endpoints are asked at their addresses, and Services are reached by others; use --backends endpoints")
@@ -73,6 +82,14 @@ func (g *graph) healthCheck(spec *calls.HealthCheck) (*model.HealthCheck, error)
 	}
 	h := &model.HealthCheck{Service: spec.Service, Unhealthy: int(deref(spec.UnhealthyThreshold, unhealthyAfter)),
 		Healthy: int(deref(spec.HealthyThreshold, healthyAfter))}
+	for _, x := range []struct {
+		field string
+		value int
+	}{{"unhealthyThreshold", h.Unhealthy}, {"healthyThreshold", h.Healthy}} {
+		if x.value < 1 || x.value > maxThreshold {
+			return nil, part(x.field, "%d isn't between 1 and %d", x.value, maxThreshold)
+		}
+	}
 	for _, x := range []struct {
 		field              string
 		value              *gatewayv1.Duration

@@ -44,6 +44,9 @@ func (g *graph) backends(r *route, rule *model.Rule, specs []backendSpec, scope 
 		} else {
 			b = model.Backend{Weight: weight, Status: newStatus(codes.invalid, r.object()+": "+bad.message)}
 		}
+		if bad == nil && c.Outliers != nil && (len(b.Mirrors) > 0 || b.Calls.Bridged() || b.Web || b.Retry != nil) {
+			r.note(fmt.Sprintf("Service %s: outlierDetection isn't kept for calls with mirrors, retries, policies or gRPC-Web", c.key.name))
+		}
 		r.addTarget(target{rule: int32(rule.Source.Rule), weight: weight, problem: deref(bad, problem{})}, ref)
 		if weight > 0 {
 			rule.Backends = append(rule.Backends, b)
@@ -127,13 +130,18 @@ func (g *graph) resolveBackend(r *route, ref *gatewayv1.BackendRef) (*cluster, *
 			fmt.Sprintf("Service %s: no port is given; name a port of the Service", n)}
 	}
 	c := g.cluster(clusterKey{name: n, port: *ref.Port, http: r.kind == model.HTTPRoute})
-	r.looks = append(r.looks, look{by, c.key, true, c.Name, c.problem, c.flaw, c.notes})
+	r.looks = append(r.looks, look{by, c.key, true, c.Name, c.problem, c.flaw, c.notes, c.Outliers != nil})
 	for _, note := range c.notes {
-		if !slices.Contains(r.notes, note) {
-			r.notes = append(r.notes, note)
-		}
+		r.note(note)
 	}
 	return c, c.problem
+}
+
+// note adds to the message of Accepted, once.
+func (r *routeRules) note(text string) {
+	if !slices.Contains(r.notes, text) {
+		r.notes = append(r.notes, text)
+	}
 }
 
 // addTarget notes what a backendRef of a rule is, for the graph.

@@ -128,11 +128,8 @@ func withoutBypass(r *route, b *model.Backend, c *cluster) {
 	policy := *b.Calls
 	policy.Bypass = false
 	b.Calls = &policy
-	note := fmt.Sprintf("Service %s is reached by TLS, so that calls with policies fail while no bridge runs: onBridgeFailure Bypass isn't kept",
-		c.key.name)
-	if !slices.Contains(r.notes, note) {
-		r.notes = append(r.notes, note)
-	}
+	r.note(fmt.Sprintf("Service %s is reached by TLS, so that calls with policies fail while no bridge runs: onBridgeFailure Bypass isn't kept",
+		c.key.name))
 }
 
 // unbridged says why no call can pass a bridge; "" where it can.

@@ -103,6 +103,8 @@ type look struct {
 	cluster       string
 	problem, flaw *problem
 	notes         []string
+	// outliers says that the cluster leaves endpoints alone.
+	outliers bool
 }
 
 // same says whether a backendRef comes to the same now.
@@ -114,7 +116,8 @@ func (l *look) same(g *graph) bool {
 		return true
 	}
 	c := g.cluster(l.key)
-	return c.Name == l.cluster && sameProblem(c.problem, l.problem) && sameProblem(c.flaw, l.flaw) && slices.Equal(c.notes, l.notes)
+	return c.Name == l.cluster && sameProblem(c.problem, l.problem) && sameProblem(c.flaw, l.flaw) && slices.Equal(c.notes, l.notes) &&
+		(c.Outliers != nil) == l.outliers
 }
 
 func sameProblem(a, b *problem) bool { return a == b || a != nil && b != nil && *a == *b }

@@ -3,6 +3,7 @@ package translate
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -13,14 +14,14 @@ import (
 // ruleSessions keeps the sessions of a rule at one endpoint each.
 func (g *graph) ruleSessions(h *model.Handling, spec *gatewayv1.SessionPersistence, rule *model.Rule) *problem {
 	var err error
-	if h.Persistence, err = g.sessions(spec, rule.Source.String()); err != nil {
+	if h.Persistence, err = g.sessions(spec); err != nil {
 		return unsupported(ruleField(rule.Source.Rule), fmt.Errorf(".sessionPersistence%w", err))
 	}
 	return nil
 }
 
-// sessions reads how sessions are told apart. owner names a cookie that has no name; the error begins with a field.
-func (g *graph) sessions(spec *gatewayv1.SessionPersistence, owner string) (*model.Persistence, error) {
+// sessions reads how sessions are told apart. The error begins with a field.
+func (g *graph) sessions(spec *gatewayv1.SessionPersistence) (*model.Persistence, error) {
 	if g.options.Backends != BackendsEndpoints {
 		return nil, errors.New(": a Service that is reached by its name or its cluster IP chooses the endpoint itself; use --backends endpoints")
 	}
@@ -45,16 +46,22 @@ func (g *graph) sessions(spec *gatewayv1.SessionPersistence, owner string) (*mod
 		if spec.Header != nil {
 			return nil, part("header", "is for type Header only; remove it, or the type")
 		}
-		return sessionCookie(&cookie, spec.AbsoluteTimeout, owner)
+		return sessionCookie(&cookie, spec.AbsoluteTimeout)
 	}
 	return nil, part("type", "%q isn't supported; use Cookie or Header", kind)
 }
+
+// meaningful are headers that a token would say something wrong in.
+var meaningful = []string{"accept", "accept-encoding", "authorization", "content-encoding", "cookie", "grpc-timeout", "location", "set-cookie", "vary"}
 
 // sessionHeader is a session that a header tells. Both directions have it, so that it can't be one that messages are framed by.
 func (g *graph) sessionHeader(spec *gatewayv1.HeaderConfig) (*model.Persistence, error) {
 	lower := strings.ToLower(string(spec.Name))
 	if p, no := protectedHeaders[lower]; no {
 		return nil, part("header.name", "%q can't be used: %s", spec.Name, p.why)
+	}
+	if slices.Contains(meaningful, lower) {
+		return nil, part("header.name", "%q can't be used: it means something else in an answer or a request; use a name of your own", spec.Name)
 	}
 	if !token(lower) {
 		return nil, part("header.name", "%q isn't the name of a header", clip(string(spec.Name)))
@@ -68,17 +75,21 @@ func (g *graph) sessionHeader(spec *gatewayv1.HeaderConfig) (*model.Persistence,
 	return &model.Persistence{Header: lower}, nil
 }
 
+// defaultCookie is the name of a cookie without one. All rules can share it: a token says nothing of endpoints.
+const defaultCookie = "gatewright-session"
+
 // maxCookie is how long the name of a cookie may be, and cookieCharacters what it may have besides letters and digits: not all that
 // the API has, for HAProxy takes quotes for quotes.
 const (
 	maxCookie        = 128
+	maxCookiePath    = 1024
 	cookieCharacters = "!#$%&*+-.^_~"
 )
 
-func sessionCookie(spec *gatewayv1.CookieConfig, age *gatewayv1.Duration, owner string) (*model.Persistence, error) {
+func sessionCookie(spec *gatewayv1.CookieConfig, age *gatewayv1.Duration) (*model.Persistence, error) {
 	c := &model.Cookie{Name: string(deref(spec.Name, "")), Path: deref(spec.Path, "/")}
 	if c.Name == "" {
-		c.Name = "gatewright-" + digest(owner, 12)
+		c.Name = defaultCookie
 	}
 	if !token(c.Name) || len(c.Name) > maxCookie || strings.ContainsAny(c.Name, "'`|") {
 		return nil, part("cookie.name", "%q can't be the name of a cookie here: use up to %d letters, digits and characters of %s", clip(c.Name),
@@ -107,8 +118,8 @@ func cookiePath(path string) error {
 			return errors.New("has a character that the path of a cookie can't have")
 		}
 	}
-	if len(path) > 1024 {
-		return errors.New("is longer than 1024 bytes")
+	if model.EscapedLen(path) > maxCookiePath {
+		return fmt.Errorf("is longer than %d bytes, where all but plain characters count as four", maxCookiePath)
 	}
 	return nil
 }

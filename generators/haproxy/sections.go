@@ -143,6 +143,16 @@ func again(s Server) Server {
 	return s
 }
 
+// lastly are the servers once more, for when all are left alone: a client can make endpoints fail its own calls, and nobody else's
+// are to fail for that.
+func lastly(servers []Server) []Server {
+	list := slices.Clone(servers)
+	for i := range list {
+		list[i].Name, list[i].Check, list[i].Backup = list[i].Name+":last", false, true
+	}
+	return list
+}
+
 // of returns the section that a share goes to. Its name depends on the cluster, the changes and the way there only.
 func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 	key, bridged, required := c.Name, relay.Needed(b, c.TLS), relay.Required(b, c.TLS)
@@ -225,6 +235,12 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 	if len(s.Servers) == 1 && (c.Protocol == model.BackendHTTP1 || c.TLS != nil || waits(ss.version)) {
 		s.Servers[0].Weight = 256
 		s.Servers = append(s.Servers, again(s.Servers[0]))
+	}
+	if c.Outliers != nil && len(endpoints) > 1 {
+		s.Servers = append(s.Servers, lastly(s.Servers)...)
+		if !bridged {
+			s.Changes = append([]string{"option allbackups"}, s.Changes...)
+		}
 	}
 	if sessions != nil {
 		identify(s.Servers)

@@ -34,11 +34,12 @@ func sessionOf(p *model.Persistence) (Session, error) {
 	return Session{hex.EncodeToString(sum[:4]), token, "{ " + token + " -m reg ^" + model.SessionToken + "$ }"}, nil
 }
 
-// mostSessions is how many different ones draws look for.
-const mostSessions = 64
+// mostSessions is how many different ones draws look for on behalf of the rules of one namespace: every call that is drawn pays for
+// each.
+const mostSessions = 16
 
-// session notes that sessions stay with their shares, and returns what stands behind the key of a draw.
-func (t *targets) session(p *model.Persistence) (string, error) {
+// session notes that sessions stay with their shares, for a rule of a namespace, and returns what stands behind the key of a draw.
+func (t *targets) session(p *model.Persistence, namespace string) (string, error) {
 	if p == nil {
 		return "", nil
 	}
@@ -46,10 +47,18 @@ func (t *targets) session(p *model.Persistence) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !slices.Contains(t.used.sessions, s) {
-		if len(t.used.sessions) == mostSessions {
-			return "", fmt.Errorf("draws look for more than %d headers and cookies already, each of which every call pays for", mostSessions)
+	own := t.sessionsOf[namespace]
+	if !slices.Contains(own, s.ID) {
+		if len(own) == mostSessions {
+			return "", fmt.Errorf("rules with weights of namespace %s know sessions by %d headers and cookies already, which is the most; use one "+
+				"of those", namespace, mostSessions)
 		}
+		if t.sessionsOf == nil {
+			t.sessionsOf = map[string][]string{}
+		}
+		t.sessionsOf[namespace] = append(own, s.ID)
+	}
+	if !slices.Contains(t.used.sessions, s) {
 		t.used.sessions = append(t.used.sessions, s)
 		slices.SortFunc(t.used.sessions, func(a, b Session) int { return cmp.Compare(a.ID, b.ID) })
 	}

@@ -8,20 +8,23 @@ import (
 	"github.com/gatewright/gatewright/generators/model"
 )
 
-// TestSessionsBounded: what every call pays for is bounded, and the same session is one.
+// TestSessionsBounded: what every call pays for is bounded for each namespace by itself, and the same session is one.
 func TestSessionsBounded(t *testing.T) {
 	ts := &targets{}
 	for i := range mostSessions {
 		p := &model.Persistence{Header: fmt.Sprint("x-", i)}
-		first, err := ts.session(p)
-		again, err2 := ts.session(p)
+		first, err := ts.session(p, "ns")
+		again, err2 := ts.session(p, "ns")
 		if err != nil || err2 != nil || first != again {
 			t.Fatal(first, again, err, err2)
 		}
 	}
-	if _, err := ts.session(&model.Persistence{Cookie: &model.Cookie{Name: "more", Path: "/"}}); err == nil ||
-		!strings.Contains(err.Error(), "more than 64") {
+	more := &model.Persistence{Cookie: &model.Cookie{Name: "more", Path: "/"}}
+	if _, err := ts.session(more, "ns"); err == nil || !strings.Contains(err.Error(), "namespace ns know sessions by 16") {
 		t.Errorf("one more: %v", err)
+	}
+	if _, err := ts.session(more, "other"); err != nil {
+		t.Errorf("one of another namespace: %v", err)
 	}
 }
 

@@ -33,6 +33,8 @@ type targets struct {
 	cors     mapFile
 	policies map[string]bool
 	used     used
+	// sessionsOf are the sessions that rules of a namespace have draws look for.
+	sessionsOf map[string][]string
 }
 
 func newTargets(clusters []model.Cluster, side sides, v model.Version, refused *generators.Refusals) *targets {
@@ -143,7 +145,7 @@ func (t *targets) draw(r *model.Rule, shares []model.Backend, columns []string) 
 	}
 	var lines []string
 	s := &r.Source
-	session, err := t.session(r.Persistence())
+	session, err := t.session(r.Persistence(), r.Source.Namespace)
 	if err != nil {
 		return "", fmt.Errorf("sessions: %w", err)
 	}

@@ -57,6 +57,9 @@ const (
 	FeatureHealth Feature = "Health"
 	// FeatureBodyLimit is a limit for the bodies of requests, see Cluster.MaxRequestBytes.
 	FeatureBodyLimit Feature = "BodyLimit"
+	// FeatureSessionOutliers is that endpoints are left alone for their failures also where sessions decide on the endpoint, see
+	// Cluster.Outliers and Persistence.
+	FeatureSessionOutliers Feature = "SessionOutliers"
 	// FeatureBackendTLS is TLS to backends, see Cluster.TLS.
 	FeatureBackendTLS Feature = "BackendTLS"
 )
@@ -64,7 +67,7 @@ const (
 // Features are all of them, in order.
 var Features = []Feature{
 	FeatureHTTP2, FeatureH2C, FeatureTLS, FeatureGRPC, FeatureHTTP, FeatureRewriteH2C, FeatureHTTP1Shared, FeatureResolve, FeatureCallOnce,
-	FeatureBodyLimit, FeatureBackendTLS,
+	FeatureBodyLimit, FeatureSessionOutliers, FeatureBackendTLS,
 }
 
 // Limits are what a proxy can take of a thing that it has. 0 is no limit.

@@ -18,7 +18,7 @@ func Examples(bridge bool) []Gateways {
 	grpc.Gateways = both.Gateways[:2]
 	list := []Gateways{both, grpc, {}, example("x-forwarded-proto")}
 	if bridge {
-		list = append(list, exampleMirrors())
+		list = append(list, exampleMirrors(), exampleWeb())
 	}
 	return list
 }
@@ -34,6 +34,17 @@ func exampleMirrors() Gateways {
 		l.Scopes = append(l.Scopes, Scope{Rules: []*Rule{{Source: Source{Kind: kind, Namespace: "ns", Name: "mirrored"}, Matches: []Match{{}},
 			Backends: []Backend{b}}}})
 	}
+	return m
+}
+
+// exampleWeb has a rule that takes calls of gRPC-Web.
+func exampleWeb() Gateways {
+	m := example("x-a")
+	web := &CORS{AllowOrigins: []string{"https://one.test"}, AllowMethods: []string{"POST"}, AllowHeaders: []string{"*"}, ExposeHeaders: []string{"*"}}
+	scopes := m.Gateways[2].Listeners[1].Scopes
+	scopes[0].Rules = append(scopes[0].Rules, &Rule{Source: Source{Kind: GRPCRoute, Namespace: "ns", Name: "web"}, Web: web,
+		Matches:  []Match{{Path: Path{Kind: ExactPath, Value: "/a.B/Web", Service: "a.B", Method: "Web"}}},
+		Backends: []Backend{{Weight: 1, Cluster: "ns/one:80", Handling: Handling{Web: true, CORS: web}}}})
 	return m
 }
 

@@ -263,9 +263,8 @@ type Upstream struct {
 	Bridge   string
 	Required bool
 	// named says that some server is a name, which may have many addresses; all are the servers where none is left to a resolver.
-	named    bool
-	all      []string
-	outliers *model.Outliers
+	named bool
+	all   []string
 }
 
 // serves says whether calls can be sent to the upstream. What a resolver tells may be nothing at any time.
@@ -309,7 +308,6 @@ func upstreams(clusters []model.Cluster, resolve bool, refused *generators.Refus
 		u := &Upstream{
 			Name: "gw_" + hash[:upstreamDigits] + "_" + text, Service: answers.Service(c), Empty: answers.NoEndpoints(c), Protocol: c.Protocol,
 			TLS: c.TLS, Persistence: c.Persistence, Fails: failsOf(c.Outliers, "max_fails=5 fail_timeout=1s"), MaxRequestBytes: c.MaxRequestBytes,
-			outliers: c.Outliers,
 		}
 		if used[u.Name] {
 			u.Name = "gw_" + hash + "_" + text

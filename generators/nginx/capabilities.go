@@ -97,6 +97,7 @@ func capabilities(v model.Version, flags []string) model.Capabilities {
 	}
 	c := model.Capabilities{Proxy: "nginx", Version: v, Missing: map[model.Feature]string{}, Limits: matchLimits,
 		Faults: model.FaultsOf(Faults, v)}
+	c.Missing[model.FeatureSessionOutliers] = "nginx tries no endpoint in the place of all that are left alone, where a session decides"
 	for _, r := range requirements {
 		if why := r.missing(v, has); why != "" {
 			c.Missing[r.feature] = why

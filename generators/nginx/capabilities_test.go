@@ -39,6 +39,10 @@ func TestParseCapabilities(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if why := got.Missing[model.FeatureSessionOutliers]; !strings.Contains(why, "where a session decides") {
+				t.Errorf("outliers of sessions: %q", why)
+			}
+			delete(got.Missing, model.FeatureSessionOutliers)
 			for _, f := range model.Features {
 				if got.Missing[f] != c.missing[f] {
 					t.Errorf("%s: %q, want %q", f, got.Missing[f], c.missing[f])

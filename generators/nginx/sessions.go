@@ -104,7 +104,7 @@ func (w *way) lines(module string) []string {
 }
 
 // bySession is the upstream with the endpoints of a cluster where each session has one of them. An endpoint isn't left alone for its
-// failures unless a policy says so, for nginx takes no other in the place of all: each call finds the next one by itself. All stand there by their addresses:
+// failures, for nginx takes no other in the place of all: each call finds the next one by itself. All stand there by their addresses:
 // those that a resolver tells of are one place on nginx's ring.
 func (a *actions) bySession(u *Upstream, s *session) *Upstream {
 	if s == nil || u.Bridge != "" {
@@ -116,7 +116,7 @@ func (a *actions) bySession(u *Upstream, s *session) *Upstream {
 		one := *u
 		one.Name, one.Hash, one.Backup = name, s.token, false
 		one.Servers, one.Resolve = u.all, ""
-		one.Fails = failsOf(u.outliers, "max_fails=0")
+		one.Fails = "max_fails=0"
 		if r = &one; !r.serves() {
 			return r
 		}

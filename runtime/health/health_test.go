@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/gatewright/gatewright/generators/model"
+	"github.com/gatewright/gatewright/test/harness"
 )
 
 // server is a gRPC server with the health protocol, or without.
@@ -130,13 +132,25 @@ type world struct {
 // watch starts a Watcher for a cluster with these endpoints.
 func watch(t *testing.T, check model.HealthCheck, endpoints ...netip.AddrPort) *world {
 	t.Helper()
-	w := &world{changed: make(chan struct{}, 100)}
+	w := &world{changed: make(chan struct{}, 1)}
 	c := model.Cluster{Name: "c", Health: &check}
 	for _, e := range endpoints {
 		c.Endpoints = append(c.Endpoints, model.Endpoint{Address: e.Addr().String(), Port: int32(e.Port())})
 	}
 	w.model.Clusters = []model.Cluster{{Name: "other", Endpoints: []model.Endpoint{{Address: "192.0.2.1", Port: 1}}}, c}
-	w.Watcher = New(prometheus.NewRegistry(), slog.New(slog.DiscardHandler), func() { w.changed <- struct{}{} })
+	w.Watcher = New(prometheus.NewRegistry(), slog.New(slog.DiscardHandler), func() {
+		select {
+		case w.changed <- struct{}{}:
+		default: // Somebody is about to look.
+		}
+	})
+	run(t, w.Watcher)
+	return w
+}
+
+// run has a Watcher ask until the test ends.
+func run(t *testing.T, w *Watcher) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -147,7 +161,6 @@ func watch(t *testing.T, check model.HealthCheck, endpoints ...netip.AddrPort) *
 		cancel()
 		<-done
 	})
-	return w
 }
 
 // wants waits until so many endpoints are left.
@@ -199,19 +212,63 @@ func TestWatcher(t *testing.T) {
 	}
 }
 
-// TestPause: many endpoints are asked less often, and all of them together no more often than the bound.
+// TestPause: many endpoints of a namespace are asked less often, and no other namespace's are.
 func TestPause(t *testing.T) {
 	w := New(prometheus.NewRegistry(), slog.New(slog.DiscardHandler), func() {})
+	at := func(namespace string, i int) place {
+		return place{namespace, netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(i)), model.HealthCheck{Interval: time.Second}}
+	}
+	w.add(at("few", 1))
+	for i := range 5000 {
+		w.add(at("many", i))
+	}
 	for range 100 {
-		if d := w.pause(time.Second); d < 900*time.Millisecond || d > 1100*time.Millisecond {
+		if d := w.pause(at("few", 1)); d < 900*time.Millisecond || d > 1100*time.Millisecond {
 			t.Fatalf("a pause of %s", d)
 		}
 	}
-	for i := range 5000 {
-		w.watch[place{at: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(i))}] = &watched{}
-	}
-	if d := w.pause(100 * time.Millisecond); d < 9*time.Second {
+	if d := w.pause(at("many", 1)); d < 45*time.Second {
 		t.Errorf("each of 5,000 endpoints is asked every %s", d)
+	}
+}
+
+// TestOpen: of many endpoints that don't answer only so many are asked at a time, and another namespace's are asked all the same.
+func TestOpen(t *testing.T) {
+	var open, most atomic.Int64
+	asked := make(chan struct{}, 1)
+	w := New(prometheus.NewRegistry(), slog.New(slog.DiscardHandler), func() {})
+	w.ask = func(ctx context.Context, _ netip.AddrPort, service string) error {
+		if service == "few" {
+			select {
+			case asked <- struct{}{}:
+			default:
+			}
+			return nil
+		}
+		most.Store(max(most.Load(), open.Add(1)))
+		defer open.Add(-1)
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	check := model.HealthCheck{Interval: time.Millisecond, Timeout: time.Minute, Unhealthy: 1, Healthy: 1}
+	many := model.Cluster{Namespace: "many", Health: &check}
+	for i := range 5 * mostOpen {
+		many.Endpoints = append(many.Endpoints, model.Endpoint{Address: "192.0.2.1", Port: int32(i + 1)})
+	}
+	other := check
+	other.Service, other.Interval = "few", time.Second
+	w.Of(model.Gateways{Clusters: []model.Cluster{many,
+		{Namespace: "few", Health: &other, Endpoints: []model.Endpoint{{Address: "192.0.2.1", Port: 1}}}}})
+	run(t, w)
+	harness.Until(t, "ask as many as it may", time.Minute, func() error {
+		if n := most.Load(); n != mostOpen {
+			return fmt.Errorf("%d at a time", n)
+		}
+		return nil
+	}, func() string { return "" })
+	<-asked
+	if n := most.Load(); n != mostOpen {
+		t.Errorf("%d are asked at a time", n)
 	}
 }
 
@@ -219,8 +276,7 @@ func TestPause(t *testing.T) {
 func TestLearn(t *testing.T) {
 	w := New(prometheus.NewRegistry(), slog.New(slog.DiscardHandler), func() {})
 	p := place{check: model.HealthCheck{Unhealthy: 3, Healthy: 2}}
-	known := &watched{}
-	w.watch[p] = known
+	known := w.add(p)
 	for i, x := range []struct{ bad, ill bool }{
 		{true, false}, {true, false}, {false, false}, {true, false}, {true, false}, {true, true}, // three in a row
 		{false, true}, {true, true}, {false, true}, {false, false}, {true, false},

@@ -2,15 +2,16 @@ package health
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"net/http"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
 
 	"github.com/gatewright/gatewright/generators/model"
 )
@@ -19,18 +20,27 @@ import (
 type Watcher struct {
 	log     *slog.Logger
 	changed func()
-	client  *http.Transport
+	ask     func(ctx context.Context, at netip.AddrPort, service string) error
 
 	mu    sync.Mutex
 	ctx   context.Context // nil until Run, and after it
 	tasks sync.WaitGroup
 	watch map[place]*watched
+	// shares are by namespace.
+	shares map[string]*share
 }
 
-// place is an endpoint and what it is asked.
+// share is what a namespace has of the checks: none has others' wait.
+type share struct {
+	places int
+	open   chan struct{} // the checks under way
+}
+
+// place is an endpoint of a namespace's Service and what it is asked.
 type place struct {
-	at    netip.AddrPort
-	check model.HealthCheck
+	namespace string
+	at        netip.AddrPort
+	check     model.HealthCheck
 }
 
 // watched is what is known of a place.
@@ -41,9 +51,14 @@ type watched struct {
 	inRow int
 }
 
-// New returns a Watcher that says by changed, from any goroutine, that Of would give another model. Its metrics are in the registry.
+// New returns a Watcher that says by changed, which must not wait, from any goroutine that Of would give another model. Its metrics are in the registry.
 func New(registry prometheus.Registerer, log *slog.Logger, changed func()) *Watcher {
-	w := &Watcher{log: log, changed: changed, client: newTransport(), watch: map[place]*watched{}}
+	w := &Watcher{log: log, changed: changed, watch: map[place]*watched{},
+		shares: map[string]*share{}}
+	client := newTransport()
+	w.ask = func(ctx context.Context, at netip.AddrPort, service string) error {
+		return check(ctx, client, at, service)
+	}
 	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gatewright_health_endpoints",
 		Help: "Endpoints that are asked how they are.", ConstLabels: prometheus.Labels{"state": "well"}}, func() float64 { return w.count(false) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gatewright_health_endpoints",
@@ -104,6 +119,11 @@ func (w *Watcher) Of(m model.Gateways) model.Gateways {
 				known.stop()
 			}
 			delete(w.watch, p)
+			if s := w.shares[p.namespace]; s.places == 1 {
+				delete(w.shares, p.namespace)
+			} else {
+				s.places--
+			}
 		}
 	}
 	return m
@@ -117,12 +137,11 @@ func (w *Watcher) well(c *model.Cluster, seen map[place]bool) (list []model.Endp
 			list = append(list, e) // Translation lets no check meet a name.
 			continue
 		}
-		p := place{netip.AddrPortFrom(ip, uint16(e.Port)), *c.Health}
+		p := place{c.Namespace, netip.AddrPortFrom(ip, uint16(e.Port)), *c.Health}
 		seen[p] = true
 		known := w.watch[p]
 		if known == nil {
-			known = &watched{}
-			w.watch[p] = known
+			known = w.add(p)
 			w.start(p, known)
 		}
 		if !known.ill {
@@ -132,6 +151,19 @@ func (w *Watcher) well(c *model.Cluster, seen map[place]bool) (list []model.Endp
 	return list
 }
 
+// add begins to know a place. The lock is held.
+func (w *Watcher) add(p place) *watched {
+	s := w.shares[p.namespace]
+	if s == nil {
+		s = &share{open: make(chan struct{}, mostOpen)}
+		w.shares[p.namespace] = s
+	}
+	s.places++
+	known := &watched{}
+	w.watch[p] = known
+	return known
+}
+
 // start has an endpoint asked. The lock is held.
 func (w *Watcher) start(p place, known *watched) {
 	if w.ctx == nil || known.stop != nil {
@@ -139,37 +171,70 @@ func (w *Watcher) start(p place, known *watched) {
 	}
 	ctx, stop := context.WithCancel(w.ctx)
 	known.stop = stop
+	open := w.shares[p.namespace].open
 	w.tasks.Go(func() {
 		defer stop()
-		for {
+		for pause := rand.N(w.pause(p) / 2); ; pause = w.pause(p) {
+			if !sleep(ctx, pause) {
+				return
+			}
+			select {
+			case open <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
 			asking, cancel := context.WithTimeout(ctx, p.check.Timeout)
-			err := check(asking, w.client, p.at, p.check.Service)
+			err := w.ask(asking, p.at, p.check.Service)
 			cancel()
+			<-open
 			if ctx.Err() != nil {
 				return
 			}
-			w.learn(p, known, err)
-			wait := time.NewTimer(w.pause(p.check.Interval))
-			select {
-			case <-ctx.Done():
-				wait.Stop()
-				return
-			case <-wait.C:
+			if !ours(err) {
+				w.learn(p, known, err)
 			}
 		}
 	})
 }
 
-// mostChecks is how many endpoints are asked in a second at most, all together.
-const mostChecks = 500
+// sleep is false when ctx has ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// ours says whether it is this host that lacks something for a check, which tells nothing of the endpoint.
+func ours(err error) bool {
+	for _, e := range []error{unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.EADDRNOTAVAIL} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// mostChecks is how many endpoints of a namespace's Services are asked in a second at most, and mostOpen at a time.
+const (
+	mostChecks = 100
+	mostOpen   = 64
+)
 
 // pause is how long an endpoint isn't asked again: about its interval, a tenth more or less so that not all are asked in one moment, and
-// longer where there are many.
-func (w *Watcher) pause(interval time.Duration) time.Duration {
+// longer where its namespace has many.
+func (w *Watcher) pause(p place) time.Duration {
 	w.mu.Lock()
-	least := time.Duration(len(w.watch)) * time.Second / mostChecks
+	places := 1
+	if s := w.shares[p.namespace]; s != nil {
+		places = s.places
+	}
 	w.mu.Unlock()
-	interval = max(interval, least)
+	interval := max(p.check.Interval, time.Duration(places)*time.Second/mostChecks)
 	return interval - interval/10 + rand.N(interval/5+1)
 }
 
@@ -191,7 +256,7 @@ func (w *Watcher) learn(p place, known *watched, err error) {
 	}
 	known.ill, known.inRow = !known.ill, 0
 	if known.ill {
-		w.log.Warn("an endpoint isn't well and gets no more calls", "endpoint", p.at, "service", p.check.Service, "error", err)
+		w.log.Warn("an endpoint isn't well: it gets calls only where none of its Service is", "endpoint", p.at, "service", p.check.Service, "error", err)
 	} else {
 		w.log.Info("an endpoint is well again", "endpoint", p.at, "service", p.check.Service)
 	}

@@ -29,6 +29,8 @@ var featureTexts = map[model.Feature]struct{ is, without string }{
 		"clients may send a call again whose endpoint dies or resets it before it answers (R40)"},
 	model.FeatureBodyLimit: {"a limit for the bodies of requests",
 		"a BackendPolicy with maxRequestBytes gets Accepted=False, Invalid"},
+	model.FeatureSessionOutliers: {"endpoints that are left alone for failing, where sessions decide on the endpoint",
+		"a BackendPolicy with sessionPersistence and outlierDetection gets Accepted=False, Invalid"},
 	model.FeatureBackendTLS: {"TLS to backends, as BackendTLSPolicies say",
 		"BackendTLSPolicies get Accepted=False, Invalid, and no call reaches their Services (R17)"},
 }

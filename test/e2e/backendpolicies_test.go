@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -23,7 +24,13 @@ metadata: {name: stays}
 spec:
   targetRefs: [{group: "", kind: Service, name: main}]
   sessionPersistence: {type: Header, header: {name: x-session}}
-  outlierDetection: {consecutiveFailures: 3, ejectionTime: 2s}
+---
+apiVersion: gatewright.io/v1alpha1
+kind: BackendPolicy
+metadata: {name: outliers}
+spec:
+  targetRefs: [{group: "", kind: Service, name: half}, {group: "", kind: Service, name: refusing}]
+  outlierDetection: {consecutiveFailures: 2, ejectionTime: 30m}
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: GRPCRoute
@@ -35,6 +42,10 @@ spec:
     backendRefs: [{name: bounded, port: 50051}]
   - matches: [{method: {service: acme.v1.Shared}}]
     backendRefs: [{name: main, port: 50051}]
+  - matches: [{method: {service: acme.v1.Half}}]
+    backendRefs: [{name: half, port: 50051}]
+  - matches: [{method: {service: acme.v1.Refusing}}]
+    backendRefs: [{name: refusing, port: 50051}]
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
@@ -48,13 +59,14 @@ spec:
 // TestBackendPolicies: what a BackendPolicy says of a Service holds for all that is sent there, and one that a proxy can't keep is
 // refused by name.
 func TestBackendPolicies(t *testing.T) {
-	manifests := strings.Join([]string{read(t, "gateway.yaml"), webGateway, backendPolicies, services("bounded", "web-bounded", "main")}, "---\n")
+	manifests := strings.Join([]string{read(t, "gateway.yaml"), webGateway, backendPolicies, services("bounded", "web-bounded", "main", "half", "refusing")}, "---\n")
 	eachProxy(t, func(t *testing.T, p harness.Proxy) {
 		s := harness.Serve(t, p, harness.Load(t, "", manifests), harness.Options{Endpoints: map[string][]bool{
-			"default/main": {true, true, true, true}}})
+			"default/main": {true, true, true, true}, "default/half": {true, false}, "default/refusing": {false, false}}})
 		t.Run("sessions", func(t *testing.T) {
 			sessionsStay(t, 4, func(token string) (string, string) { return headerCall(t, s, "Shared", token) })
 		})
+		t.Run("outliers", func(t *testing.T) { outliers(t, s) })
 		bounded := p.Capabilities.Has(model.FeatureBodyLimit)
 		reason := "Accepted"
 		if !bounded {
@@ -68,6 +80,34 @@ func TestBackendPolicies(t *testing.T) {
 		}
 		t.Run("bytes", func(t *testing.T) { requestBytes(t, s, bounded) })
 	})
+}
+
+// outliers: an endpoint that fails is left alone, and where all have failed they are tried all the same.
+func outliers(t *testing.T, s *harness.Served) {
+	half := call{listener: "gw/http", authority: "grpc.example.com", path: "/acme.v1.Half/Get"}.at(t, s)
+	harness.Until(t, "leave the endpoint that fails", harness.DefaultTimeout, func() error {
+		for range 20 {
+			if reply := s.Client.Do(half); reply.Backend() != "half" {
+				return fmt.Errorf("%s: %s", reply.Backend(), reply.Message)
+			}
+		}
+		return nil
+	}, func() string { return "" })
+	refusing := call{listener: "gw/http", authority: "grpc.example.com", path: "/acme.v1.Refusing/Get"}.at(t, s)
+	for range 4 {
+		if reply := s.Client.Do(refusing); reply.Code != codes.Unavailable {
+			t.Errorf("nobody listens: %s", reply.Backend())
+		}
+	}
+	for i := range 2 {
+		s.Backends.Listen("default/refusing:50051", s.Backends.Address("default/refusing refusing", i), 50051)
+	}
+	harness.Until(t, "try what has failed", harness.DefaultTimeout, func() error {
+		if reply := s.Client.Do(refusing); reply.Backend() != "refusing" {
+			return fmt.Errorf("%s: %s", reply.Backend(), reply.Message)
+		}
+		return nil
+	}, func() string { return "" })
 }
 
 func requestBytes(t *testing.T, s *harness.Served, bounded bool) {

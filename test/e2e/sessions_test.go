@@ -162,8 +162,8 @@ func webCall(t *testing.T, s *harness.Served, token string) (endpoint, told stri
 	return reply.Echo.Endpoint, told
 }
 
-// webCookie is the name that the rule without one has.
-const webCookie = "gatewright-bb0731d738ce"
+// webCookie is the name that a cookie without one has.
+const webCookie = "gatewright-session"
 
 // sessionsMove: of an endpoint that goes only its own sessions go to others.
 func sessionsMove(t *testing.T, s *harness.Served) {
