@@ -59,7 +59,7 @@ const (
 	FeatureBodyLimit Feature = "BodyLimit"
 	// FeatureSessionOutliers is that endpoints are left alone for their failures also where sessions decide on the endpoint, see
 	// Cluster.Outliers and Persistence.
-	FeatureSessionOutliers Feature = "SessionOutliers"
+	FeatureSessionOutliers Feature = "Outliers"
 	// FeatureBackendTLS is TLS to backends, see Cluster.TLS.
 	FeatureBackendTLS Feature = "BackendTLS"
 )
