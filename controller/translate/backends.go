@@ -44,8 +44,9 @@ func (g *graph) backends(r *route, rule *model.Rule, specs []backendSpec, scope 
 		} else {
 			b = model.Backend{Weight: weight, Status: newStatus(codes.invalid, r.object()+": "+bad.message)}
 		}
-		if bad == nil && c.Outliers != nil && (len(b.Mirrors) > 0 || b.Calls.Bridged() || b.Web || b.Retry != nil) {
-			r.note(fmt.Sprintf("Service %s: outlierDetection isn't kept for calls with mirrors, retries, policies or gRPC-Web", c.key.name))
+		if bad == nil && c.Outliers != nil && (len(b.Mirrors) > 0 || b.Calls.Bridged() || b.Web || b.Retry != nil || c.TLS.Bridged()) {
+			r.note(fmt.Sprintf("Service %s: outlierDetection isn't kept for calls with mirrors, retries, policies, gRPC-Web or subjectAltNames",
+				c.key.name))
 		}
 		r.addTarget(target{rule: int32(rule.Source.Rule), weight: weight, problem: deref(bad, problem{})}, ref)
 		if weight > 0 {

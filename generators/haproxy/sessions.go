@@ -99,13 +99,9 @@ func toldLines(p *model.Persistence) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the cookie's name: %w", err)
 	}
-	behind := "; Path=" + c.Path
-	if c.MaxAge > 0 {
-		behind += fmt.Sprintf("; Max-Age=%d", int64(c.MaxAge.Seconds()))
-	}
 	var lines []string
-	for _, x := range []struct{ attributes, condition string }{{"; HttpOnly", "!{ ssl_fc }"}, {"; HttpOnly; Secure", "{ ssl_fc }"}} {
-		attributes, err := LogFormat(behind + x.attributes)
+	for _, x := range []struct{ more, condition string }{{"", "!{ ssl_fc }"}, {"; Secure", "{ ssl_fc }"}} {
+		attributes, err := LogFormat(c.Attributes() + x.more)
 		if err != nil {
 			return nil, fmt.Errorf("the cookie's path: %w", err)
 		}

@@ -39,6 +39,9 @@ type Bundle struct {
 	Certificates []byte `json:"-"`
 }
 
+// Bridged says whether it takes a bridge: no proxy verifies other names than the one that it asks for.
+func (t *BackendTLS) Bridged() bool { return t != nil && len(t.SubjectAltNames) > 0 }
+
 // Describe says in one line how an endpoint is verified.
 func (t *BackendTLS) Describe() string {
 	authorities := "an authority that BackendTLSPolicy " + t.Policy + " names"

@@ -36,6 +36,15 @@ func (r *Rule) Persistence() *Persistence {
 	return nil
 }
 
+// Attributes are what stands behind the token when a client is given one, but for what depends on the connection.
+func (c *Cookie) Attributes() string {
+	text := "; Path=" + c.Path
+	if c.MaxAge > 0 {
+		text += fmt.Sprintf("; Max-Age=%d", int64(c.MaxAge.Seconds()))
+	}
+	return text + "; HttpOnly"
+}
+
 func (p *Persistence) describe() []string {
 	switch {
 	case p == nil:

@@ -40,17 +40,13 @@ func (a *actions) session(p *model.Persistence) (*session, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the cookie's name: %w", err)
 		}
-		path, err := Value(c.Path)
+		attributes, err := Value(c.Attributes())
 		if err != nil {
 			return nil, fmt.Errorf("the cookie's path: %w", err)
 		}
-		age := ""
-		if c.MaxAge > 0 {
-			age = fmt.Sprintf("; Max-Age=%d", int64(c.MaxAge.Seconds()))
-		}
 		header, source = "set-cookie", "$http_cookie"
 		own = `(?:\A|;[ ]*)` + regexp.QuoteMeta(c.Name) + "=(" + model.SessionToken + `)[ ]*(?:;|\z)`
-		told = `"` + unquoted(name) + "=$request_id; Path=" + unquoted(path) + age + "; HttpOnly$" + secure + `"`
+		told = `"` + unquoted(name) + "=$request_id" + unquoted(attributes) + "$" + secure + `"`
 	} else if err := readable(p.Header); err != nil {
 		return nil, err
 	}

@@ -114,7 +114,7 @@ func retryOf(r *model.CallRetry) *Retry {
 
 // Needed says whether the calls of a backend pass the bridge, whose endpoints are reached by TLS, or in cleartext for nil.
 func Needed(b *model.Backend, tls *model.BackendTLS) bool {
-	return b.Cluster != "" && (len(b.Mirrors) > 0 || b.Calls.Bridged() || b.Web || tls != nil && len(tls.SubjectAltNames) > 0)
+	return b.Cluster != "" && (len(b.Mirrors) > 0 || b.Calls.Bridged() || b.Web || tls.Bridged())
 }
 
 // Required says whether the calls of a backend pass the bridge and fail while there is none: nothing else can keep their policy. So it is with

@@ -226,7 +226,9 @@ func (e *Engine) Serve(ctx context.Context, in Input, take Signals) error {
 
 	e.Log.Info("starting", "proxy", e.Capabilities.Proxy, "version", e.Capabilities.Version.String(), "binary", e.options.Binary,
 		"state", e.store.Dir())
-	tasks.Go(func() { e.health.Run(ctx) })
+	if !e.options.DryRun {
+		tasks.Go(func() { e.health.Run(ctx) })
+	}
 	tasks.Go(func() { e.apply(ctx, in) })
 	failed := make(chan error, 1)
 	tasks.Go(func() {
