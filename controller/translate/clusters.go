@@ -61,7 +61,7 @@ func (g *graph) cluster(key clusterKey) *cluster {
 		return c
 	}
 	c.portName = port.Name
-	policy := g.index.policyFor("BackendTLSPolicy", key.name, port.Name)
+	policy := g.index.policyFor(kindBackendTLSPolicy, key.name, port.Name)
 	if c.refuseProtocol(deref(port.AppProtocol, ""), policy != nil); c.problem != nil {
 		return c
 	}

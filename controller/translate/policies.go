@@ -16,6 +16,9 @@ import (
 	"github.com/gatewright/gatewright/generators/model"
 )
 
+// kindBackendTLSPolicy is the API's; the other kinds of policies are this project's own.
+const kindBackendTLSPolicy = "BackendTLSPolicy"
+
 // maxAncestors is how many Gateways the status of a policy has room for.
 const maxAncestors = 16
 
@@ -65,7 +68,7 @@ func (t policyTarget) String() string {
 func (x *index) addPolicies(s *resources.Snapshot) {
 	list := make([]*policy, 0, len(s.BackendTLSPolicies)+len(s.BackendPolicies))
 	for _, o := range s.BackendTLSPolicies {
-		list = append(list, &policy{kind: "BackendTLSPolicy", object: &o.ObjectMeta, refs: o.Spec.TargetRefs, judge: func(g *graph, p *policy) *verdict {
+		list = append(list, &policy{kind: kindBackendTLSPolicy, object: &o.ObjectMeta, refs: o.Spec.TargetRefs, judge: func(g *graph, p *policy) *verdict {
 			return g.judgeTLS(p, &o.Spec)
 		}, label: "TLS " + string(o.Spec.Validation.Hostname)})
 	}
