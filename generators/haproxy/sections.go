@@ -143,8 +143,8 @@ func again(s Server) Server {
 	return s
 }
 
-// lastly are the servers once more, for when all are left alone: a client can make endpoints fail its own calls, and nobody else's
-// are to fail for that.
+// lastly are the servers once more, for when all are left alone: where endpoints are left for what they answer, a client can make
+// them fail its own calls, and nobody else's are to fail for that (R41).
 func lastly(servers []Server) []Server {
 	list := slices.Clone(servers)
 	for i := range list {
@@ -236,11 +236,8 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 		s.Servers[0].Weight = 256
 		s.Servers = append(s.Servers, again(s.Servers[0]))
 	}
-	if c.Outliers != nil && len(endpoints) > 1 {
+	if len(endpoints) > 1 && (c.Outliers != nil || c.Protocol == model.BackendGRPC && observed(ss.version) != observed(oldest)) {
 		s.Servers = append(s.Servers, lastly(s.Servers)...)
-		if !bridged {
-			s.Changes = append([]string{"option allbackups"}, s.Changes...)
-		}
 	}
 	if sessions != nil {
 		identify(s.Servers)
@@ -258,9 +255,9 @@ func (ss *sections) of(c *model.Cluster, b *model.Backend) (*Section, error) {
 	return s, nil
 }
 
-// bridgeLines tell the bridge what to do with a call. All endpoints stand in for it while it is gone.
+// bridgeLines tell the bridge what to do with a call.
 var bridgeLines = []string{
-	"option allbackups", "http-request set-header " + relay.HeaderTarget + " %[var(txn.target),field(" + strconv.Itoa(relayField) + ",;)]",
+	"http-request set-header " + relay.HeaderTarget + " %[var(txn.target),field(" + strconv.Itoa(relayField) + ",;)]",
 }
 
 // list returns all sections by name.

@@ -1,6 +1,7 @@
 package hostile
 
 import (
+	"sync"
 	"testing"
 
 	"golang.org/x/net/http2"
@@ -60,15 +61,27 @@ func TestResets(t *testing.T) {
 			s := serveTenants(t, p, one, two)
 			call := s.Call("gw/http")
 			call.Authority, call.Path = "a.b", "/bad.A/Get"
-			failed := map[string]int{}
-			for range 20 {
-				for range 5 {
-					harness.DialRaw(t, call.Address).Call(harness.RawRequest("a.b", call.Path, "x-reset", "1"), nil)
-				}
+			failed, over := map[string]int{}, make(chan struct{})
+			var resets sync.WaitGroup
+			for range 8 {
+				resets.Go(func() {
+					for {
+						select {
+						case <-over:
+							return
+						default:
+							harness.DialRaw(t, call.Address).Call(harness.RawRequest("a.b", call.Path, "x-reset", "1"), nil)
+						}
+					}
+				})
+			}
+			for range 300 {
 				if r := s.Client.Do(call); r.Code != codes.OK {
 					failed[r.Code.String()+" "+r.Message]++
 				}
 			}
+			close(over)
+			resets.Wait()
 			if len(failed) > 0 {
 				t.Errorf("calls of others failed: %v", failed)
 			}
