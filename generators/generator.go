@@ -72,6 +72,8 @@ type Options struct {
 	// CallLog is the absolute path of the file where nginx writes what it says of single calls, which may hold text of
 	// clients and backends; "" writes it where all else goes, so that who reads that can't tell one from the other.
 	CallLog string
+	// AccessLog has the proxy write a line for each call; nil has it write none.
+	AccessLog *AccessLog
 	// Resolver is the IP address and port where the running configuration asks for the endpoints of clusters
 	// by DNS; "" writes them to the files. Proxies without model.FeatureResolve don't ask.
 	Resolver string

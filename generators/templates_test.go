@@ -107,7 +107,8 @@ func TestExampleMeetsEveryBranch(t *testing.T) {
 			for _, v := range p.versions {
 				for _, o := range []generators.Options{{}, {Marker: "/m", Resolver: "127.0.0.1:53", User: "u", Group: "g", CallOnce: true,
 					CallLog: "/c", Bridge: "/b"}, {Marker: "/m", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
-					{Layout: generators.LayoutInclude, Folder: "f"}, {Layout: generators.LayoutInclude, Marker: "/m"}} {
+					{Layout: generators.LayoutInclude, Folder: "f", AccessLog: &generators.AccessLog{Target: generators.AccessStderr,
+						Format: generators.AccessJSON}}, {Layout: generators.LayoutInclude, Marker: "/m"}} {
 					o.Templates = overrides
 					for _, m := range model.Examples(o.Bridge != "") {
 						files, err := p.make(o).Render(m, p.caps(v))

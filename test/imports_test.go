@@ -76,6 +76,7 @@ var layers = []layer{
 	{packages: "runtime/folder", internal: []string{"generators", "runtime/beneath"}},
 	{packages: "runtime/process"},
 	{packages: "runtime/watch"},
+	{packages: "runtime/calls", internal: []string{"generators", "generators/answers", "runtime/folder"}},
 	{packages: "runtime/health", internal: []string{"generators/model"}},
 	{packages: "runtime/marker", internal: []string{"generators"}},
 	{packages: "runtime/apply", internal: []string{"generators", "generators/model", "runtime/folder"}},
@@ -86,7 +87,7 @@ var layers = []layer{
 	}},
 	{packages: "runtime/serve", internal: []string{
 		"generators", "generators/limits", "generators/model", "generators/relay",
-		"runtime/apply", "runtime/bridge", "runtime/folder", "runtime/health", "runtime/process", "runtime/proxies", "runtime/watch",
+		"runtime/apply", "runtime/bridge", "runtime/calls", "runtime/folder", "runtime/health", "runtime/process", "runtime/proxies", "runtime/watch",
 	}},
 	{packages: "runtime/bridge/frames"},
 	{packages: "runtime/bridge/http1", internal: []string{"runtime/bridge/frames"}},

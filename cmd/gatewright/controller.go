@@ -22,6 +22,7 @@ import (
 	"github.com/gatewright/gatewright/controller"
 	"github.com/gatewright/gatewright/controller/follow"
 	"github.com/gatewright/gatewright/controller/translate"
+	"github.com/gatewright/gatewright/runtime/proxies"
 	"github.com/gatewright/gatewright/runtime/serve"
 )
 
@@ -72,7 +73,7 @@ func newController(log *logOptions) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.ErrOrStderr()) },
 	}
 	f := cmd.Flags()
-	engineFlags(f, &o.engine)
+	engineFlags(f, &o.engine, proxies.AccessOff)
 	o.clusterFlags(f)
 	return cmd
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatewright/gatewright/controller/pipeline"
 	"github.com/gatewright/gatewright/controller/translate"
+	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/generators/limits"
 	"github.com/gatewright/gatewright/runtime/proxies"
 	"github.com/gatewright/gatewright/runtime/serve"
@@ -97,8 +98,12 @@ func (d *domainName) Set(s string) error {
 	return nil
 }
 
-// servingFlags are about how the proxy serves, in what is rendered and in what runs.
-func servingFlags(f *pflag.FlagSet, s *proxies.Serving) {
+// servingFlags are about how the proxy serves, in what is rendered and in what runs; access is the access log when nobody names another.
+func servingFlags(f *pflag.FlagSet, s *proxies.Serving, access string) {
+	f.StringVar(&s.AccessLog, "access-log", access,
+		"where each call has a line: off, stderr, the absolute `PATH` of a file, syslog:HOST:PORT or syslog:unix:PATH")
+	choice(f, (*string)(&s.AccessLogFormat), "access-log-format", "", []string{string(generators.AccessText), string(generators.AccessJSON)},
+		"what such a line looks like")
 	f.StringVar(&s.User, "user", "", "run the proxy's workers as this `user` of the host")
 	f.StringVar(&s.Group, "group", "", "and as this `group` (default the user's own)")
 	f.BoolVar(&s.CallOnce, "call-once", false,
@@ -117,12 +122,13 @@ func servingFlags(f *pflag.FlagSet, s *proxies.Serving) {
 }
 
 // engineFlags are those of the commands that bring one configuration after the other to a proxy of theirs.
-func engineFlags(f *pflag.FlagSet, o *serve.Options) {
+func engineFlags(f *pflag.FlagSet, o *serve.Options, access string) {
 	kindFlag(f, &o.Kind)
 	programRefused(f)
 	binaryFlag(f, &o.Binary)
 	templatesFlag(f, &o.Templates)
-	servingFlags(f, &o.Serving)
+	servingFlags(f, &o.Serving, access)
+	f.BoolVar(&o.CountCalls, "call-metrics", true, "have the proxy tell its calls, and count them in /metrics")
 	attachFlag(f, &o.Attach)
 	serviceFlags(f, &o.Listen, &o.Timeout)
 	f.DurationVar(&o.Drain, "drain", 30*time.Second, "how long calls may take to finish at the end")

@@ -62,7 +62,7 @@ func newGenerate(log *logOptions) *cobra.Command {
 	templatesFlag(f, &o.templates)
 	stateFlag(f, &o.stateDir)
 	choice(f, &o.ipv6, "ipv6", "", []string{"on", "off"}, "off for a proxy on a host without IPv6: Gateways without addresses bind IPv4 alone")
-	servingFlags(f, &o.serving)
+	servingFlags(f, &o.serving, proxies.AccessOff)
 	f.BoolVar(&o.check, "check", false, "write nothing; print how the folder differs, with exit code 3 when it does")
 	return cmd
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatewright/gatewright/controller/follow"
 	"github.com/gatewright/gatewright/controller/pipeline"
+	"github.com/gatewright/gatewright/generators"
 	"github.com/gatewright/gatewright/runtime/serve"
 )
 
@@ -51,7 +52,7 @@ func newRun(log *logOptions) *cobra.Command {
 	}
 	f := cmd.Flags()
 	sourceFlags(f, &o.source)
-	engineFlags(f, &o.engine)
+	engineFlags(f, &o.engine, string(generators.AccessStderr))
 	return cmd
 }
 

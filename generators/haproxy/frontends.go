@@ -27,6 +27,8 @@ type Frontend struct {
 	Asked string
 	// Asks says that some port asks for certificates, so that endpoints get them from HAProxy alone.
 	Asks bool
+	// AccessLog is where each call has a line, or nil.
+	AccessLog *AccessLog
 	// Session are rules for a TLS connection, Hosts those that find a request's scope.
 	Session, Hosts []string
 	Blocks         []Block
@@ -91,6 +93,7 @@ type frontends struct {
 	late    bool
 	used    used
 	trusted []netip.Prefix
+	access  *generators.AccessLog
 	messages
 }
 
@@ -147,6 +150,9 @@ func (f *frontends) of(p *matching.Port) (*Frontend, error) {
 		fe.Binds = binds(p)
 	}
 	var err error
+	if fe.AccessLog, err = accessLog(f.access, gateway); err != nil {
+		return nil, err
+	}
 	if fe.Blocks, _, err = f.blocks(p, model.GRPCRoute); err != nil {
 		return nil, err
 	}

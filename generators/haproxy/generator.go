@@ -146,6 +146,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		return nil, nil, err
 	}
 	fs.http, fs.used, fs.trusted, fs.include = http, ts.used, g.options.TrustedProxies, g.options.Layout == generators.LayoutInclude
+	fs.access = g.options.AccessLog
 	if fs.instance, err = g.options.InstanceOf(m); err != nil {
 		return nil, nil, fmt.Errorf("the instance: %w", err)
 	}

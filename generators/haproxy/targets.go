@@ -17,7 +17,7 @@ import (
 //
 //	SECTION;RULE;SERVICE         the backend section, and the names for messages; actions of HTTP rules behind them
 //	redirect:CODE;RULE;;…        another place to ask
-//	status:CODE:MESSAGE          an answer of HAProxy itself, a gRPC status or an HTTP status; a policy of CORS behind it
+//	status:CODE:MESSAGE:CORS:;RULE  an answer of HAProxy itself, a gRPC status or an HTTP status, with a policy of CORS or none
 //	weights:N:KEY                a draw from the N columns of KEY in weights.map; with ":SESSION" behind it one for each session
 //
 // with names and messages percent-encoded, so that no part has a separator of another one.
@@ -125,13 +125,12 @@ func (t *targets) status(r *model.Rule, s model.Status) (string, error) {
 			t.used.statuses = append(t.used.statuses, code)
 		}
 	}
-	target := "status:" + strconv.Itoa(code) + ":" + answers.EncodeAll(s.Message)
-	if r.Web == nil {
-		return target, nil
+	policy, err := "", error(nil)
+	if r.Web != nil {
+		t.used.web = true
+		policy, err = t.policy(r.Web)
 	}
-	t.used.web = true
-	policy, err := t.policy(r.Web)
-	return target + ":" + policy, err
+	return fmt.Sprintf("status:%d:%s:%s:;%s", code, answers.EncodeAll(s.Message), policy, answers.EncodeAll(r.Source.String())), err
 }
 
 // draws is what a threshold of weights.map is a part of.

@@ -110,9 +110,14 @@ type Source struct {
 	Created time.Time `json:"created,omitzero"`
 }
 
-// String is the source as comments and messages name it: "GRPCRoute ns/name rule 0".
+// String is the source as comments and messages name it: "GRPCRoute ns/name rule 0", with the rule's own name behind it in
+// parentheses when it has one.
 func (s Source) String() string {
-	return string(s.Kind) + " " + s.Namespace + "/" + s.Name + " rule " + strconv.Itoa(s.Rule)
+	text := string(s.Kind) + " " + s.Namespace + "/" + s.Name + " rule " + strconv.Itoa(s.Rule)
+	if s.RuleName != "" {
+		text += " (" + s.RuleName + ")"
+	}
+	return text
 }
 
 // Rule is one rule of a route: calls that one of its matches matches are answered by its backends.

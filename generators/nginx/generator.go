@@ -53,7 +53,9 @@ type View struct {
 	Marker string
 	// CallLog is the token of the file for what is said of calls, or "".
 	CallLog string
-	Sizes   Sizes
+	// AccessLog is where each call has a line, or nil.
+	AccessLog *AccessLog
+	Sizes     Sizes
 	// Prefixes are the numbers of segments of the prefixes in use.
 	Prefixes  []int
 	Literals  []Literal
@@ -261,6 +263,10 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 			return nil, fmt.Errorf("the path of the calls' log %q: %w", g.options.CallLog, err)
 		}
 	}
+	access, err := accessLog(g.options.AccessLog)
+	if err != nil {
+		return nil, err
+	}
 	resolver, err := g.resolver(filled)
 	if err != nil {
 		return nil, err
@@ -274,7 +280,7 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		Resolver:    resolver, ResolverTimeout: fmt.Sprintf("%ds", ResolverTimeout/time.Second), Zone: zoneSize(m.Clusters),
 		Generation: generators.GenerationMark, Version: c.Version, Limits: limits.Default.With(g.options.MaxStreams),
 		ConnectionTime: connectionTime(c.Version),
-		Folder:         folder, Marker: marker, CallLog: callLog,
+		Folder:         folder, Marker: marker, CallLog: callLog, AccessLog: access,
 		User: user, Group: group, Ciphers: generators.Ciphers,
 		Prefixes: r.prefixes(), Warm: r.warm, Sizes: bs.sizes(len(as.splits), ss.names, ss.longName), Literals: bs.ordered, Maps: bs.maps(),
 		Splits:    as.splits,

@@ -24,6 +24,8 @@ import (
 type Server struct {
 	// Comment says which listeners it is.
 	Comment string
+	// Gateway is the token of the name of the Gateway that the listeners are of.
+	Gateway string
 	// Listen are the parameters of listen directives.
 	Listen []string
 	// HTTP2On says that the version has the directive http2.
@@ -76,6 +78,7 @@ func (s *servers) render() error {
 		}
 		used[suffix] = true
 		s.suffixes = append(s.suffixes, suffix)
+		first := len(s.list)
 		if err := s.hosts(p, suffix); err != nil {
 			return fmt.Errorf("port %d: %w", p.Port, err)
 		}
@@ -83,10 +86,15 @@ func (s *servers) render() error {
 			s.list = append(s.list, Server{
 				Comment: comment(p.Listeners...), Listen: s.listen(p, true), HTTP2On: s.http2On, Scope: "gw_host_" + suffix,
 			})
-			continue
-		}
-		if err := s.tls(p, suffix); err != nil {
+		} else if err := s.tls(p, suffix); err != nil {
 			return fmt.Errorf("port %d: %w", p.Port, err)
+		}
+		gateway, err := Token(p.Listeners[0].Gateway)
+		if err != nil {
+			return fmt.Errorf("port %d: %w", p.Port, err)
+		}
+		for j := range s.list[first:] {
+			s.list[first+j].Gateway = gateway
 		}
 	}
 	return nil

@@ -118,9 +118,19 @@ func TestServing(t *testing.T) {
 			}
 			continue
 		}
-		got := Serving{g.User, g.Group, g.CallOnce, g.Instance, g.TrustedProxies, g.Bridge, g.MaxStreams, g.SystemAuthorities}
+		got := Serving{User: g.User, Group: g.Group, CallOnce: g.CallOnce, Instance: g.Instance, TrustedProxies: g.TrustedProxies, Bridge: g.Bridge,
+			MaxStreams: g.MaxStreams, SystemAuthorities: g.SystemAuthorities}
+		if g.AccessLog != nil {
+			got.AccessLog, got.AccessLogFormat = string(g.AccessLog.Target), g.AccessLog.Format
+		}
 		if err != nil || !reflect.DeepEqual(got, c.serving) {
 			t.Errorf("%+v: %+v, error %v", c.serving, got, err)
+		}
+	}
+	for target, good := range map[string]bool{"": true, "off": true, "stderr": true, "/var/log/calls": true, "syslog:127.0.0.1:514": true,
+		"syslog:unix:/dev/log": true, "calls": false, "syslog:": false, "syslog:host": false, "syslog:unix:log": false} {
+		if err := (Serving{MaxStreams: 1, AccessLog: target}).Check(); (err == nil) != good {
+			t.Errorf("--access-log %q: %v", target, err)
 		}
 	}
 	for streams, good := range map[int]bool{0: false, 1: true, -1: false, 1 << 40: false} {

@@ -34,12 +34,27 @@ type Serving struct {
 	// SystemAuthorities is the file with the authorities that count for wellKnownCACertificates System; "" is the proxy's own, or
 	// the usual one.
 	SystemAuthorities string
+	// AccessLog is a generators.AccessTarget, or AccessOff or "".
+	AccessLog       string
+	AccessLogFormat generators.AccessFormat
 }
+
+// AccessOff is no access log.
+const AccessOff = "off"
+
+// LogsCalls says whether there is an access log.
+func (s Serving) LogsCalls() bool { return s.AccessLog != "" && s.AccessLog != AccessOff }
 
 // Check says what is wrong with it on any proxy.
 func (s Serving) Check() error {
 	if s.MaxStreams < 1 || s.MaxStreams > limits.MaxStreams {
 		return fmt.Errorf("--max-streams %d: it must be 1 to %d", s.MaxStreams, limits.MaxStreams)
+	}
+	if !s.LogsCalls() {
+		return nil
+	}
+	if err := generators.AccessTarget(s.AccessLog).Check(); err != nil {
+		return fmt.Errorf("--access-log %w", err)
 	}
 	return nil
 }
@@ -57,6 +72,9 @@ func (s Serving) Fill(g *generators.Options, caps model.Capabilities) (err error
 		return fmt.Errorf("--call-once can't be kept: %s", caps.Missing[model.FeatureCallOnce])
 	}
 	g.CallOnce, g.Instance = s.CallOnce, s.Instance
+	if s.LogsCalls() {
+		g.AccessLog = &generators.AccessLog{Target: generators.AccessTarget(s.AccessLog), Format: s.AccessLogFormat}
+	}
 	if s.Instance != "" {
 		if err := generators.CheckInstance(s.Instance); err != nil {
 			return fmt.Errorf("--instance: %w", err)

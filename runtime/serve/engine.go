@@ -38,6 +38,8 @@ type Options struct {
 	// Templates is a folder with templates that replace built-in ones, or "".
 	Templates string
 	Serving   proxies.Serving
+	// CountCalls has the proxy tell its calls, for the metrics.
+	CountCalls bool
 	// Listen is where the Service answers; see ServiceOptions.
 	Listen string
 	// Errors gets what the proxy writes to its standard error.
@@ -59,6 +61,7 @@ type Engine struct {
 	store   *apply.Store
 	runtime *proxies.Runtime
 	bridge  *ownBridge // nil where somebody else's is used
+	told    *toldCalls // nil where calls are neither counted nor written
 	applier *apply.Applier
 	health  *health.Watcher
 	lost    chan struct{}
@@ -114,9 +117,14 @@ func newEngine(ctx context.Context, o Options, store *apply.Store) (*Engine, err
 	if e.runtime, err = e.newRuntime(); err != nil {
 		return nil, err
 	}
+	if !o.DryRun {
+		if e.told, err = tellCalls(store.Dir(), &o.Serving, o.CountCalls, o.Errors, registry, o.Log); err != nil {
+			return nil, errors.Join(err, e.runtime.Close())
+		}
+	}
 	render, err := e.renderer(ctx)
 	if err != nil {
-		return nil, errors.Join(err, e.runtime.Close())
+		return nil, errors.Join(err, e.told.close(), e.runtime.Close())
 	}
 	hooks := e.runtime.Hooks
 	if e.bridge != nil && !o.DryRun {
@@ -164,6 +172,7 @@ func (e *Engine) renderer(ctx context.Context) (apply.Renderer, error) {
 	if err := e.options.Serving.FillHere(&o, e.options.Kind, e.Capabilities, e.options.Attach != "", e.Log); err != nil {
 		return nil, err
 	}
+	o.AccessLog = e.told.accessLog()
 	if o.Instance == "" {
 		var err error
 		if o.Instance, err = e.store.Instance(); err != nil {
@@ -198,7 +207,7 @@ func (e *Engine) Mark() { e.applier.Mark() }
 
 // Close lets go of the proxy and the state folder.
 func (e *Engine) Close() error {
-	return errors.Join(e.runtime.Close(), e.bridge.close(), e.store.Close())
+	return errors.Join(e.runtime.Close(), e.bridge.close(), e.told.close(), e.store.Close())
 }
 
 // Serve runs until a signal ends it: SIGTERM and SIGINT let the proxy finish its calls, SIGHUP reads the input again, and
@@ -217,6 +226,7 @@ func (e *Engine) Serve(ctx context.Context, in Input, take Signals) error {
 		return err
 	}
 	defer e.Publisher.Start()()
+	go e.told.run() // Until Close: calls are told until the proxy has finished.
 	ctx, stop := context.WithCancel(ctx)
 	var tasks sync.WaitGroup
 	defer tasks.Wait()

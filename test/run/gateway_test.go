@@ -193,7 +193,7 @@ func (g *gateway) start(more ...string) {
 		g.Fatal(err)
 	}
 	args := append([]string{"run", "-f", g.in, "--proxy", g.proxy.Name, "--proxy-binary", g.proxy.Binary,
-		"--state-dir", g.state, "--listen", "unix:" + string(g.http()), "--drain", "5s"}, g.args...)
+		"--state-dir", g.state, "--listen", "unix:" + string(g.http()), "--drain", "5s", "--access-log", "off"}, g.args...)
 	line := slices.Concat(g.wrapper, []string{program}, args, more)
 	g.cmd = exec.Command(line[0], line[1:]...)
 	g.cmd.Stdout, g.cmd.Stderr = log, log
