@@ -21,7 +21,7 @@ const logLine = 8192
 // accessFields are HAProxy's expressions for the fields of an access log, but for the Gateway, which each frontend knows. What clients
 // write is escaped: the path by HAProxy, headers as in JSON. The trailers of an answer can't be seen.
 var accessFields = map[string]string{
-	"time": "%[date(0,ms),ms_ltime(%Y-%m-%dT%H:%M:%S%z)]", "client": "%ci", "method": "%HM", "authority": "%[capture.req.hdr(0),json(utf8s)]",
+	"time": "%[date,utime(%Y-%m-%dT%H:%M:%SZ)]", "client": "%ci", "method": "%HM", "authority": "%[capture.req.hdr(0),json(utf8s)]",
 	"path": "%HPO", "status": "%ST", "code": "%[var(txn.code)]", "duration": "%Ta", "received": "%U", "sent": "%B",
 	"rule": "%[var(txn.target),field(2,;),url_dec]", "service": "%[var(txn.target),field(3,;),url_dec]", "endpoint": "%s",
 	"id": "%[capture.req.hdr(1),json(utf8s)]",
@@ -53,8 +53,11 @@ func accessLog(l *generators.AccessLog, gateway string) (*AccessLog, error) {
 	a.Target = fmt.Sprintf("%s len %d %slocal0 info", word, logLine, format)
 	name := strings.ReplaceAll(gateway, "%", "%%")
 	a.Format, err = Arg(l.Line(func(field string) string {
-		if field == "gateway" {
+		switch {
+		case field == "gateway":
 			return name
+		case field == "duration" && l.Token == "":
+			return accessFields[field] + "%[str(e-3)]" // In seconds, as nginx has it.
 		}
 		return accessFields[field]
 	}))

@@ -25,7 +25,7 @@ import (
 var sizes = []int{10, 1000, 10000}
 
 // parts are what can be measured.
-var parts = append([]string{"render", "generate", "calls", "requests", "balance", "changes", "hostile", "policies"}, clustered...)
+var parts = append([]string{"render", "generate", "calls", "requests", "balance", "changes", "hostile", "policies", "logs"}, clustered...)
 
 // clustered are the parts that need a cluster. It runs in a network namespace, so they need root.
 var clustered = []string{"growth", "more", "footprint"}
@@ -106,6 +106,7 @@ func (s settings) measure() int {
 		"changes":   func() { measureChanges(scope, proxies, s) },
 		"hostile":   func() { measureHostile(scope, proxies) },
 		"policies":  func() { measurePolicies(scope, proxies) },
+		"logs":      func() { measureAccessLog(scope, proxies, s) },
 		"growth":    func() { measureGrowth(scope, harness.Newest(proxies), s) },
 		"more":      func() { measureMore(scope, harness.Newest(proxies), s) },
 		"footprint": func() { measureFootprint(scope, harness.Newest(proxies), s) },
