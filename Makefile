@@ -49,7 +49,7 @@ demo: build ## Show gatewright at work with nginx, or PROXY=haproxy, and real se
 	bin/demo -gatewright bin/gatewright -proxy $(PROXY) -proxy-binary $(if $(filter haproxy,$(PROXY)),$(HAPROXY),$(NGINX))
 
 .PHONY: test
-test: proxies cluster lint build ## Install the proxies and build the control plane that are missing, then run every check and test
+test: proxies cluster browser lint build ## Install or build the proxies, programs and control plane that are missing, then run every check and test
 	@$(MAKE) --no-print-directory race RACE='$(SHARED)'
 	@sh test/suite.sh ./... -timeout $(TIMEOUT)
 	@echo
@@ -79,6 +79,10 @@ race: ## Run the race detector over all packages that need no proxy; installs a 
 .PHONY: proxies
 proxies: ## Install the proxies that the tests run (as root; once)
 	@sh test/proxies.sh
+
+.PHONY: browser
+browser: ## Install the browser that the tests run, and gRPC on the C core for Python (as root; once)
+	@sh test/others.sh
 
 .PHONY: cluster
 # Built by the Go that its own module asks for, so that another toolchain of ours doesn't have it built again.

@@ -172,31 +172,9 @@ func forEach(t *testing.T, part func(t *testing.T, r *rig)) {
 
 func forEachWith(t *testing.T, texts map[string]string, part func(t *testing.T, r *rig)) {
 	program := harness.Program(t)
-	oldest := map[string]harness.Proxy{}
-	all := harness.Proxies(t)
-	for _, p := range all {
-		if o, ok := oldest[p.Name]; !ok || p.Capabilities.Version.Compare(o.Capabilities.Version) < 0 {
-			oldest[p.Name] = p
-		}
-	}
-	chosen := harness.Newest(all)
-	for _, p := range oldest {
-		if !contains(chosen, p) {
-			chosen = append(chosen, p)
-		}
-	}
-	for _, p := range chosen {
+	for _, p := range harness.Ends(harness.Proxies(t)) {
 		t.Run(p.String(), func(t *testing.T) { part(t, newRig(t, p, program, texts)) })
 	}
-}
-
-func contains(list []harness.Proxy, p harness.Proxy) bool {
-	for _, x := range list {
-		if x.Binary == p.Binary {
-			return true
-		}
-	}
-	return false
 }
 
 // TestBehind has calls of all kinds and all policies pass a proxy and the bridge.

@@ -140,6 +140,23 @@ func Newest(proxies []Proxy) []Proxy {
 	return out
 }
 
+// Ends are the oldest and the newest version of each kind, for what takes long with each.
+func Ends(proxies []Proxy) []Proxy {
+	oldest := map[string]Proxy{}
+	for _, p := range proxies {
+		if o, ok := oldest[p.Name]; !ok || p.Capabilities.Version.Compare(o.Capabilities.Version) < 0 {
+			oldest[p.Name] = p
+		}
+	}
+	out := Newest(proxies)
+	for _, name := range slices.Sorted(maps.Keys(oldest)) {
+		if !slices.ContainsFunc(out, func(p Proxy) bool { return p.Binary == oldest[name].Binary }) {
+			out = append(out, oldest[name])
+		}
+	}
+	return out
+}
+
 // InTurn is one version of each kind, for the n-th of many inputs that are served by all versions together.
 func InTurn(proxies []Proxy, n int) []Proxy {
 	versions := map[string][]Proxy{}
