@@ -7,8 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	_ "google.golang.org/grpc/encoding/gzip" // Its server reads and writes what is compressed.
+	"google.golang.org/grpc/metadata"
 
 	"github.com/gatewright/gatewright/test/harness"
 )
@@ -128,3 +134,26 @@ const (
 	quick = 5 * time.Second
 	slack = 20 * time.Millisecond
 )
+
+// goInFront has clients of grpc-go call servers on the C core.
+func goInFront(t *testing.T, w *coreWorld) {
+	c := w.served.Call("gw/http")
+	c.Authority, c.Path = "core.example.com", "/acme.v1.Long/Get"
+	for _, size := range []int{0, 100_000, 5 << 20} {
+		c.Metadata, c.Message = metadata.Pairs(harness.AskMode, harness.ModeSame), []byte(strings.Repeat("x", size))
+		if got := w.served.Client.Do(c); got.Code != codes.OK || string(got.Body) != string(c.Message) {
+			t.Errorf("%d bytes: %s %s, %d bytes", size, got.Code, got.Message, len(got.Body))
+		}
+	}
+	c.Message = []byte("m")
+	c.Metadata = metadata.Pairs(harness.AskHeader, "x-h-bin=head", harness.AskTrailer, "x-t-bin=tail", "x-in-bin", "\x01\x02")
+	got := w.served.Client.Do(c)
+	if got.Backend() != "core" || !reflect.DeepEqual(got.Headers["x-h-bin"], []string{"head"}) ||
+		!reflect.DeepEqual(got.Trailers["x-t-bin"], []string{"tail"}) || !reflect.DeepEqual(got.Echo.Metadata["x-in-bin"], []string{"\x01\x02"}) {
+		t.Errorf("metadata: %s %s, %v, %v, %v", got.Backend(), got.Message, got.Headers, got.Trailers, got.Echo.Metadata)
+	}
+	c.Metadata = metadata.Pairs(harness.AskStatus, "9:not now")
+	if got := w.served.Client.Do(c); got.Code != codes.FailedPrecondition || got.Message != "not now" {
+		t.Errorf("a status: %s %s", got.Code, got.Message)
+	}
+}

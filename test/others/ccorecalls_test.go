@@ -7,11 +7,8 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
-
-	"google.golang.org/grpc/codes"
-	_ "google.golang.org/grpc/encoding/gzip" // Its server reads and writes what is compressed.
-	"google.golang.org/grpc/metadata"
 
 	"github.com/gatewright/gatewright/test/harness"
 )
@@ -29,7 +26,7 @@ func TestCCore(t *testing.T) {
 				}{
 					{"unary", (*coreScene).unary}, {"streams", (*coreScene).streams}, {"metadata", (*coreScene).metadata},
 					{"cancel", (*coreScene).cancelled}, {"deadlines", (*coreScene).deadlines}, {"retries", (*coreScene).retries},
-					{"copies", (*coreScene).copies}, {"replaced", (*coreScene).replaced},
+					{"copies", (*coreScene).copies}, {"replaced", (*coreScene).replaced}, {"many", (*coreScene).many}, {"refused", (*coreScene).refused},
 				} {
 					t.Run(service+" "+part.name, func(t *testing.T) {
 						w.core.t, w.t, s.t = t, t, t
@@ -37,6 +34,7 @@ func TestCCore(t *testing.T) {
 					})
 				}
 			}
+			t.Run("an endpoint ends", func(t *testing.T) { w.core.t, w.t = t, t; endpointEnds(t, w) })
 			t.Run("grpc-go in front", func(t *testing.T) { goInFront(t, w) })
 		})
 	}
@@ -253,6 +251,45 @@ func (s *coreScene) copies() {
 	s.wait(event{"end", "shadow-" + s.service, key, 30}, 1)
 }
 
+// refused: a server may end a call while the client still sends, and its status arrives.
+func (s *coreScene) refused() {
+	for _, rule := range []string{"Long", "Twice", "Copied"} {
+		o := s.order("open", rule, harness.AskStatus, "9:enough")
+		o.Name = "too much"
+		s.core.tell(o)
+		for range 30 {
+			s.core.tell(order{Op: "send", Name: o.Name, Text: "0123456789", Times: 30_000})
+		}
+		if got := s.core.tell(order{Op: "receive", Name: o.Name}); !got.is(9) || got.Details != "enough" {
+			s.t.Errorf("%s: %v", rule, got)
+		}
+	}
+}
+
+// many: more streams are open than one connection to a server may have, and all of them are served.
+func (s *coreScene) many() {
+	const n = 70
+	for i := range n {
+		o := s.order("open", "Long", harness.AskMode, harness.ModeQuiet)
+		o.Name = fmt.Sprint("many ", i)
+		s.core.tell(o)
+		s.core.tell(order{Op: "send", Name: o.Name, Text: "m"})
+	}
+	for i := range n {
+		s.core.tell(order{Op: "headers", Name: fmt.Sprint("many ", i)})
+	}
+	for i := range n {
+		name := fmt.Sprint("many ", i)
+		s.core.tell(order{Op: "close", Name: name})
+		if got := s.core.tell(order{Op: "receive", Name: name}); got.echo().Messages != 1 {
+			s.t.Errorf("%s: %v", name, got)
+		}
+		if got := s.core.tell(order{Op: "receive", Name: name}); !got.is(0) {
+			s.t.Errorf("the end of %s: %v", name, got)
+		}
+	}
+}
+
 // replaced: a new bridge takes calls over and the old one lets its streams end.
 func (s *coreScene) replaced() {
 	o := s.order("open", "Long", harness.AskMode, harness.ModeSame)
@@ -266,19 +303,7 @@ func (s *coreScene) replaced() {
 		}
 	}
 	turn()
-	callers := s.order("begin", "Long")
-	callers.Callers = 5
-	s.core.tell(callers)
-	more := func() {
-		s.t.Helper()
-		before := s.core.tell(order{Op: "count"}).Good
-		harness.Until(s.t, "make calls", patience, func() error {
-			if got := s.core.tell(order{Op: "count"}); got.Good < before+50 && len(got.Failed) == 0 {
-				return fmt.Errorf("%d calls", got.Good-before)
-			}
-			return nil
-		}, s.served.Bridge.Log)
-	}
+	more := s.callers()
 	more()
 	old := s.served.ReplaceBridge()
 	turn()
@@ -297,25 +322,59 @@ func (s *coreScene) replaced() {
 	}
 }
 
-// goInFront has clients of grpc-go call servers on the C core.
-func goInFront(t *testing.T, w *coreWorld) {
-	c := w.served.Call("gw/http")
-	c.Authority, c.Path = "core.example.com", "/acme.v1.Long/Get"
-	for _, size := range []int{0, 100_000, 5 << 20} {
-		c.Metadata, c.Message = metadata.Pairs(harness.AskMode, harness.ModeSame), []byte(strings.Repeat("x", size))
-		if got := w.served.Client.Do(c); got.Code != codes.OK || string(got.Body) != string(c.Message) {
-			t.Errorf("%d bytes: %s %s, %d bytes", size, got.Code, got.Message, len(got.Body))
+// callers call until they are told to stop. It returns what waits for some more good calls.
+func (s *coreScene) callers() (more func()) {
+	o := s.order("begin", "Long")
+	o.Callers = 5
+	s.core.tell(o)
+	return func() {
+		s.t.Helper()
+		before := s.core.tell(order{Op: "count"}).Good
+		harness.Until(s.t, "make calls", patience, func() error {
+			if got := s.core.tell(order{Op: "count"}); got.Good < before+50 && len(got.Failed) == 0 {
+				return fmt.Errorf("%d calls", got.Good-before)
+			}
+			return nil
+		}, s.served.Bridge.Log)
+	}
+}
+
+// endpointEnds: a server on the C core that ends lets its streams end, and no call fails: others take them.
+func endpointEnds(t *testing.T, w *coreWorld) {
+	s := &coreScene{coreWorld: w, t: t, service: "core"}
+	var names []string
+	for i := range 10 {
+		o := s.order("open", "Long", harness.AskMode, harness.ModeSame)
+		o.Name = fmt.Sprint("open ", i)
+		s.core.tell(o)
+		names = append(names, o.Name)
+	}
+	turn := func() {
+		t.Helper()
+		for _, name := range names {
+			s.core.tell(order{Op: "send", Name: name, Text: "turn"})
+			if got := s.core.tell(order{Op: "receive", Name: name}); got.Text != "turn" {
+				t.Errorf("%s: %v", name, got)
+			}
 		}
 	}
-	c.Message = []byte("m")
-	c.Metadata = metadata.Pairs(harness.AskHeader, "x-h-bin=head", harness.AskTrailer, "x-t-bin=tail", "x-in-bin", "\x01\x02")
-	got := w.served.Client.Do(c)
-	if got.Backend() != "core" || !reflect.DeepEqual(got.Headers["x-h-bin"], []string{"head"}) ||
-		!reflect.DeepEqual(got.Trailers["x-t-bin"], []string{"tail"}) || !reflect.DeepEqual(got.Echo.Metadata["x-in-bin"], []string{"\x01\x02"}) {
-		t.Errorf("metadata: %s %s, %v, %v, %v", got.Backend(), got.Message, got.Headers, got.Trailers, got.Echo.Metadata)
+	turn()
+	more := s.callers()
+	more()
+	w.second.Signal(syscall.SIGTERM)
+	more()
+	turn()
+	for _, name := range names {
+		s.core.tell(order{Op: "close", Name: name})
+		if got := s.core.tell(order{Op: "receive", Name: name}); !got.is(0) {
+			t.Errorf("the end of %s: %v", name, got)
+		}
 	}
-	c.Metadata = metadata.Pairs(harness.AskStatus, "9:not now")
-	if got := w.served.Client.Do(c); got.Code != codes.FailedPrecondition || got.Message != "not now" {
-		t.Errorf("a status: %s %s", got.Code, got.Message)
+	if err := w.second.Ended(); err != nil {
+		t.Errorf("the server on the C core ended with %v", err)
+	}
+	more()
+	if got := s.core.tell(order{Op: "stop"}); len(got.Failed) != 0 {
+		t.Errorf("of the calls while an endpoint ends: %v", got)
 	}
 }

@@ -72,10 +72,11 @@ type event struct {
 
 // coreWorld is a proxy with the bridge, and both kinds of servers behind it.
 type coreWorld struct {
-	t       *testing.T
-	served  *harness.Served
-	core    *coreClient
-	servers *harness.Process
+	t      *testing.T
+	served *harness.Served
+	core   *coreClient
+	// servers have one endpoint of the Service and its mirror, second has another endpoint.
+	servers, second *harness.Process
 
 	mu     sync.Mutex
 	events []event
@@ -87,7 +88,7 @@ func (w *coreWorld) all() []event {
 	w.mu.Lock()
 	out := append([]event(nil), w.events...)
 	w.mu.Unlock()
-	for line := range strings.Lines(w.servers.Log()) {
+	for line := range strings.Lines(w.servers.Log() + w.second.Log()) {
 		if f := strings.Fields(line); len(f) == 5 && (f[0] == "begin" || f[0] == "end") {
 			n, err := strconv.Atoi(f[4])
 			if err != nil {
@@ -125,9 +126,10 @@ func (w *coreWorld) key() string {
 func newCoreWorld(t *testing.T, p harness.Proxy) *coreWorld {
 	_, python := programs(t)
 	w := &coreWorld{t: t}
-	first, second := harness.Address(t), harness.Address(t)
-	w.servers = startServers(t, python, "core", first+":50051", "shadow-core", second+":50051")
-	manifests := []string{coreRoutes, fmt.Sprintf(coreEndpoints, "core", first), fmt.Sprintf(coreEndpoints, "shadow-core", second)}
+	first, second, shadow := harness.Address(t), harness.Address(t), harness.Address(t)
+	w.servers = startServers(t, python, "core", first+":50051", "shadow-core", shadow+":50051")
+	w.second = startServers(t, python, "core", second+":50051")
+	manifests := []string{coreRoutes, fmt.Sprintf(coreEndpoints, "core", first+", "+second), fmt.Sprintf(coreEndpoints, "shadow-core", shadow)}
 	for _, name := range []string{"core", "go"} {
 		manifests = append(manifests, fmt.Sprintf(coreRoute, name), harness.Service("default", name, 50051),
 			harness.Service("default", "shadow-"+name, 50051))

@@ -2,12 +2,12 @@
 
     server.py NAME ADDRESS [NAME ADDRESS]...
 
-It prints a line when a call begins, and one when it ends: what it was, its x-key, and how many messages had come.
+Told to end by SIGTERM, it takes no more calls and lets those end that it has. It prints a line when a call begins, and one when it ends: what it was, its x-key, and how many messages had come.
 """
 import json
+import signal
 import sys
 import threading
-import time
 from concurrent import futures
 
 import grpc
@@ -92,13 +92,17 @@ class Handler(grpc.GenericRpcHandler):
                 yield echo()
 
 
+# Threads that come later have it blocked too, so that only sigwait gets it.
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 servers = []
 for at in range(1, len(sys.argv), 2):
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=100), compression=grpc.Compression.Gzip, options=[
-        ("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1), ("grpc.so_reuseport", 0)])
+        ("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1), ("grpc.so_reuseport", 0),
+        ("grpc.max_concurrent_streams", 20)])
     server.add_generic_rpc_handlers((Handler(sys.argv[at]),))
     server.add_insecure_port(sys.argv[at + 1])
     server.start()
     servers.append(server)
-while True:
-    time.sleep(3600)
+signal.sigwait({signal.SIGTERM})
+for ended in [server.stop(60) for server in servers]:
+    ended.wait()
