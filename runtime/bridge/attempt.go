@@ -159,6 +159,10 @@ func (a *attempt) Headers(fields []hpack.HeaderField, end bool) {
 	if a.over {
 		return
 	}
+	if end && c.grpc && c.overdue() && statusIn(fields) != codes.OK {
+		c.expire()
+		return
+	}
 	if a.to.http1 != c.http1 {
 		var ok bool
 		if fields, ok = c.translate(a, fields); !ok {
@@ -277,6 +281,10 @@ func (a *attempt) Closed(end frames.End) {
 	}
 	a.end()
 	c.attempt = nil
+	if c.overdue() {
+		c.expire()
+		return
+	}
 	f := c.failureOf(end)
 	if a.held != nil && f.condition == RefusedStream {
 		f.condition = Unavailable // One that has begun to answer has begun with the call, whatever it says.

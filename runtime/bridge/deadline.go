@@ -28,12 +28,20 @@ func (c *call) startTimer() {
 func (c *call) late() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.done {
-		return
+	if !c.done {
+		c.expire()
 	}
+}
+
+// expire ends a call whose time is over. The lock is held.
+func (c *call) expire() {
 	c.b.metrics.late.Inc()
 	c.abandon(c.tooLong("the call took longer than the time that it has"))
 }
+
+// overdue says whether the time is over, also where the timer is behind: endpoints that know the deadline end calls by it, with a status or
+// a reset of their own.
+func (c *call) overdue() bool { return !c.deadline.IsZero() && !time.Now().Before(c.deadline) }
 
 // left is how long an attempt that begins now may take.
 func (c *call) left() time.Duration {
