@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,6 +43,8 @@ const bridgeSocket = "/run/gatewright/bridge.sock"
 type options struct {
 	gatewayClass, backends, version string
 	addresses                       translate.Addresses
+	// unbridged has no bridge beside the proxy.
+	unbridged bool
 }
 
 func TestCases(t *testing.T) {
@@ -64,7 +67,7 @@ func runCase(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	caps := nginx.CapabilitiesOf(version)
+	caps := o.capabilities(nginx.CapabilitiesOf(version))
 	snapshot := load(t, dir, o)
 	result := translateCase(snapshot, caps, o)
 	gotModel, gotStatus := texts(t, result)
@@ -102,13 +105,25 @@ var haproxyVersion = model.Version{Major: 3, Minor: 0, Patch: 11}
 // haproxyCase renders a case for HAProxy too.
 func haproxyCase(t *testing.T, dir string, o options) {
 	t.Helper()
-	caps := haproxy.CapabilitiesOf(haproxyVersion)
+	caps := o.capabilities(haproxy.CapabilitiesOf(haproxyVersion))
 	result := translateCase(load(t, dir, o), caps, o)
 	files, err := haproxy.New(generators.Options{Bridge: bridgeSocket}).Render(result.Gateways, caps)
 	if err != nil {
 		t.Fatal(err)
 	}
 	goldenFolder(t, filepath.Join(dir, "haproxy"), files)
+}
+
+// capabilities are those of a proxy, with the bridge that there is.
+func (o *options) capabilities(c model.Capabilities) model.Capabilities {
+	if o.unbridged {
+		c.Missing = maps.Clone(c.Missing)
+		if c.Missing == nil {
+			c.Missing = map[model.Feature]string{}
+		}
+		c.Missing[model.FeatureBridge] = "no bridge is named"
+	}
+	return c
 }
 
 // readFlags reads a case's flags.
@@ -119,6 +134,7 @@ func readFlags(t *testing.T, dir string) options {
 	f.StringVar(&o.gatewayClass, "gateway-class", "", "")
 	f.StringVar(&o.backends, "backends", o.backends, "")
 	f.StringVar(&o.version, "proxy-version", o.version, "")
+	f.BoolVar(&o.unbridged, "no-bridge", false, "")
 	f.Func("address-pool", "", func(text string) (err error) {
 		o.addresses.Pool, err = controller.ParsePool(strings.Split(text, ","))
 		return err

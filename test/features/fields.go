@@ -4,6 +4,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gatewright/gatewright/controller/translate"
 )
 
 // gatewayFields are the fields of GatewayClass, Gateway and its listeners that translation reads.
@@ -136,6 +138,8 @@ var routeFields = []row{
 			Type: gatewayv1.GRPCRouteFilterRequestHeaderModifier, RequestHeaderModifier: modifier("x-added"),
 		}}
 	}},
+	{what: "annotation `gatewright.io/grpc-web`, at a listener with protocol HTTP", change: func(o *objects) { o.web() }},
+	{what: "annotation `gatewright.io/grpc-web`, at a listener with protocol HTTPS", change: func(o *objects) { o.https(); o.web() }},
 	//lint:ignore SA1019 it is asked for to be refused
 	{what: "`sessionPersistence`", change: func(o *objects) { o.rule.SessionPersistence = &gatewayv1.SessionPersistence{} }},
 	{what: "Service `appProtocol` kubernetes.io/h2c", change: appProtocol("kubernetes.io/h2c")},
@@ -155,6 +159,11 @@ var routeFields = []row{
 	{what: "BackendTLSPolicy `options`", change: func(o *objects) {
 		o.policy().Spec.Options = map[gatewayv1.AnnotationKey]gatewayv1.AnnotationValue{"example.com/versions": "TLS1.3"}
 	}},
+}
+
+// web has the route take calls of gRPC-Web.
+func (o *objects) web() {
+	o.route.Annotations = map[string]string{translate.GRPCWebAnnotation: "enabled", translate.GRPCWebOriginsAnnotation: "https://shop.example.com"}
 }
 
 func (o *objects) address(t gatewayv1.AddressType, value string) {
