@@ -125,8 +125,12 @@ func isGRPC(value string) bool {
 	return ok && !strings.HasPrefix(rest, "-")
 }
 
-// Headers are the trailers of the request.
+// Headers are the trailers of the request. gRPC has none: some of its servers end the connection for them, with all calls of others.
 func (c *call) Headers(fields []hpack.HeaderField, _ bool) {
+	if c.grpc {
+		c.Data(nil, true)
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true

@@ -200,6 +200,31 @@ func (g *got) field(name string) string {
 // stays open.
 func (b *bridged) ask(body []byte, fields ...string) *got {
 	b.t.Helper()
+	g := b.open(fields...)
+	if body != nil {
+		g.stream.SendData(body, true, nil)
+	}
+	if err := g.wait(b.t); err != nil {
+		b.t.Errorf("the request ended with %v", err)
+	}
+	return g
+}
+
+// wait returns how the response has ended, once it has.
+func (g *got) wait(t testing.TB) error {
+	t.Helper()
+	select {
+	case err := <-g.ended:
+		return err
+	case <-time.After(patience):
+		t.Error("the request doesn't end")
+		return nil
+	}
+}
+
+// open begins a request.
+func (b *bridged) open(fields ...string) *got {
+	b.t.Helper()
 	nc, err := net.Dial("unix", b.socket)
 	if err != nil {
 		b.t.Fatal(err)
@@ -225,17 +250,6 @@ func (b *bridged) ask(body []byte, fields ...string) *got {
 		all = append(all, hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
 	}
 	g.stream.SendHeaders(all, false)
-	if body != nil {
-		g.stream.SendData(body, true, nil)
-	}
-	select {
-	case err := <-g.ended:
-		if err != nil {
-			b.t.Errorf("the request ended with %v", err)
-		}
-	case <-time.After(patience):
-		b.t.Error("the request doesn't end")
-	}
 	return g
 }
 

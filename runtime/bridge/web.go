@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 
+	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc/codes"
 
@@ -25,11 +26,17 @@ type web struct {
 	text bool
 	// rest is what of the request's base64 waits for more.
 	rest []byte
-	// headers says that the response has begun.
-	headers bool
+	// headers says that the response has begun, and messages that it is gRPC's, whose messages are followed.
+	headers, messages bool
+	// head is what has come of the head of the response's next message, and left what is still to come of the one under way.
+	head []byte
+	left uint64
 }
 
-var errText = errors.New("the body is no base64")
+var (
+	errText     = errors.New("the body is no base64")
+	errTextPart = errors.New("the body ends within a part of base64")
+)
 
 // startWeb makes a gRPC call of one of gRPC-Web. Anything else passes as it is.
 func (c *call) startWeb() {
@@ -64,8 +71,10 @@ func (c *call) contentType() string {
 // webType reads a content type of gRPC-Web: what it says of the messages, "+proto" or nothing, and whether the body is text.
 func webType(value string) (suffix string, text, ok bool) {
 	for _, kind := range []string{typeWebText, typeWeb} {
-		rest, found := strings.CutPrefix(value, kind)
-		if found && (rest == "" || strings.ContainsRune("+; ", rune(rest[0]))) {
+		if len(value) < len(kind) || !strings.EqualFold(value[:len(kind)], kind) {
+			continue
+		}
+		if rest := value[len(kind):]; rest == "" || strings.ContainsRune("+; ", rune(rest[0])) {
 			return rest, kind == typeWebText, true
 		}
 	}
@@ -80,7 +89,7 @@ func (c *call) decode(data []byte, end bool) ([]byte, error) {
 	waited := len(c.web.rest)
 	out, err := c.web.decode(data)
 	if err == nil && end && len(c.web.rest) > 0 {
-		err = errText
+		out, err = nil, errTextPart
 	}
 	// What waits for more has its part of the window until then.
 	c.down.Consumed(waited + len(data) - len(c.web.rest) - len(out))
@@ -88,6 +97,9 @@ func (c *call) decode(data []byte, end bool) ([]byte, error) {
 }
 
 func (w *web) decode(data []byte) (out []byte, err error) {
+	if bytes.ContainsAny(data, "\r\n") {
+		return nil, errText // The decoder would skip them, and what is whole would depend on where the data is cut.
+	}
 	all := append(w.rest, data...)
 	whole := len(all) / 4 * 4
 	w.rest = append([]byte(nil), all[whole:]...)
@@ -117,6 +129,7 @@ func (c *call) respond(fields []hpack.HeaderField, end bool) {
 		switch {
 		case f.Name == "content-type" && strings.HasPrefix(f.Value, typeGRPC):
 			f.Value = c.web.contentType() + strings.TrimPrefix(f.Value, typeGRPC)
+			c.web.messages = true
 			headers = append(headers, f)
 		case f.Name == "content-length":
 		case end && !f.IsPseudo() && f.Name != "content-type":
@@ -129,8 +142,30 @@ func (c *call) respond(fields []hpack.HeaderField, end bool) {
 		c.down.SendHeaders(headers, false)
 		c.web.headers = !frames.Informational(fields)
 	}
-	if end {
-		c.respondData(trailerFrame(trailers), true, nil)
+	switch {
+	case end && (c.web.left > 0 || len(c.web.head) > 0):
+		c.down.ResetAfter(http2.ErrCodeInternal) // Trailers would be read as the rest of the message.
+	case end:
+		c.sendBody(trailerFrame(trailers), true, nil)
+	}
+}
+
+// follow notes where in a message the response is.
+func (w *web) follow(data []byte) {
+	for w.messages && len(data) > 0 {
+		if w.left > 0 {
+			n := min(w.left, uint64(len(data)))
+			w.left -= n
+			data = data[n:]
+			continue
+		}
+		n := min(5-len(w.head), len(data))
+		w.head = append(w.head, data[:n]...)
+		data = data[n:]
+		if len(w.head) == 5 {
+			w.left = uint64(binary.BigEndian.Uint32(w.head[1:]))
+			w.head = w.head[:0]
+		}
 	}
 }
 
@@ -143,6 +178,14 @@ func (w *web) contentType() string {
 
 // respondData sends a part of the response's body to the client.
 func (c *call) respondData(data []byte, end bool, from exchange) {
+	if c.web != nil {
+		c.web.follow(data)
+	}
+	c.sendBody(data, end, from)
+}
+
+// sendBody sends that, in the client's encoding.
+func (c *call) sendBody(data []byte, end bool, from exchange) {
 	var payee frames.Payee
 	if from != nil {
 		payee = from

@@ -142,17 +142,15 @@ func TestWebOff(t *testing.T) {
 func FuzzWebText(f *testing.F) {
 	f.Add([]byte("AAAA"), 2)
 	f.Add([]byte("QQ==QUI="), 3)
+	f.Add([]byte("QQ\nQQ\nQQ\nQQ\nAAAA"), 4)
 	f.Fuzz(func(t *testing.T, text []byte, cut int) {
 		cut = max(0, min(cut, len(text)))
 		whole, parted := &web{}, &web{}
 		want, err := whole.decode(text)
 		first, err1 := parted.decode(text[:cut])
-		if err1 != nil {
-			return
-		}
 		second, err2 := parted.decode(text[cut:])
-		if got := append(first, second...); err == nil && (err2 != nil || !bytes.Equal(got, want) || !bytes.Equal(whole.rest, parted.rest)) {
-			t.Errorf("%q, cut at %d: %q (%v), want %q", text, cut, got, err2, want)
+		if got := append(first, second...); err == nil && (err1 != nil || err2 != nil || !bytes.Equal(got, want) || !bytes.Equal(whole.rest, parted.rest)) {
+			t.Errorf("%q, cut at %d: %q (%v, %v), want %q", text, cut, got, err1, err2, want)
 		}
 	})
 }
