@@ -174,6 +174,7 @@ func TestGRPCWeb(t *testing.T) {
 		}
 		t.Run("weights", func(t *testing.T) { pageWeights(t, s) })
 		t.Run("preflight", func(t *testing.T) { pagePreflights(t, s) })
+		t.Run("hostile", func(t *testing.T) { hostilePages(t, s) })
 		t.Run("gRPC", func(t *testing.T) {
 			check(t, s, []call{{listener: "gw/https", authority: "web.example.com", path: "/acme.v1.Echo/Get", want: "main"}})
 		})
