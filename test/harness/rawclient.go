@@ -109,6 +109,11 @@ func (c *RawClient) Data(stream uint32, end bool, data []byte) {
 	c.note(c.conn.framer.WriteData(stream, end, data))
 }
 
+// Trailers ends a request with fields behind its body.
+func (c *RawClient) Trailers(stream uint32, fields Fields) {
+	c.note(c.conn.headers(stream, true, fields))
+}
+
 // Reset gives a stream up.
 func (c *RawClient) Reset(stream uint32, code http2.ErrCode) {
 	c.conn.mu.Lock()
