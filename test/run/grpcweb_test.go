@@ -15,8 +15,8 @@ func webManifest(name, service, origin string) string {
 		"metadata: {name: %s, annotations: {gatewright.io/grpc-web: enabled, gatewright.io/grpc-web-origins: %q}}", name, origin), 1)
 }
 
-// page is what a page of an origin gets of a call, on a connection of its own.
-func (g *gateway) page(method, service, origin string) harness.HTTPReply {
+// webPage is what a page of an origin gets of a call, on a connection of its own.
+func (g *gateway) webPage(method, service, origin string) harness.HTTPReply {
 	g.Helper()
 	client := harness.NewHTTPClient(g)
 	defer client.Close()
@@ -39,7 +39,7 @@ func (g *gateway) webAnswers(service, origin string, may bool) {
 		want = origin
 	}
 	g.until(fmt.Sprintf("have pages of %s call %s: %t", origin, service, may), func() error {
-		asked, called := g.page("OPTIONS", service, origin), g.page("POST", service, origin)
+		asked, called := g.webPage("OPTIONS", service, origin), g.webPage("POST", service, origin)
 		body := string(called.Body)
 		served := strings.Contains(body, `"default/first:50051"`) && strings.Contains(body, "grpc-status: 0\r\n")
 		if asked.Headers.Get("access-control-allow-origin") != want || called.Headers.Get("access-control-allow-origin") != want ||
