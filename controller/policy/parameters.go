@@ -23,6 +23,16 @@ type GatewayParameters struct {
 type GatewayParametersSpec struct {
 	// Defaults are for calls of GRPCRoutes.
 	Defaults *CallDefaults `json:"defaults,omitempty"`
+	// Clients say how the connections of clients are kept.
+	Clients *ClientSettings `json:"clients,omitempty"`
+}
+
+// ClientSettings say how the connections of clients are kept. "0s" is the proxy's own way, whatever the class's parameters say.
+type ClientSettings struct {
+	// MaxConnectionAge is how old a connection gets before the client is told to open another one.
+	MaxConnectionAge *gatewayv1.Duration `json:"maxConnectionAge,omitempty"`
+	// IdleTimeout is how long a connection stays without a call.
+	IdleTimeout *gatewayv1.Duration `json:"idleTimeout,omitempty"`
 }
 
 // CallDefaults are policies of the namespace of the GatewayParameters, for rules of GRPCRoutes that refer to none of that kind.
@@ -41,6 +51,9 @@ func (p *GatewayParameters) DeepCopyInto(out *GatewayParameters) {
 	*out = *p
 	p.ObjectMeta.DeepCopyInto(&out.ObjectMeta)
 	out.Spec.Defaults = copied(p.Spec.Defaults)
+	if c := p.Spec.Clients; c != nil {
+		out.Spec.Clients = &ClientSettings{copied(c.MaxConnectionAge), copied(c.IdleTimeout)}
+	}
 	p.Status.DeepCopyInto(&out.Status)
 }
 

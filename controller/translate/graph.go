@@ -108,6 +108,8 @@ type gateway struct {
 	// parameters are its own, also where they can't be kept, and defaults what they and the class's come to for calls; nil for none.
 	parameters *parameters
 	defaults   *callDefaults
+	// connections are what they come to for the connections of clients; nil for nothing.
+	connections *model.Connections
 	// rules are those of routes as it serves them, where they aren't what all Gateways share.
 	rules map[*route][]*model.Rule
 }

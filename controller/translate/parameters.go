@@ -102,6 +102,7 @@ func (g *graph) checkParameters(gw *gateway) {
 		}
 		if p.bad == "" {
 			gw.addDefaults(p)
+			gw.addConnections(p)
 		} else {
 			g.useDefaults(gw, p.defaults())
 		}
@@ -117,7 +118,7 @@ func (g *graph) judgeParameters(p *parameters) string {
 			bad = append(bad, why)
 		}
 	}
-	return strings.Join(bad, "; ")
+	return strings.Join(append(bad, g.judgeConnections(p)...), "; ")
 }
 
 // parametersReports are about the parameters that Gateways of ours use.

@@ -23,6 +23,8 @@ type Frontend struct {
 	ServerNames *ServerNames
 	// Binds are what stands behind "bind".
 	Binds []string
+	// KeepAlive is how long connections stay without a request where the Gateway says, or "".
+	KeepAlive string
 	// Asked is what the binds ask of the certificates of clients, or "".
 	Asked string
 	// Asks says that some port asks for certificates, so that endpoints get them from HAProxy alone.
@@ -148,6 +150,9 @@ func (f *frontends) of(p *matching.Port) (*Frontend, error) {
 		f.clients(fe, p, id)
 	} else {
 		fe.Binds = binds(p)
+	}
+	if c := p.Connections; c != nil && c.IdleTimeout > 0 {
+		fe.KeepAlive = strconv.FormatInt(c.IdleTimeout.Milliseconds(), 10) + "ms"
 	}
 	var err error
 	if fe.AccessLog, err = accessLog(f.access, gateway); err != nil {

@@ -62,12 +62,14 @@ const (
 	FeatureSessionOutliers Feature = "Outliers"
 	// FeatureBackendTLS is TLS to backends, see Cluster.TLS.
 	FeatureBackendTLS Feature = "BackendTLS"
+	// FeatureConnectionAge is that clients are told to open another connection after a time, see Connections.MaxAge.
+	FeatureConnectionAge Feature = "ClientAge"
 )
 
 // Features are all of them, in order.
 var Features = []Feature{
 	FeatureHTTP2, FeatureH2C, FeatureTLS, FeatureGRPC, FeatureHTTP, FeatureRewriteH2C, FeatureHTTP1Shared, FeatureResolve, FeatureCallOnce,
-	FeatureBodyLimit, FeatureSessionOutliers, FeatureBackendTLS,
+	FeatureBodyLimit, FeatureSessionOutliers, FeatureBackendTLS, FeatureConnectionAge,
 }
 
 // Limits are what a proxy can take of a thing that it has. 0 is no limit.
