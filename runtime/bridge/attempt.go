@@ -277,6 +277,11 @@ func (a *attempt) Closed(end frames.End) {
 	}
 	a.end()
 	c.attempt = nil
+	if c.expired(end, time.Now()) {
+		c.b.metrics.late.Inc()
+		c.answer(c.overtime())
+		return
+	}
 	f := c.failureOf(end)
 	if a.held != nil && f.condition == RefusedStream {
 		f.condition = Unavailable // One that has begun to answer has begun with the call, whatever it says.

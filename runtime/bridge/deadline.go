@@ -3,6 +3,10 @@ package bridge
 import (
 	"strconv"
 	"time"
+
+	"golang.org/x/net/http2"
+
+	"github.com/gatewright/gatewright/runtime/bridge/frames"
 )
 
 // grace is how much more than its time an endpoint is told: the bridge's answer comes first, and is the same for all endpoints.
@@ -32,7 +36,16 @@ func (c *call) late() {
 		return
 	}
 	c.b.metrics.late.Inc()
-	c.abandon(c.tooLong("the call took longer than the time that it has"))
+	c.abandon(c.overtime())
+}
+
+// overtime is what a call gets whose time is over.
+func (c *call) overtime() verdict { return c.tooLong("the call took longer than the time that it has") }
+
+// expired says whether an endpoint has given a call up because its time is over: gRPC has no other sign of that. On a busy machine it may be
+// here before the bridge's own timer.
+func (c *call) expired(end frames.End, now time.Time) bool {
+	return c.grpc && end.Peer && end.Code == http2.ErrCodeCancel && !c.deadline.IsZero() && !now.Before(c.deadline)
 }
 
 // left is how long an attempt that begins now may take.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -278,4 +279,26 @@ func silent(t testing.TB) string {
 	}
 	t.Cleanup(func() { _ = l.Close() })
 	return l.Addr().String()
+}
+
+// TestExpired: what an endpoint cancels when the time is over is late, and nothing else that ends a stream is.
+func TestExpired(t *testing.T) {
+	now := time.Now()
+	cancelled := frames.End{Peer: true, Code: http2.ErrCodeCancel}
+	for name, x := range map[string]*struct {
+		c    call
+		end  frames.End
+		want bool
+	}{
+		"late":      {call{grpc: true, deadline: now.Add(-time.Millisecond)}, cancelled, true},
+		"in time":   {call{grpc: true, deadline: now.Add(time.Millisecond)}, cancelled, false},
+		"no limit":  {call{grpc: true}, cancelled, false},
+		"no gRPC":   {call{deadline: now.Add(-time.Millisecond)}, cancelled, false},
+		"other end": {call{grpc: true, deadline: now.Add(-time.Millisecond)}, frames.End{Peer: true, Code: http2.ErrCodeInternal}, false},
+		"our end":   {call{grpc: true, deadline: now.Add(-time.Millisecond)}, frames.End{Code: http2.ErrCodeCancel}, false},
+	} {
+		if got := x.c.expired(x.end, now); got != x.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
 }
