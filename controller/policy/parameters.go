@@ -33,6 +33,8 @@ type ClientSettings struct {
 	MaxConnectionAge *gatewayv1.Duration `json:"maxConnectionAge,omitempty"`
 	// IdleTimeout is how long a connection stays without a call.
 	IdleTimeout *gatewayv1.Duration `json:"idleTimeout,omitempty"`
+	// MaxStreams is how many calls a connection has open at a time; 0 is the proxy's own number.
+	MaxStreams *int32 `json:"maxStreams,omitempty"`
 }
 
 // CallDefaults are policies of the namespace of the GatewayParameters, for rules of GRPCRoutes that refer to none of that kind.
@@ -52,7 +54,7 @@ func (p *GatewayParameters) DeepCopyInto(out *GatewayParameters) {
 	p.ObjectMeta.DeepCopyInto(&out.ObjectMeta)
 	out.Spec.Defaults = copied(p.Spec.Defaults)
 	if c := p.Spec.Clients; c != nil {
-		out.Spec.Clients = &ClientSettings{copied(c.MaxConnectionAge), copied(c.IdleTimeout)}
+		out.Spec.Clients = &ClientSettings{copied(c.MaxConnectionAge), copied(c.IdleTimeout), copied(c.MaxStreams)}
 	}
 	p.Status.DeepCopyInto(&out.Status)
 }

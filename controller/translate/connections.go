@@ -40,6 +40,14 @@ func (g *graph) judgeConnections(p *parameters) (bad []string) {
 			refuse(x.field, "%s isn't between %s and %s; 0s is the proxy's own way", value, leastConnectionTime, mostConnectionTime)
 		}
 	}
+	why, missing := g.caps.Missing[model.FeatureMaxStreams]
+	switch n, most := int(deref(spec.MaxStreams, 0)), g.caps.Limits.Streams; {
+	case n == 0:
+	case missing:
+		refuse("maxStreams", "%s; remove it", why)
+	case n < 0 || most > 0 && n > most:
+		refuse("maxStreams", "%d isn't between 0 and %d, which is what --max-streams gives all Gateways", n, most)
+	}
 	return bad
 }
 
@@ -57,6 +65,9 @@ func (gw *gateway) addConnections(p *parameters) {
 		if x.value != nil {
 			*x.out, _ = duration(x.value) // It was read when the parameters were judged.
 		}
+	}
+	if spec.MaxStreams != nil {
+		c.MaxStreams = int(*spec.MaxStreams)
 	}
 	gw.connections = nil
 	if c != (model.Connections{}) {

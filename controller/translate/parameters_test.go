@@ -36,7 +36,9 @@ spec: {timeout: -1s}
 // TestParametersValues: values that a CRD would have refused are refused by name too, and nothing of the Gateway is served.
 func TestParametersValues(t *testing.T) {
 	ageless := nginx
-	ageless.Missing = map[model.Feature]string{model.FeatureConnectionAge: "it has no clock"}
+	ageless.Missing = map[model.Feature]string{model.FeatureConnectionAge: "it has no clock", model.FeatureMaxStreams: "it can't count"}
+	narrow := nginx
+	narrow.Limits.Streams = 100
 	for _, c := range []struct {
 		spec string
 		caps model.Capabilities
@@ -55,6 +57,11 @@ func TestParametersValues(t *testing.T) {
 		{`{clients: {maxConnectionAge: 1m}}`, ageless, "spec.clients.maxConnectionAge: it has no clock; remove it"},
 		{`{clients: {idleTimeout: soon}}`, nginx, `spec.clients.idleTimeout: "soon" isn't a duration`},
 		{`{clients: {idleTimeout: 1ms}}`, nginx, "spec.clients.idleTimeout: 1ms isn't between"},
+		{`{clients: {maxStreams: 100}}`, narrow, ""},
+		{`{clients: {maxStreams: 0}}`, ageless, ""},
+		{`{clients: {maxStreams: 101}}`, narrow, "spec.clients.maxStreams: 101 isn't between 0 and 100"},
+		{`{clients: {maxStreams: -1}}`, narrow, "spec.clients.maxStreams: -1 isn't between 0 and 100"},
+		{`{clients: {maxStreams: 1}}`, ageless, "spec.clients.maxStreams: it can't count; remove it"},
 		{`{defaults: {timeoutPolicy: negative}}`, nginx, `spec.defaults.timeoutPolicy: GRPCTimeoutPolicy default/negative.spec.timeout: "-1s" isn't`},
 		{`{defaults: {timeoutPolicy: "../x"}}`, nginx, "spec.defaults.timeoutPolicy: GRPCTimeoutPolicy default/../x doesn't exist"},
 	} {

@@ -43,6 +43,10 @@ func TestParseCapabilities(t *testing.T) {
 				t.Errorf("the age of connections: %q", why)
 			}
 			delete(got.Missing, model.FeatureConnectionAge)
+			if why := got.Missing[model.FeatureMaxStreams]; !strings.Contains(why, "--max-streams") {
+				t.Errorf("calls of a connection: %q", why)
+			}
+			delete(got.Missing, model.FeatureMaxStreams)
 			for _, f := range model.Features {
 				if want := c.missing[f]; (want == "") != got.Has(f) || !strings.Contains(got.Missing[f], want) {
 					t.Errorf("%s: %q, want %q", f, got.Missing[f], want)

@@ -13,6 +13,8 @@ type Connections struct {
 	MaxAge time.Duration `json:"maxAge,omitempty"`
 	// IdleTimeout is how long a connection stays without a request.
 	IdleTimeout time.Duration `json:"idleTimeout,omitempty"`
+	// MaxStreams is how many calls a connection has open at a time. A proxy with FeatureMaxStreams keeps it.
+	MaxStreams int `json:"maxStreams,omitempty"`
 }
 
 // Describe says it in one line; "" for the proxy's own way.
@@ -26,6 +28,9 @@ func (c *Connections) Describe() string {
 	}
 	if c.IdleTimeout > 0 {
 		parts = append(parts, fmt.Sprintf("a connection without calls ends after %s", c.IdleTimeout))
+	}
+	if c.MaxStreams > 0 {
+		parts = append(parts, fmt.Sprintf("a connection has %d calls at a time", c.MaxStreams))
 	}
 	return strings.Join(parts, ", ")
 }

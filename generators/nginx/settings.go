@@ -3,6 +3,7 @@ package nginx
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"text/template"
 	"time"
 
@@ -52,14 +53,17 @@ func (v *View) ownSettings(parsed *template.Template) ([]generators.File, error)
 		if s.connections.IdleTimeout > 0 {
 			own.IdleTimeout = milliseconds(s.connections.IdleTimeout)
 		}
+		own.Limits = v.Limits.With(s.connections.MaxStreams)
 		var b bytes.Buffer
 		if err := parsed.ExecuteTemplate(&b, settingsTemplate, &own); err != nil {
 			return nil, fmt.Errorf("template %s: %w", settingsTemplate, err)
 		}
 		files = append(files, generators.File{Path: s.file, Data: b.Bytes()})
-		if !bytes.Contains(b.Bytes(), []byte(own.ConnectionTime)) || !bytes.Contains(b.Bytes(), []byte(own.IdleTimeout)) {
-			return nil, fmt.Errorf("the template %s doesn't write the ConnectionTime and the IdleTimeout, which Gateways may have of their own: "+
-				"take over what the built-in one does with them", settingsTemplate)
+		for _, value := range []string{own.ConnectionTime, own.IdleTimeout, strconv.Itoa(own.Limits.Streams)} {
+			if !bytes.Contains(b.Bytes(), []byte(value)) {
+				return nil, fmt.Errorf("the template %s doesn't write the ConnectionTime, the IdleTimeout and the Limits.Streams, which Gateways may "+
+					"have of their own: take over what the built-in one does with them", settingsTemplate)
+			}
 		}
 	}
 	return files, nil

@@ -35,6 +35,8 @@ var featureTexts = map[model.Feature]struct{ is, without string }{
 		"BackendTLSPolicies get Accepted=False, Invalid, and no call reaches their Services (R17)"},
 	model.FeatureConnectionAge: {"connections of clients that end after a time",
 		"a Gateway whose GatewayParameters have maxConnectionAge gets Accepted=False, InvalidParameters"},
+	model.FeatureMaxStreams: {"a number of calls of a connection for each Gateway",
+		"a Gateway whose GatewayParameters have maxStreams gets Accepted=False, InvalidParameters"},
 }
 
 // Description is capabilities in words. Its JSON is the output of `gatewright capabilities -o json`.

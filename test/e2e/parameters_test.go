@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc/codes"
 
 	"github.com/gatewright/gatewright/generators/model"
@@ -39,6 +40,12 @@ spec:
   clients: {maxConnectionAge: 1s}
 ---
 apiVersion: gatewright.io/v1alpha1
+kind: GatewayParameters
+metadata: {name: narrow}
+spec:
+  clients: {maxStreams: 3}
+---
+apiVersion: gatewright.io/v1alpha1
 kind: GRPCTimeoutPolicy
 metadata: {name: short}
 spec: {timeout: 300ms}
@@ -70,6 +77,14 @@ spec:
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
+metadata: {name: narrow}
+spec:
+  gatewayClassName: gatewright
+  infrastructure: {parametersRef: {group: gatewright.io, kind: GatewayParameters, name: narrow}}
+  listeners: [{name: http, protocol: HTTP, port: 80}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
 metadata: {name: aged}
 spec:
   gatewayClassName: gatewright
@@ -80,7 +95,7 @@ apiVersion: gateway.networking.k8s.io/v1
 kind: GRPCRoute
 metadata: {name: route}
 spec:
-  parentRefs: [{name: usual}, {name: quick}, {name: aged}]
+  parentRefs: [{name: usual}, {name: quick}, {name: aged}, {name: narrow}]
   rules:
   - matches: [{method: {service: acme.v1.Default}}]
     backendRefs: [{name: main, port: 50051}]
@@ -97,13 +112,21 @@ func TestParameters(t *testing.T) {
 		s := harness.Serve(t, p, harness.Load(t, "", manifests), harness.Options{})
 		t.Run("deadlines", func(t *testing.T) { defaultDeadlines(t, s) })
 		t.Run("idle", func(t *testing.T) { idleConnections(t, s) })
-		if p.Capabilities.Has(model.FeatureConnectionAge) {
-			t.Run("age", func(t *testing.T) { oldConnections(t, s) })
-			return
+		for _, c := range []struct {
+			gateway, field string
+			needs          model.Feature
+			keeps          func(*testing.T, *harness.Served)
+		}{
+			{"aged", "maxConnectionAge", model.FeatureConnectionAge, oldConnections}, {"narrow", "maxStreams", model.FeatureMaxStreams, fewStreams},
+		} {
+			if p.Capabilities.Has(c.needs) {
+				t.Run(c.field, func(t *testing.T) { c.keeps(t, s) })
+				continue
+			}
+			text := "spec.clients." + c.field + ": " + p.Capabilities.Missing[c.needs]
+			wantCondition(t, s, "Gateway", "default/"+c.gateway, "Accepted", "InvalidParameters", text)
+			wantCondition(t, s, "GatewayParameters", "default/"+c.gateway, "Accepted", "Invalid", text)
 		}
-		wantCondition(t, s, "Gateway", "default/aged", "Accepted", "InvalidParameters", "spec.clients.maxConnectionAge: "+
-			p.Capabilities.Missing[model.FeatureConnectionAge])
-		wantCondition(t, s, "GatewayParameters", "default/aged", "Accepted", "Invalid", "spec.clients.maxConnectionAge")
 	})
 }
 
@@ -178,5 +201,30 @@ func oldConnections(t *testing.T, s *harness.Served) {
 	}
 	if traffic.End() == 0 {
 		t.Error("no calls were made")
+	}
+}
+
+// fewStreams: a connection has as many calls at a time as the Gateway says, and those of another Gateway have more.
+func fewStreams(t *testing.T, s *harness.Served) {
+	for _, c := range []struct {
+		gateway string
+		refused bool
+	}{{"narrow", true}, {"usual", false}} {
+		conn, request := rawAt(t, s, c.gateway)
+		var streams []uint32
+		for range 3 {
+			streams = append(streams, conn.Open(request(), false))
+		}
+		reply := conn.Call(request(), nil)
+		refused := reply.Reset != nil && *reply.Reset == http2.ErrCodeRefusedStream
+		if refused != c.refused || !refused && reply.Status() != "0" {
+			t.Errorf("Gateway %s: the fourth call of a connection: %v", c.gateway, reply)
+		}
+		for _, stream := range streams {
+			conn.Data(stream, true, harness.Message(nil))
+			if reply := conn.Wait(stream); reply.Status() != "0" {
+				t.Errorf("Gateway %s: a call: %v", c.gateway, reply)
+			}
+		}
 	}
 }

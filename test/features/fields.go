@@ -56,6 +56,9 @@ var gatewayFields = []row{
 	{what: "GatewayParameters `clients.idleTimeout`", change: func(o *objects) {
 		o.parameters(policy.GatewayParametersSpec{Clients: &policy.ClientSettings{IdleTimeout: new(gatewayv1.Duration("10m"))}})
 	}},
+	{what: "GatewayParameters `clients.maxStreams`", change: func(o *objects) {
+		o.parameters(policy.GatewayParametersSpec{Clients: &policy.ClientSettings{MaxStreams: new(int32(100))}})
+	}},
 	{what: "`spec.allowedListeners`", change: func(o *objects) { o.listenerSet() }},
 	{what: "`spec.defaultScope`", change: func(o *objects) { o.gateway.Spec.DefaultScope = gatewayv1.GatewayDefaultScopeAll }},
 	{what: "`spec.tls.backend.clientCertificateRef`", change: func(o *objects) {
