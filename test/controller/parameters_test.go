@@ -44,12 +44,13 @@ func (l *lab) told(kind, list, reason, text string) {
 }
 
 // TestParameters: a Gateway keeps what its parameters say now; without them it serves nothing, and says so.
-func TestParameters(t *testing.T) {
-	l, r := oneProxy(t, "nginx")
+func TestParameters(t *testing.T) { eachProxy(t, keepsParameters) }
+
+func keepsParameters(l *lab, r *replica) {
 	const late, served = "DeadlineExceeded", "first"
 	address := l.address()
 	slow := func(want string) {
-		t.Helper()
+		l.Helper()
 		l.until("answer by "+want, func() error {
 			l.fresh.Close()
 			c := callTo(address, "base.Service")
@@ -75,8 +76,8 @@ func TestParameters(t *testing.T) {
 	parameters.SetGroupVersionKind(schema.GroupVersionKind{Group: policy.Group, Version: policy.Version, Kind: policy.ParametersKind})
 	parameters.SetNamespace("default")
 	parameters.SetName("web")
-	if err := l.client.Delete(t.Context(), parameters); err != nil {
-		t.Fatal(err)
+	if err := l.client.Delete(l.Context(), parameters); err != nil {
+		l.Fatal(err)
 	}
 	l.told("Gateway", "conditions", "InvalidParameters", "GatewayParameters default/web doesn't exist")
 	l.until("close the port", func() error {
@@ -92,8 +93,8 @@ func TestParameters(t *testing.T) {
 
 	// A Gateway that names other ones leaves no entry behind.
 	patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec": {"infrastructure": null}}`))
-	if err := l.client.Patch(t.Context(), &gatewayv1.Gateway{ObjectMeta: named("web")}, patch); err != nil {
-		t.Fatal(err)
+	if err := l.client.Patch(l.Context(), &gatewayv1.Gateway{ObjectMeta: named("web")}, patch); err != nil {
+		l.Fatal(err)
 	}
 	slow(served)
 	l.until("take the entry back", func() error {
