@@ -151,9 +151,7 @@ func (f *frontends) of(p *matching.Port) (*Frontend, error) {
 	} else {
 		fe.Binds = binds(p)
 	}
-	if c := p.Connections; c != nil && c.IdleTimeout > 0 {
-		fe.KeepAlive = strconv.FormatInt(c.IdleTimeout.Milliseconds(), 10) + "ms"
-	}
+	fe.KeepAlive = keepAlive(p.Connections)
 	var err error
 	if fe.AccessLog, err = accessLog(f.access, gateway); err != nil {
 		return nil, err
