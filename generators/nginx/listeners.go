@@ -97,9 +97,9 @@ func (s *servers) render() error {
 		if err != nil {
 			return fmt.Errorf("port %d: %w", p.Port, err)
 		}
-		settings := s.settingsOf(p)
+		file := s.settingsOf(p)
 		for j := range s.list[first:] {
-			s.list[first+j].Gateway, s.list[first+j].Settings = gateway, settings
+			s.list[first+j].Gateway, s.list[first+j].Settings = gateway, file
 		}
 	}
 	return nil
