@@ -126,6 +126,7 @@ func kinds() []*kind {
 		ownPolicy[policy.GRPCTimeoutPolicy](policy.TimeoutKind, func(w *world, key name, o metav1.Object) { put(w.timeouts, key, o) }),
 		ownPolicy[policy.GRPCRetryPolicy](policy.RetryKind, func(w *world, key name, o metav1.Object) { put(w.retries, key, o) }),
 		ownPolicy[policy.BackendPolicy](policy.BackendKind, func(w *world, key name, o metav1.Object) { put(w.backends, key, o) }),
+		ownPolicy[policy.GatewayParameters](policy.ParametersKind, func(w *world, key name, o metav1.Object) { put(w.parameters, key, o) }),
 		{
 			GroupKind: core("Namespace"), versions: []version{v1[corev1.Namespace]()}, needed: true, strip: stripNamespace,
 			matters: func(w *world, old, new metav1.Object) bool { return w.refs.selectors && relabeled(old, new) },

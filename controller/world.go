@@ -41,6 +41,7 @@ type world struct {
 	timeouts   map[name]*policy.GRPCTimeoutPolicy
 	retries    map[name]*policy.GRPCRetryPolicy
 	backends   map[name]*policy.BackendPolicy
+	parameters map[name]*policy.GatewayParameters
 	namespaces map[name]*corev1.Namespace
 	services   map[name]*corev1.Service
 	slices     map[name]map[string]*discoveryv1.EndpointSlice // by Service, then by name
@@ -68,7 +69,7 @@ func newWorld(o *Options) *world {
 		grpcRoutes: map[name]*gatewayv1.GRPCRoute{}, httpRoutes: map[name]*gatewayv1.HTTPRoute{},
 		grants: map[name]*gatewayv1.ReferenceGrant{}, policies: map[name]*gatewayv1.BackendTLSPolicy{},
 		timeouts: map[name]*policy.GRPCTimeoutPolicy{}, retries: map[name]*policy.GRPCRetryPolicy{},
-		backends:   map[name]*policy.BackendPolicy{},
+		backends: map[name]*policy.BackendPolicy{}, parameters: map[name]*policy.GatewayParameters{},
 		namespaces: map[name]*corev1.Namespace{}, services: map[name]*corev1.Service{},
 		slices: map[name]map[string]*discoveryv1.EndpointSlice{}, sliceOwner: map[name]name{},
 		secrets: map[name]*metav1.PartialObjectMetadata{}, configMaps: map[name]*metav1.PartialObjectMetadata{},
@@ -298,6 +299,7 @@ func (w *world) snapshot() (s *resources.Snapshot, unread unread) {
 	s.GRPCTimeoutPolicies = slices.Collect(maps.Values(w.timeouts))
 	s.GRPCRetryPolicies = slices.Collect(maps.Values(w.retries))
 	s.BackendPolicies = slices.Collect(maps.Values(w.backends))
+	s.GatewayParameters = slices.Collect(maps.Values(w.parameters))
 	if refs.selectors {
 		for _, n := range w.namespaces {
 			s.Namespaces = append(s.Namespaces, n)

@@ -332,6 +332,9 @@ var statusKinds = map[string]*statusKind{
 	policy.BackendKind: withEntries(func(w *world) map[name]*policy.BackendPolicy { return w.backends },
 		func(o *policy.BackendPolicy) status.Current { return status.Current{Policy: &o.Status} },
 		status.Report{Kind: policy.BackendKind, Policy: &gatewayv1.PolicyStatus{}}),
+	policy.ParametersKind: withEntries(func(w *world) map[name]*policy.GatewayParameters { return w.parameters },
+		func(o *policy.GatewayParameters) status.Current { return status.Current{Policy: &o.Status} },
+		status.Report{Kind: policy.ParametersKind, Policy: &gatewayv1.PolicyStatus{}}),
 }
 
 // clientObject is a pointer to T.

@@ -23,6 +23,8 @@ type target struct {
 	binary, version string
 	// bridgeless says that no bridge was named, and renders that only files are written.
 	bridgeless, renders bool
+	// streams is --max-streams, where the command has that.
+	streams int
 	// program generates the files instead of the kind; nil for none.
 	program *external.Generator
 }
@@ -52,6 +54,9 @@ func (t *target) capabilities(ctx context.Context) (caps model.Capabilities, not
 		missing[model.FeatureHealth] = "endpoints are asked by \"gatewright run\" and \"gatewright controller\" only"
 	}
 	caps.Missing = missing
+	if t.streams > 0 {
+		caps.Limits.Streams = t.streams
+	}
 	return caps, note, err
 }
 

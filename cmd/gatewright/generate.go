@@ -80,7 +80,7 @@ func (o *generateOptions) run(cmd *cobra.Command) error {
 	if err := o.serving.Check(); err != nil {
 		return err
 	}
-	o.target.bridgeless, o.target.renders = o.serving.Bridge == "", true
+	o.target.bridgeless, o.target.renders, o.target.streams = o.serving.Bridge == "", true, o.serving.MaxStreams
 	r, err := readManifests(cmd, o.source, o.target)
 	if err != nil {
 		return err

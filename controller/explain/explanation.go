@@ -53,6 +53,8 @@ type Listener struct {
 	Hostname string         `json:"hostname,omitempty"`
 	// Clients is what is asked of the certificate of the client: the rest is for one that has what it takes.
 	Clients string `json:"clients,omitempty"`
+	// Connections say how long those of clients are kept, "" for the proxy's own way.
+	Connections string `json:"connections,omitempty"`
 }
 
 // Candidate is one match of a rule.
@@ -124,7 +126,7 @@ func New(served model.Gateways, refused []status.Refusal, call model.Call) *Expl
 	}
 	if l := trace.Listener; l != nil {
 		e.Listener = &Listener{Gateway: l.Gateway, Protocol: trace.Port.Protocol, Port: trace.Port.Port, Hostname: l.Hostname,
-			Clients: trace.Port.Clients.Describe()}
+			Clients: trace.Port.Clients.Describe(), Connections: trace.Port.Connections.Describe()}
 		var namespace, set string
 		if namespace, set, e.Listener.Name = model.CutListener(l.Name); set != "" {
 			e.Listener.ListenerSet = namespace + "/" + set

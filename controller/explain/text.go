@@ -71,6 +71,9 @@ func (e *Explanation) callText(b *strings.Builder) {
 		if l.Clients != "" {
 			fmt.Fprintf(b, "Clients   %s\n", l.Clients)
 		}
+		if l.Connections != "" {
+			fmt.Fprintf(b, "Clients   %s\n", l.Connections)
+		}
 	} else {
 		fmt.Fprintln(b, "Listener  none")
 	}

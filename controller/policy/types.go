@@ -55,10 +55,11 @@ type GRPCRetryPolicy struct {
 
 // GRPCRetryPolicySpec is what it asks for.
 type GRPCRetryPolicySpec struct {
-	// Retries is how often a call is sent again, beside the first time.
+	// Retries is how often a call is sent again, beside the first time; 0 is never.
 	Retries int32 `json:"retries"`
-	// RetryOn are the conditions, by their names in gRPC. (A key "on" is a truth value to many readers of YAML.)
-	RetryOn []Condition `json:"retryOn"`
+	// RetryOn are the conditions, by their names in gRPC, at least one unless Retries is 0. (A key "on" is a truth value to many
+	// readers of YAML.)
+	RetryOn []Condition `json:"retryOn,omitempty"`
 	// PerTryTimeout is how long each try may take to answer; none or 0s is no limit. One that takes longer is a deadline-exceeded.
 	PerTryTimeout *gatewayv1.Duration `json:"perTryTimeout,omitempty"`
 	// Backoff is about how long the first retry waits; each further one waits twice as long.
@@ -107,7 +108,7 @@ func AddToScheme(s *runtime.Scheme) error {
 	version := schema.GroupVersion{Group: Group, Version: Version}
 	for kind, objects := range map[string][2]runtime.Object{
 		TimeoutKind: {&GRPCTimeoutPolicy{}, &GRPCTimeoutPolicyList{}}, RetryKind: {&GRPCRetryPolicy{}, &GRPCRetryPolicyList{}},
-		BackendKind: {&BackendPolicy{}, &BackendPolicyList{}},
+		BackendKind: {&BackendPolicy{}, &BackendPolicyList{}}, ParametersKind: {&GatewayParameters{}, &GatewayParametersList{}},
 	} {
 		s.AddKnownTypeWithName(version.WithKind(kind), objects[0])
 		s.AddKnownTypeWithName(version.WithKind(kind+"List"), objects[1])

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/gatewright/gatewright/controller/policy"
 	"github.com/gatewright/gatewright/controller/referent"
 )
 
@@ -19,7 +20,7 @@ const BackendsDNS = "dns"
 
 // Completion says what a user without a cluster wants to have served.
 type Completion struct {
-	// GatewayClass names a class to take whatever its controllerName and parametersRef. Empty: those of Controller.
+	// GatewayClass names a class to take whatever its controllerName, and parametersRef to what isn't ours. Empty: those of Controller.
 	GatewayClass string
 	// Controller is our controllerName.
 	Controller string
@@ -88,14 +89,14 @@ func takeClass(s *Snapshot, c Completion) []Note {
 	if string(class.Spec.ControllerName) != c.Controller {
 		changes = append(changes, fmt.Sprintf("its controllerName %q", class.Spec.ControllerName))
 	}
-	if class.Spec.ParametersRef != nil {
+	if ref := class.Spec.ParametersRef; ref != nil && (ref.Group != policy.Group || ref.Kind != policy.ParametersKind) {
 		changes = append(changes, "its parametersRef")
+		class.Spec.ParametersRef = nil
 	}
 	if len(changes) == 0 {
 		return nil
 	}
 	class.Spec.ControllerName = gatewayv1.GatewayController(c.Controller)
-	class.Spec.ParametersRef = nil
 	s.GatewayClasses[i] = class
 	return []Note{{Object: "GatewayClass " + c.GatewayClass, Text: "taken as asked, without regard to " + strings.Join(changes, " and ")}}
 }
@@ -203,6 +204,7 @@ func completeNamespaces(s *Snapshot) []Note {
 	stand(missing, s.GRPCTimeoutPolicies)
 	stand(missing, s.GRPCRetryPolicies)
 	stand(missing, s.BackendPolicies)
+	stand(missing, s.GatewayParameters)
 	stand(missing, s.Services)
 	stand(missing, s.EndpointSlices)
 	stand(missing, s.Secrets)

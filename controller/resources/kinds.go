@@ -91,6 +91,8 @@ func kinds() []kind {
 			func(s *Snapshot) *[]*policy.GRPCRetryPolicy { return &s.GRPCRetryPolicies }),
 		into(own(policy.BackendKind, "backendpolicies"),
 			func(s *Snapshot) *[]*policy.BackendPolicy { return &s.BackendPolicies }),
+		into(own(policy.ParametersKind, "gatewayparameters"),
+			func(s *Snapshot) *[]*policy.GatewayParameters { return &s.GatewayParameters }),
 		into(finishing(namespace, finishNamespace), func(s *Snapshot) *[]*corev1.Namespace { return &s.Namespaces }),
 		into(finishing(core("", "Service"), finishService), func(s *Snapshot) *[]*corev1.Service { return &s.Services }),
 		into(finishing(core(discoveryv1.GroupName, "EndpointSlice"), finishEndpointSlice),

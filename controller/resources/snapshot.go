@@ -22,6 +22,7 @@ type Snapshot struct {
 	GRPCTimeoutPolicies []*policy.GRPCTimeoutPolicy
 	GRPCRetryPolicies   []*policy.GRPCRetryPolicy
 	BackendPolicies     []*policy.BackendPolicy
+	GatewayParameters   []*policy.GatewayParameters
 	Namespaces          []*corev1.Namespace
 	Services            []*corev1.Service
 	EndpointSlices      []*discoveryv1.EndpointSlice

@@ -59,7 +59,9 @@ func timeoutPolicy(p *model.CallPolicy, spec *calls.GRPCTimeoutPolicySpec) (err 
 	if p.Timeout, err = duration(&spec.Timeout); err != nil {
 		return part("spec.timeout", "%w", err)
 	}
-	p.Bypass = p.Bypass && spec.OnBridgeFailure == calls.BridgeBypass
+	if p.Timeout > 0 {
+		p.Bypass = p.Bypass && spec.OnBridgeFailure == calls.BridgeBypass
+	}
 	return nil
 }
 
@@ -77,6 +79,9 @@ func retryPolicy(p *model.CallPolicy, spec *calls.GRPCRetryPolicySpec) (err erro
 	}
 	budget := deref(spec.Budget, calls.DefaultBudget)
 	r.Percent, r.PerSecond = int(budget.Percent), int(budget.PerSecond)
+	if p.Retry = nil; r.Retries == 0 {
+		return nil // Nothing is asked for.
+	}
 	p.Retry = r
 	p.Bypass = p.Bypass && spec.OnBridgeFailure == calls.BridgeBypass
 	return nil
@@ -177,12 +182,7 @@ func (g *graph) callPolicyReports() []status.Report {
 		if err := p.apply(&model.CallPolicy{}); err != nil {
 			accepted = status.PolicyInvalid(r.Generation, strings.TrimPrefix(err.Error(), "."))
 		}
-		r.Policy = &gatewayv1.PolicyStatus{Ancestors: []gatewayv1.PolicyAncestorStatus{}}
-		ancestors := slices.SortedFunc(maps.Keys(p.ancestors), compareNames)
-		for _, n := range ancestors[:min(len(ancestors), maxAncestors)] {
-			r.Policy.Ancestors = append(r.Policy.Ancestors, gatewayv1.PolicyAncestorStatus{AncestorRef: gatewayReference(n),
-				ControllerName: gatewayv1.GatewayController(g.options.Controller), Conditions: []metav1.Condition{accepted}})
-		}
+		r.Policy = g.ancestorStatus(p.ancestors, accepted)
 		out = append(out, r)
 	}
 	return out

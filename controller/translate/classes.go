@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"fmt"
 	"slices"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -14,9 +13,7 @@ func (g *graph) addClasses() {
 			continue
 		}
 		c := &class{object: o}
-		if p := o.Spec.ParametersRef; p != nil {
-			c.refused = fmt.Sprintf("spec.parametersRef: %s %q isn't supported, and this controller has no parameters; remove it", p.Kind, p.Name)
-		}
+		g.classParameters(c)
 		g.classes = append(g.classes, c)
 		g.byClass[gatewayv1.ObjectName(o.Name)] = c
 	}

@@ -15,8 +15,6 @@ type clientCertificate struct {
 	// keyPair is nil when it can't be had. The Gateway reaches no endpoint by TLS then: without it, or with rights that weren't
 	// meant, it would be somebody else.
 	keyPair *keyPair
-	// rules are copies of the rules that send to such endpoints.
-	rules map[*route][]*model.Rule
 }
 
 // resolveClientCertificate finds the key pair that a Gateway shows to endpoints.
@@ -25,7 +23,7 @@ func (g *graph) resolveClientCertificate(gw *gateway) {
 	if t == nil || t.Backend == nil || t.Backend.ClientCertificateRef == nil {
 		return
 	}
-	gw.client = &clientCertificate{rules: map[*route][]*model.Rule{}}
+	gw.client = &clientCertificate{}
 	refuse := func(reason gatewayv1.GatewayConditionReason, format string, args ...any) {
 		gw.refs = append(gw.refs, problem{string(reason), "spec.tls.backend.clientCertificateRef: " + fmt.Sprintf(format, args...) +
 			"; until then no backend is reached by TLS"})
@@ -77,12 +75,25 @@ func (g *graph) clusterFor(gw *gateway, key clusterKey) *cluster {
 	return own
 }
 
-// rulesFor are the rules of a route as a Gateway serves them: its own copies where the Gateway is somebody to endpoints.
+// rulesFor are the rules of a route as a Gateway serves them: its own copies where the Gateway has defaults, or is somebody to endpoints.
 func (g *graph) rulesFor(gw *gateway, r *route) []*model.Rule {
-	if gw.client == nil {
+	if gw.client == nil && gw.defaults == nil {
 		return r.rules
 	}
-	if rules, ok := gw.client.rules[r]; ok {
+	rules, ok := gw.rules[r]
+	if !ok {
+		rules = g.withCertificate(gw, r, g.withDefaults(gw, r))
+		if gw.rules == nil {
+			gw.rules = map[*route][]*model.Rule{}
+		}
+		gw.rules[r] = rules
+	}
+	return rules
+}
+
+// withCertificate are rules of a route that send to the Gateway's own clusters where it shows a certificate.
+func (g *graph) withCertificate(gw *gateway, r *route, rules []*model.Rule) []*model.Rule {
+	if gw.client == nil {
 		return rules
 	}
 	keys := map[string]clusterKey{}
@@ -91,14 +102,12 @@ func (g *graph) rulesFor(gw *gateway, r *route) []*model.Rule {
 			keys[c.Name] = key
 		}
 	}
-	rules := r.rules
 	if len(keys) > 0 {
 		rules = slices.Clone(rules)
 		for i, rule := range rules {
 			rules[i] = g.ruleFor(gw, rule, keys)
 		}
 	}
-	gw.client.rules[r] = rules
 	return rules
 }
 

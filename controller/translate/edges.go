@@ -27,6 +27,9 @@ type Edge struct {
 
 func (g *graph) edges() []Edge {
 	var out []Edge
+	for _, c := range g.classes {
+		out = append(out, parametersEdge(Node{Kind: "GatewayClass", Name: c.object.Name}, c.parameters)...)
+	}
 	for _, gw := range g.gateways {
 		out = append(out, gw.edges()...)
 	}
@@ -72,7 +75,7 @@ func (g *gateway) edges() []Edge {
 			break
 		}
 	}
-	out := []Edge{top}
+	out := append([]Edge{top}, parametersEdge(gatewayNode(g.name, ""), g.parameters)...)
 	return append(out, listenerEdges(g.listeners)...)
 }
 

@@ -20,7 +20,7 @@ func (g *graph) addGateways() {
 	}
 	slices.SortFunc(g.gateways, func(a, b *gateway) int { return older(&a.object.ObjectMeta, &b.object.ObjectMeta) })
 	for _, gw := range g.gateways {
-		gw.checkParameters()
+		g.checkParameters(gw)
 		gw.noteIgnored()
 		gw.setSharing(g.options.CrossServing)
 		if s := gw.object.Spec.DefaultScope; s != "" && s != gatewayv1.GatewayDefaultScopeNone {
@@ -53,18 +53,6 @@ func (gw *gateway) noteUnusedPorts() {
 		}) {
 			gw.notes = append(gw.notes, fmt.Sprintf("spec.tls.frontend.perPort[%d] changes nothing: no HTTPS listener has port %d", i, p.Port))
 		}
-	}
-}
-
-func (gw *gateway) checkParameters() {
-	switch in := gw.object.Spec.Infrastructure; {
-	case gw.class.refused != "":
-		gw.refuse(gatewayv1.GatewayReasonInvalidParameters,
-			fmt.Sprintf("spec.gatewayClassName: GatewayClass %q isn't accepted: %s", gw.class.object.Name, gw.class.refused))
-	case in != nil && in.ParametersRef != nil:
-		gw.refuse(gatewayv1.GatewayReasonInvalidParameters,
-			fmt.Sprintf("spec.infrastructure.parametersRef: %s %q isn't supported, and this controller has no parameters; remove it",
-				in.ParametersRef.Kind, in.ParametersRef.Name))
 	}
 }
 

@@ -75,6 +75,8 @@ type problem struct{ reason, message string }
 type class struct {
 	object  *gatewayv1.GatewayClass
 	refused string
+	// parameters are those that it names, also where they can't be kept; nil for none.
+	parameters *parameters
 }
 
 type gateway struct {
@@ -103,6 +105,13 @@ type gateway struct {
 	validations map[string]*clientValidation
 	// client is what it shows to endpoints; nil when it doesn't say.
 	client *clientCertificate
+	// parameters are its own, also where they can't be kept, and defaults what they and the class's come to for calls; nil for none.
+	parameters *parameters
+	defaults   *callDefaults
+	// connections are what they come to for the connections of clients; nil for nothing.
+	connections *model.Connections
+	// rules are those of routes as it serves them, where they aren't what all Gateways share.
+	rules map[*route][]*model.Rule
 }
 
 type listener struct {

@@ -73,6 +73,8 @@ func addTo(t testing.TB, s *resources.Snapshot, doc []byte) {
 		add(t, doc, &s.GRPCRetryPolicies)
 	case "BackendPolicy":
 		add(t, doc, &s.BackendPolicies)
+	case "GatewayParameters":
+		add(t, doc, &s.GatewayParameters)
 	case "Namespace":
 		add(t, doc, &s.Namespaces)
 	case "Service":

@@ -25,6 +25,8 @@ type index struct {
 	policyList     []*policy
 	// callPolicies are those that rules refer to.
 	callPolicies map[policyKey]*callPolicy
+	// parameters are those of Gateways and their classes.
+	parameters map[name]*parameters
 }
 
 func newIndex(s *resources.Snapshot) index {
@@ -41,6 +43,7 @@ func newIndex(s *resources.Snapshot) index {
 
 		unreadableMaps: make(map[name]string, len(s.UnreadableConfigMaps)),
 		callPolicies:   newCallPolicies(s),
+		parameters:     newParameters(s),
 	}
 	for _, o := range s.Services {
 		x.services[nameOf(o)] = o

@@ -12,7 +12,7 @@ import (
 func (g *graph) model() model.Gateways {
 	var out model.Gateways
 	for _, gw := range g.gateways {
-		m := model.Gateway{Namespace: gw.name.namespace, Name: gw.name.name, Addresses: gw.addresses}
+		m := model.Gateway{Namespace: gw.name.namespace, Name: gw.name.name, Addresses: gw.addresses, Connections: gw.connections}
 		for _, l := range gw.all {
 			if l.served() {
 				m.Listeners = append(m.Listeners, l.model())

@@ -47,6 +47,7 @@ func (g *graph) reports() []status.Report {
 		}
 	}
 	out = append(out, g.callPolicyReports()...)
+	out = append(out, g.parametersReports()...)
 	slices.SortFunc(out, func(a, b status.Report) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})

@@ -75,5 +75,8 @@ func (g *graph) translate() Result {
 	g.addRoutes()
 	g.translateRules()
 	g.attachRoutes()
+	for _, gw := range g.gateways {
+		gw.noteDefaults()
+	}
 	return Result{Gateways: g.model(), graph: g}
 }

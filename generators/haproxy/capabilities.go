@@ -25,6 +25,7 @@ var matchLimits = model.Limits{
 	MatchHeaderName:  "!#$%&*+-.^_`~",
 	AddHeaderName:    model.TokenCharacters,
 	RequestValueList: true,
+	Streams:          limits.Default.Streams,
 }
 
 var (
@@ -109,6 +110,8 @@ func capabilities(v model.Version, b build) model.Capabilities {
 			c.Missing[f] = fmt.Sprintf("HAProxy %s %s", v, r.why)
 		}
 	}
+	c.Missing[model.FeatureMaxStreams] = "HAProxy has one number for all its ports, which is that of --max-streams"
+	c.Missing[model.FeatureConnectionAge] = "HAProxy ends no connection of HTTP/2 for its age"
 	c.Missing[model.FeatureBodyLimit] = "HAProxy sees of a body only what fits into its buffer, so it can't limit one"
 	if v.Compare(oldest) < 0 {
 		for _, f := range append([]model.Feature{model.FeatureGRPC, model.FeatureHTTP, model.FeatureHTTP1Shared, model.FeatureBackendTLS}, listening...) {

@@ -39,6 +39,14 @@ func TestParseCapabilities(t *testing.T) {
 				t.Errorf("bodies: %q", why)
 			}
 			delete(got.Missing, model.FeatureBodyLimit)
+			if why := got.Missing[model.FeatureConnectionAge]; !strings.Contains(why, "HTTP/2 for its age") {
+				t.Errorf("the age of connections: %q", why)
+			}
+			delete(got.Missing, model.FeatureConnectionAge)
+			if why := got.Missing[model.FeatureMaxStreams]; !strings.Contains(why, "--max-streams") {
+				t.Errorf("calls of a connection: %q", why)
+			}
+			delete(got.Missing, model.FeatureMaxStreams)
 			for _, f := range model.Features {
 				if want := c.missing[f]; (want == "") != got.Has(f) || !strings.Contains(got.Missing[f], want) {
 					t.Errorf("%s: %q, want %q", f, got.Missing[f], want)

@@ -23,6 +23,8 @@ type Frontend struct {
 	ServerNames *ServerNames
 	// Binds are what stands behind "bind".
 	Binds []string
+	// KeepAlive is how long connections stay without a request where the Gateway says, or "".
+	KeepAlive string
 	// Asked is what the binds ask of the certificates of clients, or "".
 	Asked string
 	// Asks says that some port asks for certificates, so that endpoints get them from HAProxy alone.
@@ -149,6 +151,7 @@ func (f *frontends) of(p *matching.Port) (*Frontend, error) {
 	} else {
 		fe.Binds = binds(p)
 	}
+	fe.KeepAlive = keepAlive(p.Connections)
 	var err error
 	if fe.AccessLog, err = accessLog(f.access, gateway); err != nil {
 		return nil, err

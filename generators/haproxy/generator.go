@@ -93,6 +93,9 @@ func (g *Generator) render(m model.Gateways, t *matching.Tables, c model.Capabil
 	if err := asksClients(b.Bytes(), view.Frontends); err != nil {
 		return nil, fmt.Errorf("haproxy: %w", err)
 	}
+	if err := keepsAlive(b.Bytes(), view.Frontends); err != nil {
+		return nil, fmt.Errorf("haproxy: %w", err)
+	}
 	files = append(files, generators.File{Path: "haproxy.cfg", Data: b.Bytes()})
 	files = append(files, tlsFiles(&m)...)
 	listeners := listenersPairs(&m)

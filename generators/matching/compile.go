@@ -83,7 +83,7 @@ func (c *compiler) gateway(g *model.Gateway) {
 	for i := range g.Listeners {
 		l := &g.Listeners[i]
 		if ports[l.Port] == nil {
-			ports[l.Port] = &Port{Addresses: g.Binds(), Port: l.Port, Protocol: l.Protocol}
+			ports[l.Port] = &Port{Addresses: g.Binds(), Port: l.Port, Protocol: l.Protocol, Connections: g.Connections}
 		}
 		if p := ports[l.Port]; p.Clients == nil {
 			p.Clients = l.Clients

@@ -35,6 +35,8 @@ type Port struct {
 	Protocol  model.Protocol
 	// Clients is what is asked of the certificates of clients, or nil: the same for all listeners.
 	Clients *model.ClientValidation
+	// Connections say how those of clients are kept, or nil.
+	Connections *model.Connections
 	// Listeners are sorted by hostname, the most specific first.
 	Listeners []Listener
 	// Classes are the hostname patterns that requests of this port are told apart by, the most specific

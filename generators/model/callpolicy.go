@@ -14,6 +14,9 @@ type CallPolicy struct {
 	Retry *CallRetry `json:"retry,omitempty"`
 	// Bypass has calls go on without the policy while no bridge runs; false has them fail.
 	Bypass bool `json:"bypass,omitempty"`
+	// TimeoutFrom and RetryFrom are whose default the timeout and the retry are, "GatewayParameters ns/name"; "" for the rule's own.
+	TimeoutFrom string `json:"timeoutFrom,omitempty"`
+	RetryFrom   string `json:"retryFrom,omitempty"`
 }
 
 // CallRetry sends a call again that failed before the first message of its response.
@@ -48,17 +51,25 @@ func (p *CallPolicy) describe() []string {
 	}
 	var lines []string
 	if p.Timeout > 0 {
-		lines = append(lines, fmt.Sprintf("a call may take %s", p.Timeout))
+		lines = append(lines, fmt.Sprintf("a call may take %s", p.Timeout)+byDefault(p.TimeoutFrom))
 	}
 	if r := p.Retry; r != nil {
 		line := fmt.Sprintf("sent again up to %d times on %s", r.Retries, strings.Join(r.On, ", "))
 		if r.PerTry > 0 {
 			line += fmt.Sprintf("; a try may take %s", r.PerTry)
 		}
-		lines = append(lines, line)
+		lines = append(lines, line+byDefault(p.RetryFrom))
 	}
 	if p.Bridged() && p.Bypass {
 		lines = append(lines, "goes on without that while no bridge runs")
 	}
 	return lines
+}
+
+// byDefault says whose default something is; "" for nobody's.
+func byDefault(from string) string {
+	if from == "" {
+		return ""
+	}
+	return ", by default of " + from
 }

@@ -62,12 +62,16 @@ const (
 	FeatureSessionOutliers Feature = "Outliers"
 	// FeatureBackendTLS is TLS to backends, see Cluster.TLS.
 	FeatureBackendTLS Feature = "BackendTLS"
+	// FeatureConnectionAge is that clients are told to open another connection after a time, see Connections.MaxAge.
+	FeatureConnectionAge Feature = "ClientAge"
+	// FeatureMaxStreams is that Gateways have numbers of their own for the calls of a connection, see Connections.MaxStreams.
+	FeatureMaxStreams Feature = "MaxStreams"
 )
 
 // Features are all of them, in order.
 var Features = []Feature{
 	FeatureHTTP2, FeatureH2C, FeatureTLS, FeatureGRPC, FeatureHTTP, FeatureRewriteH2C, FeatureHTTP1Shared, FeatureResolve, FeatureCallOnce,
-	FeatureBodyLimit, FeatureSessionOutliers, FeatureBackendTLS,
+	FeatureBodyLimit, FeatureSessionOutliers, FeatureBackendTLS, FeatureConnectionAge, FeatureMaxStreams,
 }
 
 // Limits are what a proxy can take of a thing that it has. 0 is no limit.
@@ -100,6 +104,8 @@ type Limits struct {
 	// AddHeaderName is the same for the name of a request header that a filter adds a value to: the values
 	// that are there must be read. A name may be set or removed whatever its characters.
 	AddHeaderName string `json:"addHeaderName"`
+	// Streams is the most calls that one client connection may have open at a time: Gateways may have fewer.
+	Streams int `json:"streams,omitempty"`
 	// RequestValueList says that a request header may get several values by one filter. Where it is false,
 	// added values join the present one with a comma, as RFC 9110 allows.
 	RequestValueList bool `json:"requestValueList"`

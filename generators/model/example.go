@@ -75,7 +75,7 @@ func example(header string) Gateways {
 				listener("only", 444, "one.test", "one"), listener("some", 445, "*.one.test", "one"), listener("others", 445, "*.two.test", "two"),
 				listener("any", 446, "", "one"), listener("few", 446, "*.two.test", "two"),
 			}},
-			{Namespace: "ns", Name: "wide", Listeners: []Listener{listener("http", 81, "one.test")}},
+			{Namespace: "ns", Name: "wide", Connections: &Connections{MaxAge: time.Hour, IdleTimeout: time.Minute, MaxStreams: 100}, Listeners: []Listener{listener("http", 81, "one.test")}},
 			{Namespace: "ns", Name: "web", Listeners: []Listener{
 				{Name: "web", Port: 82, Protocol: HTTP, Scopes: []Scope{{Rules: httpRules}}},
 				{Name: "both", Port: 83, Protocol: HTTP, Scopes: []Scope{{Rules: rules}, {Rules: httpRules}}},

@@ -28,6 +28,8 @@ type Gateway struct {
 	Name      string `json:"name"`
 	// Addresses are the IP addresses to bind. None means every address of the host.
 	Addresses []string `json:"addresses,omitempty"`
+	// Connections say how those of clients are kept; nil is the proxy's own way.
+	Connections *Connections `json:"connections,omitempty"`
 	// Listeners are in the order of the Gateway, those of its ListenerSets after its own.
 	Listeners []Listener `json:"listeners,omitempty"`
 }

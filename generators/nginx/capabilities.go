@@ -53,6 +53,7 @@ var matchLimits = model.Limits{
 	MatchHeaderName:  "-",
 	AddHeaderName:    "-_",
 	RequestValueList: true,
+	Streams:          limits.Default.Streams,
 	EncodedQuery:     true,
 	// Each depth is a step of its own, which all reloads read, whosever prefix it is for.
 	PrefixDepth: 64,

@@ -41,8 +41,9 @@ type View struct {
 	Generation string
 	Version    model.Version
 	Limits     limits.Table
-	// ConnectionTime is how old a client's connection gets before it is asked for another one.
-	ConnectionTime string
+	// ConnectionTime is how old a client's connection gets before it is asked for another one, and IdleTimeout how long it stays
+	// without a request. Settings of a Gateway's own are written with these of its own.
+	ConnectionTime, IdleTimeout string
 	// Folder is "" or ends in a slash: what paths of other files begin with.
 	Folder string
 	// User and Group are tokens for who the workers run as, or both "".
@@ -90,6 +91,7 @@ type View struct {
 	Instance    string
 	Loop        model.Status
 	clientFiles []generators.File
+	settings    []settings
 	// NoRule, TwoPaths, Hostless and HTTPLoop are what requests of HTTPRoutes get whichever rule they are for.
 	NoRule, TwoPaths, Hostless, HTTPLoop answers.HTTP
 }
@@ -121,8 +123,8 @@ var outputs = []output{
 	{"hash.conf", "hash.conf.tmpl", false},
 	{"routing.conf", "routing.conf.tmpl", false},
 	{"upstreams.conf", "upstreams.conf.tmpl", false},
-	{"settings.conf", "settings.conf.tmpl", false},
-	{"servers.conf", "servers.conf.tmpl", false},
+	{settingsFile, settingsTemplate, false},
+	{serversFile, "servers.conf.tmpl", false},
 	{"tls.conf", "tls.conf.tmpl", false},
 	{clientsFile, "clients.conf.tmpl", false},
 	{"locations.conf", "locations.conf.tmpl", false},
@@ -152,7 +154,17 @@ func (g *Generator) render(m model.Gateways, t *matching.Tables, c model.Capabil
 			return nil, fmt.Errorf("nginx: template %s: %w", o.template, err)
 		}
 		files = append(files, generators.File{Path: o.file, Data: b.Bytes()})
+		if o.file == serversFile {
+			if err := view.includesSettings(b.Bytes()); err != nil {
+				return nil, fmt.Errorf("nginx: %w", err)
+			}
+		}
 	}
+	own, err := view.ownSettings(parsed)
+	if err != nil {
+		return nil, fmt.Errorf("nginx: %w", err)
+	}
+	files = append(files, own...)
 	for i := range m.KeyPairs {
 		p := &m.KeyPairs[i]
 		files = append(files,
@@ -279,8 +291,8 @@ func (g *Generator) view(m model.Gateways, t *matching.Tables, c model.Capabilit
 		DataVersion: generators.DataVersion,
 		Resolver:    resolver, ResolverTimeout: fmt.Sprintf("%ds", ResolverTimeout/time.Second), Zone: zoneSize(m.Clusters),
 		Generation: generators.GenerationMark, Version: c.Version, Limits: limits.Default.With(g.options.MaxStreams),
-		ConnectionTime: connectionTime(c.Version),
-		Folder:         folder, Marker: marker, CallLog: callLog, AccessLog: access,
+		ConnectionTime: connectionTime(c.Version, 0), IdleTimeout: idleTimeout, settings: ss.settings,
+		Folder: folder, Marker: marker, CallLog: callLog, AccessLog: access,
 		User: user, Group: group, Ciphers: generators.Ciphers,
 		Prefixes: r.prefixes(), Warm: r.warm, Sizes: bs.sizes(len(as.splits), ss.names, ss.longName), Literals: bs.ordered, Maps: bs.maps(),
 		Splits:    as.splits,
@@ -306,16 +318,6 @@ func (g *Generator) http(as *actions, t *matching.Tables, v model.Version) *HTTP
 		Statuses: slices.Sorted(maps.Keys(as.http.statuses)), Redirects: slices.Sorted(maps.Keys(as.http.codes)),
 		ConnectTime: milliseconds(connectTime), NextTime: milliseconds(nextTime),
 	}
-}
-
-// connectionTime is a day, for nothing is won by a new connection, but in versions before 1.27.1. There a connection
-// that is accepted before a reload and begins to speak HTTP/2 after it isn't told to go away: for as long as it lives,
-// its calls are answered by the old configuration.
-func connectionTime(v model.Version) string {
-	if v.AtLeast(1, 27, 1) {
-		return "24h"
-	}
-	return "1m"
 }
 
 var _ generators.Generator = (*Generator)(nil)

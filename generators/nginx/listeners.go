@@ -43,6 +43,8 @@ type Server struct {
 	Scope, Misdirected string
 	// Certificates are paths without ".crt" and ".key", tokens.
 	Certificates []Certificate
+	// Settings is the file with its settings, without the folder.
+	Settings string
 }
 
 // Certificate are the files of a key pair, as tokens.
@@ -66,6 +68,8 @@ type servers struct {
 	names    int
 	// clientFiles are the certificates of the CAs that clients are asked for.
 	clientFiles []generators.File
+	// settings are those files that aren't for all.
+	settings []settings
 }
 
 func (s *servers) render() error {
@@ -93,8 +97,9 @@ func (s *servers) render() error {
 		if err != nil {
 			return fmt.Errorf("port %d: %w", p.Port, err)
 		}
+		file := s.settingsOf(p)
 		for j := range s.list[first:] {
-			s.list[first+j].Gateway = gateway
+			s.list[first+j].Gateway, s.list[first+j].Settings = gateway, file
 		}
 	}
 	return nil

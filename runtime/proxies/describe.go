@@ -33,6 +33,10 @@ var featureTexts = map[model.Feature]struct{ is, without string }{
 		"a BackendPolicy with sessionPersistence and outlierDetection gets Accepted=False, Invalid"},
 	model.FeatureBackendTLS: {"TLS to backends, as BackendTLSPolicies say",
 		"BackendTLSPolicies get Accepted=False, Invalid, and no call reaches their Services (R17)"},
+	model.FeatureConnectionAge: {"connections of clients that end after a time",
+		"a Gateway whose GatewayParameters have maxConnectionAge gets Accepted=False, InvalidParameters"},
+	model.FeatureMaxStreams: {"a number of calls of a connection for each Gateway",
+		"a Gateway whose GatewayParameters have maxStreams gets Accepted=False, InvalidParameters"},
 }
 
 // Description is capabilities in words. Its JSON is the output of `gatewright capabilities -o json`.

@@ -108,6 +108,9 @@ func newEngine(ctx context.Context, o Options, store *apply.Store) (*Engine, err
 	if err != nil {
 		return nil, fmt.Errorf("find out what the proxy can do: %w", err)
 	}
+	if o.Serving.MaxStreams > 0 {
+		caps.Limits.Streams = o.Serving.MaxStreams
+	}
 	for _, note := range proxies.FaultNotes(caps) {
 		o.Log.Warn(note)
 	}

@@ -148,7 +148,7 @@ func TestOptionalCRDs(t *testing.T) {
 		}
 	}
 	optional := []string{"listenersets", "backendtlspolicies", "httproutes", "referencegrants", "grpctimeoutpolicies.gatewright.io",
-		"grpcretrypolicies.gatewright.io", "backendpolicies.gatewright.io"}
+		"grpcretrypolicies.gatewright.io", "backendpolicies.gatewright.io", "gatewayparameters.gatewright.io"}
 	uninstall(append(optional, "grpcroutes")...)
 	r.start()
 	r.says("/readyz", "the cluster has no GRPCRoute.gateway.networking.k8s.io: install the CRDs of the Gateway API")
@@ -164,7 +164,7 @@ func TestOptionalCRDs(t *testing.T) {
 	l.install()
 	l.Apply(optionalObjects)
 	for kind, list := range map[string]string{"ListenerSet": "conditions", "HTTPRoute": "parents", "BackendTLSPolicy": "ancestors",
-		policy.TimeoutKind: "ancestors", policy.RetryKind: "ancestors", policy.BackendKind: "ancestors"} {
+		policy.TimeoutKind: "ancestors", policy.RetryKind: "ancestors", policy.BackendKind: "ancestors", policy.ParametersKind: "ancestors"} {
 		l.until("write the status of a "+kind, func() error {
 			text := fmt.Sprint(l.raw(kind, "late", list))
 			if !strings.Contains(text, "observedGeneration") {
@@ -226,6 +226,19 @@ spec:
     - {type: ExtensionRef, extensionRef: {group: gatewright.io, kind: GRPCTimeoutPolicy, name: late}}
     - {type: ExtensionRef, extensionRef: {group: gatewright.io, kind: GRPCRetryPolicy, name: late}}
     matches: [{method: {service: late.Service}}]
+---
+apiVersion: gatewright.io/v1alpha1
+kind: GatewayParameters
+metadata: {namespace: default, name: late}
+spec: {}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {namespace: default, name: late}
+spec:
+  gatewayClassName: gatewright
+  infrastructure: {parametersRef: {group: gatewright.io, kind: GatewayParameters, name: late}}
+  listeners: [{name: late, port: 8082, protocol: HTTP}]
 `
 
 // TestDryRun changes nothing: no status, no Event, no lease, no proxy.

@@ -35,7 +35,7 @@ func (l *lab) raw(kind, name string, fields ...string) []any {
 	l.Helper()
 	o := &unstructured.Unstructured{}
 	of := schema.GroupVersion{Group: gatewayv1.GroupName, Version: "v1"}
-	if kind == policy.TimeoutKind || kind == policy.RetryKind || kind == policy.BackendKind {
+	if slices.Contains([]string{policy.TimeoutKind, policy.RetryKind, policy.BackendKind, policy.ParametersKind}, kind) {
 		of = schema.GroupVersion{Group: policy.Group, Version: policy.Version}
 	}
 	o.SetGroupVersionKind(of.WithKind(kind))

@@ -5,12 +5,21 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/gatewright/gatewright/controller/policy"
 	"github.com/gatewright/gatewright/controller/translate"
 )
 
+// parameters gives the Gateway parameters of its own.
+func (o *objects) parameters(spec policy.GatewayParametersSpec) {
+	o.GatewayParameters = []*policy.GatewayParameters{{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "own"}, Spec: spec}}
+	o.gateway.Spec.Infrastructure = &gatewayv1.GatewayInfrastructure{
+		ParametersRef: &gatewayv1.LocalParametersReference{Group: policy.Group, Kind: policy.ParametersKind, Name: "own"},
+	}
+}
+
 // gatewayFields are the fields of GatewayClass, Gateway and its listeners that translation reads.
 var gatewayFields = []row{
-	{what: "GatewayClass `spec.parametersRef`", change: func(o *objects) {
+	{what: "GatewayClass `spec.parametersRef` to another kind", change: func(o *objects) {
 		o.class.Spec.ParametersRef = &gatewayv1.ParametersReference{Group: "example.com", Kind: "Parameters", Name: "x"}
 	}},
 	{what: "`spec.gatewayClassName`", change: func(*objects) {}},
@@ -21,10 +30,35 @@ var gatewayFields = []row{
 		o.gateway.Spec.Addresses[0].Routability = gatewayv1.GatewayAddressRoutabilityCluster
 	}},
 	{what: "`spec.addresses` without a value", change: func(o *objects) { o.address(gatewayv1.IPAddressType, "") }},
-	{what: "`spec.infrastructure.parametersRef`", change: func(o *objects) {
+	{what: "`spec.infrastructure.parametersRef` to another kind", change: func(o *objects) {
 		o.gateway.Spec.Infrastructure = &gatewayv1.GatewayInfrastructure{
 			ParametersRef: &gatewayv1.LocalParametersReference{Kind: "ConfigMap", Name: "x"},
 		}
+	}},
+	{what: "GatewayClass `spec.parametersRef` to GatewayParameters", change: func(o *objects) {
+		o.parameters(policy.GatewayParametersSpec{})
+		o.class.Spec.ParametersRef = &gatewayv1.ParametersReference{Group: policy.Group, Kind: policy.ParametersKind, Name: "own",
+			Namespace: new(gatewayv1.Namespace(namespace))}
+	}},
+	{what: "`spec.infrastructure.parametersRef` to GatewayParameters", change: func(o *objects) { o.parameters(policy.GatewayParametersSpec{}) }},
+	{what: "GatewayParameters `defaults.timeoutPolicy`", change: func(o *objects) {
+		o.GRPCTimeoutPolicies = []*policy.GRPCTimeoutPolicy{{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "usual"},
+			Spec: policy.GRPCTimeoutPolicySpec{Timeout: "30s"}}}
+		o.parameters(policy.GatewayParametersSpec{Defaults: &policy.CallDefaults{TimeoutPolicy: "usual"}})
+	}},
+	{what: "GatewayParameters `defaults.retryPolicy`", change: func(o *objects) {
+		o.GRPCRetryPolicies = []*policy.GRPCRetryPolicy{{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "usual"},
+			Spec: policy.GRPCRetryPolicySpec{Retries: 1, RetryOn: []policy.Condition{policy.Unavailable}}}}
+		o.parameters(policy.GatewayParametersSpec{Defaults: &policy.CallDefaults{RetryPolicy: "usual"}})
+	}},
+	{what: "GatewayParameters `clients.maxConnectionAge`", change: func(o *objects) {
+		o.parameters(policy.GatewayParametersSpec{Clients: &policy.ClientSettings{MaxConnectionAge: new(gatewayv1.Duration("10m"))}})
+	}},
+	{what: "GatewayParameters `clients.idleTimeout`", change: func(o *objects) {
+		o.parameters(policy.GatewayParametersSpec{Clients: &policy.ClientSettings{IdleTimeout: new(gatewayv1.Duration("10m"))}})
+	}},
+	{what: "GatewayParameters `clients.maxStreams`", change: func(o *objects) {
+		o.parameters(policy.GatewayParametersSpec{Clients: &policy.ClientSettings{MaxStreams: new(int32(100))}})
 	}},
 	{what: "`spec.allowedListeners`", change: func(o *objects) { o.listenerSet() }},
 	{what: "`spec.defaultScope`", change: func(o *objects) { o.gateway.Spec.DefaultScope = gatewayv1.GatewayDefaultScopeAll }},

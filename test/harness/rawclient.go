@@ -17,6 +17,7 @@ type RawClient struct {
 	// replies are those of streams that haven't been asked for yet.
 	replies map[uint32]*RawReply
 	err     error
+	leaving bool
 	// timeout is how long Wait waits.
 	timeout time.Duration
 }
@@ -124,6 +125,22 @@ func (c *RawClient) Reset(stream uint32, code http2.ErrCode) {
 // Close closes the connection.
 func (c *RawClient) Close() { _ = c.conn.Close() }
 
+// Leaving says whether the server has told the client to open another connection.
+func (c *RawClient) Leaving() bool { return c.leaving }
+
+// AwaitLeaving waits until it does, while there is nothing to answer.
+func (c *RawClient) AwaitLeaving() error {
+	_ = c.conn.SetReadDeadline(time.Now().Add(c.timeout)) // A connection that is closed says so by reading.
+	for !c.leaving {
+		f, err := c.conn.read()
+		if err != nil {
+			return err
+		}
+		c.leaving = f.goAway != nil && *f.goAway == http2.ErrCodeNo
+	}
+	return nil
+}
+
 // note keeps the first error of writing; what the server said before is read all the same.
 func (c *RawClient) note(err error) {
 	if c.err == nil {
@@ -145,6 +162,7 @@ func (c *RawClient) Wait(stream uint32) *RawReply {
 			break
 		}
 		if f.goAway != nil {
+			c.leaving = true
 			if *f.goAway != http2.ErrCodeNo || f.stream < stream {
 				reply.Err = fmt.Errorf("GOAWAY %s, last stream %d", *f.goAway, f.stream)
 			}
