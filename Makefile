@@ -41,7 +41,7 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build bin/gatewright
-	$(GO) build -ldflags '-s -w' -o bin/gatewright ./cmd/gatewright
+	$(GO) build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/gatewright ./cmd/gatewright
 
 .PHONY: demo
 demo: build ## Show gatewright at work with nginx, or PROXY=haproxy, and real servers, then stop everything
