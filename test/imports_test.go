@@ -92,7 +92,7 @@ var layers = []layer{
 	{packages: "runtime/bridge/frames"},
 	{packages: "runtime/bridge/http1", internal: []string{"runtime/bridge/frames"}},
 	{packages: "runtime/bridge", internal: []string{"generators/relay", "runtime/bridge/frames", "runtime/bridge/http1", "runtime/watch"}},
-	{packages: "runtime/child", internal: []string{"runtime/marker", "runtime/process"}},
+	{packages: "runtime/child", internal: []string{"runtime/apply", "runtime/marker", "runtime/process"}},
 	{packages: "runtime/*", internal: []string{
 		"generators", "generators/*", "runtime/folder", "runtime/apply", "runtime/child", "runtime/marker", "runtime/process",
 	}},
