@@ -102,7 +102,7 @@ var layers = []layer{
 	{packages: "cmd/gatewright", internal: []string{
 		"generators", "generators/limits", "generators/model", "generators/relay",
 		"controller", "controller/*",
-		"runtime/apply", "runtime/bridge", "runtime/external", "runtime/folder", "runtime/proxies", "runtime/serve",
+		"runtime/apply", "runtime/bridge", "runtime/external", "runtime/folder", "runtime/process", "runtime/proxies", "runtime/serve",
 	}},
 	{packages: "test/generators/exchange/envoy"},
 	{packages: "test", internal: []string{}},
