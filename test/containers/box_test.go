@@ -57,6 +57,15 @@ func each(t *testing.T, kind string, f func(p *pod)) {
 	}
 }
 
+// anybodys is each for the proxies that users other than root can start too: those of the host.
+func anybodys(t *testing.T, kind string, f func(p *pod)) {
+	each(t, kind, func(p *pod) {
+		if strings.HasPrefix(p.proxy.Binary, "/usr/") {
+			f(p)
+		}
+	})
+}
+
 // put writes a configuration of the team's own that answers with a text.
 func (p *pod) put(text string) {
 	p.Helper()
@@ -101,6 +110,7 @@ func (p *pod) health() harness.Health {
 func (p *pod) alone(args ...string) (*harness.Process, int) {
 	p.Helper()
 	c := harness.Start(p, "unshare", append([]string{"--pid", "--fork", "--kill-child=KILL", "--mount-proc"}, args...)...)
+	p.Cleanup(c.Kill) // It takes no other signal while its child lives.
 	return c, p.inner(c)
 }
 
