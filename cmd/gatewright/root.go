@@ -17,6 +17,6 @@ func newRoot(log *logOptions) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	log.flags(root.PersistentFlags())
 	root.AddCommand(newGenerate(log), newRun(log), newController(log), newReload(log), newBridge(log), newExplain(log), newGraph(log),
-		newCapabilities(log), newInstall(), newVersion())
+		newCapabilities(log), newInstall(), newExec(log), newVersion())
 	return root
 }
