@@ -61,7 +61,7 @@ func (o *execOptions) run(ctx context.Context, stderr io.Writer, command []strin
 	case len(command) == 0:
 		return errors.New("no command: name the proxy behind --, such as -- nginx -g 'daemon off;'")
 	}
-	o.entry.Log = o.logger(stderr)
+	o.entry.Command, o.entry.Log = command, o.logger(stderr)
 	e, err := serve.NewEntry(o.entry)
 	if err != nil {
 		return err
