@@ -43,6 +43,10 @@ help: ## List the targets
 build: ## Build bin/gatewright
 	$(GO) build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/gatewright ./cmd/gatewright
 
+.PHONY: image
+image: ## Make an OCI image for amd64 and arm64 in bin/image and bin/image.tar, without a daemon
+	$(GO) run ./deploy/image -out bin/image -version '$(VERSION)'
+
 .PHONY: demo
 demo: build ## Show gatewright at work with nginx, or PROXY=haproxy, and real servers, then stop everything
 	$(GO) build -o bin/demo ./test/demo

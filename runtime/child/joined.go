@@ -23,8 +23,7 @@ func (r *Runner) Named(k process.Kind, path string) (process.ID, error) {
 	case err == nil:
 		return id, nil
 	case r.elsewhere():
-		return process.ID{}, fmt.Errorf("%s runs, but not in the process namespace of gatewright, so it can't be told to reload: %s (%w)", r.name, share,
-			err)
+		return process.ID{}, r.notHere(err)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, process.ErrNoID):
 		return process.ID{}, &apply.AbsentError{Err: err}
 	case errors.Is(err, process.ErrEnded):
@@ -43,8 +42,7 @@ func (r *Runner) Only(k process.Kind) (process.ID, error) {
 	case err == nil:
 		return id, nil
 	case r.elsewhere():
-		return process.ID{}, fmt.Errorf("%s runs, but not in the process namespace of gatewright, so it can't be told to reload: %s (%w)", r.name, share,
-			err)
+		return process.ID{}, r.notHere(err)
 	case errors.Is(err, process.ErrNone):
 		return process.ID{}, &apply.AbsentError{Err: fmt.Errorf("%w; where it runs in another container, %s", err, share)}
 	}
@@ -58,6 +56,11 @@ func (r *Runner) elsewhere() bool {
 	}
 	pid, _, err := process.Peer(r.marker)
 	return err == nil && pid == 0
+}
+
+// notHere is the error for a proxy in another process namespace.
+func (r *Runner) notHere(err error) error {
+	return fmt.Errorf("%s runs, but not in the process namespace of gatewright, so it can't be told to reload: %s (%w)", r.name, share, err)
 }
 
 // ReadableBy is Readable for the process of a proxy.
