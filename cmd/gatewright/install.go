@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const installHelp = `Copy this binary to a folder, as DIR/gatewright with permissions 0755, in one step: who starts it meanwhile gets the old or
-the new one whole. A folder that has the same one already is left as it is.
+const installHelp = `Copy this binary to a folder, as DIR/gatewright with permissions 0755, in one step: who starts it meanwhile gets the
+old or the new one whole. A folder that has the same one already is left as it is.
 
 It is for images without a shell: an init container brings gatewright to a volume that the proxy's own container mounts.`
 

@@ -59,7 +59,8 @@ func TestImage(t *testing.T) {
 	}
 	decode(t, blob(t, l, manifest.Config), &config)
 	c := config.Config
-	if c.User != "65532:65532" || !slices.Equal(c.Entrypoint, []string{"/gatewright"}) || c.Labels["org.opencontainers.image.version"] != "v1.2.3" {
+	if c.User != "65532:65532" || !slices.Equal(c.Entrypoint, []string{"/gatewright"}) ||
+		c.Labels["org.opencontainers.image.version"] != "v1.2.3" {
 		t.Errorf("the configuration is %+v", c)
 	}
 	r, err := gzip.NewReader(bytes.NewReader(blob(t, l, manifest.Layers[0])))

@@ -12,8 +12,8 @@ import (
 )
 
 // share says what to do about a proxy that isn't among the processes here.
-const share = "share its process namespace (shareProcessNamespace: true in a pod, --pid with Docker), or make gatewright the entry point of " +
-	"its container (gatewright exec)"
+const share = "share its process namespace (shareProcessNamespace: true in a pod, --pid with Docker), or make gatewright the entry point " +
+	"of its container (gatewright exec)"
 
 // Named is the process of a joined proxy that its pid file names. The error is an apply.AbsentError while it may only not have
 // started yet.

@@ -70,7 +70,8 @@ func anybodys(t *testing.T, kind string, f func(p *pod)) {
 func (p *pod) put(text string) {
 	p.Helper()
 	files := map[string]string{
-		"nginx": fmt.Sprintf("pid nginx.pid;\nevents {}\nhttp {\n  access_log off;\n  server {\n    listen %s;\n    location / { return 200 %q; }\n  }\n}\n",
+		"nginx": fmt.Sprintf("pid nginx.pid;\nevents {}\nhttp {\n  access_log off;\n"+
+			"  server {\n    listen %s;\n    location / { return 200 %q; }\n  }\n}\n",
 			p.web, text),
 		"haproxy": fmt.Sprintf("defaults\n  mode http\n  timeout client 10s\n  timeout server 10s\n  timeout connect 1s\nfrontend f\n  bind %s\n"+
 			"  http-request return status 200 content-type text/plain string %s\n", p.web, text),

@@ -107,7 +107,9 @@ func TestOtherUser(t *testing.T) {
 	const proxyUser, ourUser = 33, 65534
 	anybodys(t, "", func(p *pod) {
 		p.put("first")
-		if err := errors.Join(os.Mkdir(p.state, 0o755), os.Chown(p.state, ourUser, ourUser), os.Chown(filepath.Dir(p.state), ourUser, ourUser)); err != nil {
+		err := os.Mkdir(p.state, 0o755)
+		err = errors.Join(err, os.Chown(p.state, ourUser, ourUser), os.Chown(filepath.Dir(p.state), ourUser, ourUser))
+		if err != nil {
 			t.Fatal(err)
 		}
 		p.gatewright = p.start(as(ourUser, p.reload(map[string]string{"nginx": "nginx.pid", "haproxy": "master.sock"}[p.proxy.Name])...)...)
@@ -186,7 +188,8 @@ func TestLogsOfTheProxyAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		config := func(text, log string) string {
-			return fmt.Sprintf("pid %s/nginx.pid; events {}\nhttp {\n  access_log %s;\n  client_body_temp_path %s/body;\n  server {\n    listen %s;\n"+
+			return fmt.Sprintf("pid %s/nginx.pid; events {}\nhttp {\n  access_log %s;\n"+
+				"  client_body_temp_path %s/body;\n  server {\n    listen %s;\n"+
 				"    location / { return 200 %q; }\n  }\n}\n", p.state, log, logs, p.web, text)
 		}
 		log := filepath.Join(logs, "access.log")
@@ -227,7 +230,8 @@ func TestLogsOfTheProxyAlone(t *testing.T) {
 func TestOrphans(t *testing.T) {
 	each(t, "", func(p *pod) {
 		address, _, _ := strings.Cut(p.web, ":")
-		if err := os.WriteFile(filepath.Join(p.from, "gateway.yaml"), []byte(strings.ReplaceAll(gateway, "ADDRESS", address)), 0o644); err != nil {
+		text := strings.ReplaceAll(gateway, "ADDRESS", address)
+		if err := os.WriteFile(filepath.Join(p.from, "gateway.yaml"), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		c, first := p.alone(program, "run", "-f", p.from, "--proxy", p.proxy.Name, "--proxy-binary", p.proxy.Binary, "--state-dir", p.state,

@@ -18,8 +18,8 @@ import (
 
 // entry are the arguments of a gatewright that is the entry point of the proxy's container, and more of its flags.
 func (p *pod) entry(more ...string) []string {
-	return append(append([]string{program, "exec", "--state-dir", p.state, "--listen", "unix:" + string(p.health()), "--drain", "20s"}, more...),
-		"--", p.proxy.Binary)
+	args := []string{program, "exec", "--state-dir", p.state, "--listen", "unix:" + string(p.health()), "--drain", "20s"}
+	return append(append(args, more...), "--", p.proxy.Binary)
 }
 
 // TestEntryFollows: one container with no namespace shared follows a folder, and ends well by SIGTERM.
@@ -85,7 +85,8 @@ func held(t *testing.T) (address string, asked <-chan struct{}, release func()) 
 func (p *pod) putRelay(address string) {
 	p.Helper()
 	p.write(map[string]string{
-		"nginx": fmt.Sprintf("pid nginx.pid;\nevents {}\nhttp {\n  access_log off;\n  server {\n    listen %s;\n    location / { proxy_pass http://%s; }\n"+
+		"nginx": fmt.Sprintf("pid nginx.pid;\nevents {}\nhttp {\n  access_log off;\n"+
+			"  server {\n    listen %s;\n    location / { proxy_pass http://%s; }\n"+
 			"  }\n}\n", p.web, address),
 		"haproxy": fmt.Sprintf("defaults\n  mode http\n  timeout client 60s\n  timeout server 60s\n  timeout connect 1s\nfrontend f\n  bind %s\n"+
 			"  default_backend b\nbackend b\n  server s %s\n", p.web, address),
