@@ -41,7 +41,11 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build bin/gatewright
-	$(GO) build -ldflags '-s -w' -o bin/gatewright ./cmd/gatewright
+	$(GO) build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/gatewright ./cmd/gatewright
+
+.PHONY: image
+image: ## Make an OCI image for amd64 and arm64 in bin/image and bin/image.tar, without a daemon
+	$(GO) run ./deploy/image -out bin/image -version '$(VERSION)'
 
 .PHONY: demo
 demo: build ## Show gatewright at work with nginx, or PROXY=haproxy, and real servers, then stop everything

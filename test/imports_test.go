@@ -92,7 +92,7 @@ var layers = []layer{
 	{packages: "runtime/bridge/frames"},
 	{packages: "runtime/bridge/http1", internal: []string{"runtime/bridge/frames"}},
 	{packages: "runtime/bridge", internal: []string{"generators/relay", "runtime/bridge/frames", "runtime/bridge/http1", "runtime/watch"}},
-	{packages: "runtime/child", internal: []string{"runtime/marker", "runtime/process"}},
+	{packages: "runtime/child", internal: []string{"runtime/apply", "runtime/marker", "runtime/process"}},
 	{packages: "runtime/*", internal: []string{
 		"generators", "generators/*", "runtime/folder", "runtime/apply", "runtime/child", "runtime/marker", "runtime/process",
 	}},
@@ -102,7 +102,7 @@ var layers = []layer{
 	{packages: "cmd/gatewright", internal: []string{
 		"generators", "generators/limits", "generators/model", "generators/relay",
 		"controller", "controller/*",
-		"runtime/apply", "runtime/bridge", "runtime/external", "runtime/folder", "runtime/proxies", "runtime/serve",
+		"runtime/apply", "runtime/bridge", "runtime/external", "runtime/folder", "runtime/process", "runtime/proxies", "runtime/serve",
 	}},
 	{packages: "test/generators/exchange/envoy"},
 	{packages: "test", internal: []string{}},

@@ -190,7 +190,7 @@ func (o *controllerOptions) config(co *controller.Options) (*rest.Config, error)
 	if err != nil {
 		return nil, fmt.Errorf("the cluster isn't known: %w; name it with --kubeconfig FILE, and one of several in it with --context NAME", err)
 	}
-	config.UserAgent = "gatewright/" + strings.Fields(buildVersion() + " unknown")[0]
+	config.UserAgent = "gatewright/" + strings.Fields(thisBuild().Version)[0]
 	if co.LeaseNamespace == "" {
 		co.LeaseNamespace = "default"
 		if text, err := os.ReadFile(inClusterNamespace); err == nil && len(text) > 0 {

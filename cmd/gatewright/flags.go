@@ -138,7 +138,7 @@ func engineFlags(f *pflag.FlagSet, o *serve.Options, access string) {
 // serviceFlags are those of all commands that go on running.
 func serviceFlags(f *pflag.FlagSet, listen *string, timeout *time.Duration) {
 	f.StringVar(listen, "listen", "127.0.0.1:9090",
-		"`address` of /status, /healthz, /readyz and /metrics: HOST:PORT, unix:PATH, or \"\" for none")
+		"`address` of /status, /healthz, /readyz, /writtenz and /metrics: HOST:PORT, unix:PATH, or \"\" for none")
 	f.DurationVar(timeout, "reload-timeout", 15*time.Second, "how long a start or a reload of the proxy may take")
 }
 

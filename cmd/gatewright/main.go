@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
+
+	"github.com/gatewright/gatewright/runtime/process"
 )
 
 // The exit codes. Every subcommand says in its help which of them it has.
@@ -25,6 +28,7 @@ func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
 func main() {
 	lazyGC()
+	go process.ReapOrphans(context.Background())
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -1,17 +1,12 @@
 package main
 
-import (
-	"runtime/debug"
-	"strings"
-
-	"github.com/spf13/cobra"
-)
+import "github.com/spf13/cobra"
 
 func newRoot(log *logOptions) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "gatewright",
 		Short:         "Serve Gateway API GRPCRoutes on the proxy you already run",
-		Version:       buildVersion(),
+		Version:       thisBuild().String(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		// Without it, a wrong name is taken for an argument and help is printed as if all were well.
@@ -22,15 +17,6 @@ func newRoot(log *logOptions) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	log.flags(root.PersistentFlags())
 	root.AddCommand(newGenerate(log), newRun(log), newController(log), newReload(log), newBridge(log), newExplain(log), newGraph(log),
-		newCapabilities(log))
+		newCapabilities(log), newInstall(), newExec(log), newVersion())
 	return root
-}
-
-// buildVersion is what the Go tool noted in the binary.
-func buildVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	return strings.TrimSpace(info.Main.Version + " " + info.GoVersion)
 }

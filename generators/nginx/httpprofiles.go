@@ -164,7 +164,7 @@ func ownedHeader(module string, h *model.HeaderChange, forwarded []forwardedHead
 
 // connectTime is how long a connection to an endpoint may take, and nextTime how long the next endpoints are tried.
 const (
-	connectTime = 5 * time.Second
+	connectTime = 2 * time.Second
 	nextTime    = 15 * time.Second
 )
 

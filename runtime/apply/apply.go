@@ -99,6 +99,8 @@ type Applier struct {
 	settling *settling
 	// unfinished says that another reload is due, for the proxy has learnt what it had to.
 	unfinished bool
+	// waiting is what the log says last of a proxy that isn't there yet; "" once it is.
+	waiting string
 	// logged are the messages about left out parts that the log has already.
 	logged map[Part]string
 }
@@ -283,7 +285,12 @@ func (a *Applier) confirmed(c Configuration) {
 
 func (a *Applier) log(out Outcome) {
 	took := out.Took.Round(100 * time.Microsecond)
+	if !isAbsent(out.Err) {
+		a.waiting = ""
+	}
 	switch {
+	case isAbsent(out.Err):
+		a.logWaiting(out.Err)
 	case out.Err != nil:
 		a.Log.Error("not applied; the last good configuration stays", "error", out.Err, "generation", short(out.Generation), "took", took)
 	case out.Way != Unchanged:

@@ -8,6 +8,9 @@ import (
 // busyMax is the longest pause between looks at a port that somebody else has.
 const busyMax = 2 * time.Second
 
+// absentMax is the longest pause between looks for a proxy that isn't there yet.
+const absentMax = time.Second
+
 // finishPause is how long no change must come before a proxy that serves already takes the reload that is left. A change
 // of which it needs one anyway brings that along.
 const finishPause = time.Second
@@ -74,6 +77,9 @@ func (a *Applier) Run(ctx context.Context, source func(context.Context) (Job, bo
 		case out.Err != nil:
 			timer.Reset(retry)
 			retry = min(2*retry, a.RetryMax)
+			if isAbsent(out.Err) {
+				retry = min(retry, absentMax)
+			}
 			then, urgent = attempt, true
 			if out.behind {
 				then, urgent = settle, false

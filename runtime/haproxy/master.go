@@ -3,13 +3,16 @@ package haproxy
 import (
 	"context"
 	"errors"
-	"net"
+	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gatewright/gatewright/runtime/apply"
 	"github.com/gatewright/gatewright/runtime/process"
 )
 
@@ -41,11 +44,11 @@ func (p *Proxy) master() (process.ID, error) {
 	case p.Child != nil:
 		return p.Child.Process()
 	case p.Join == "":
-		return Kind(p.Binary).Find()
+		return p.Only(Kind(p.Binary))
 	}
 	info, err := os.Stat(p.Join)
 	if err != nil || info.Mode()&os.ModeSocket == 0 {
-		return Kind(p.Binary).FromFile(p.Join)
+		return p.Named(Kind(p.Binary), p.Join)
 	}
 	p.socket = p.Join
 	// A reload that failed leaves a master without its socket, but with its process id.
@@ -53,7 +56,13 @@ func (p *Proxy) master() (process.ID, error) {
 		return p.known, nil
 	}
 	procs, err := p.shown()
-	if err == nil && procs.master == 0 {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return process.ID{}, fmt.Errorf("%w: run gatewright as the user that HAProxy runs as, or start HAProxy with a socket for both: "+
+			"-S %s,mode,660,group,GROUP", err, p.Join)
+	case errors.Is(err, unix.ECONNREFUSED):
+		return process.ID{}, &apply.AbsentError{Err: err}
+	case err == nil && procs.master == 0:
 		err = errors.New("its master socket names no master")
 	}
 	if err != nil {
@@ -61,6 +70,33 @@ func (p *Proxy) master() (process.ID, error) {
 	}
 	p.known = p.seen(procs.master)
 	return p.known, nil
+}
+
+// Running asks the marker's socket which generation is served. A joined HAProxy that can't be reloaded, or can't read what is
+// written for it, counts for nothing: calls would get what is served now for ever.
+func (p *Proxy) Running(ctx context.Context) (string, error) {
+	if p.Child == nil {
+		master, err := p.master()
+		if err == nil {
+			err = p.reads(master)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return p.Runner.Running(ctx)
+}
+
+// reads says why a joined master can't read what is written for it.
+func (p *Proxy) reads(master process.ID) error {
+	if master == (process.ID{}) {
+		_, who, err := process.Peer(p.socket)
+		if err != nil {
+			return nil // Whoever asks it next says why.
+		}
+		return p.Readable(who, filepath.Dir(p.Config))
+	}
+	return p.ReadableBy(master.PID, filepath.Dir(p.Config))
 }
 
 // restarts is how long a master that starts itself again, for a reload, may refuse connections to its socket.
@@ -81,8 +117,8 @@ func (p *Proxy) shown() (processes, error) {
 // seen is the master at the socket when it is among the processes here: what it says of itself is its number in a namespace
 // that may be another one, where the same number is somebody else's here.
 func (p *Proxy) seen(told int) process.ID {
-	listener := listenerOf(p.socket)
-	if listener == 0 {
+	listener, _, err := process.Peer(p.socket)
+	if err != nil || listener == 0 {
 		return process.ID{}
 	}
 	if id, err := Kind(p.Binary).Verify(listener); err == nil {
@@ -93,27 +129,4 @@ func (p *Proxy) seen(told int) process.ID {
 		return id
 	}
 	return process.ID{}
-}
-
-// listenerOf is the process that began to listen at a unix socket, as it is numbered here; 0 when it isn't to be seen.
-func listenerOf(socket string) int {
-	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: socket, Net: "unix"})
-	if err != nil {
-		return 0
-	}
-	defer func() { _ = conn.Close() }() // Nothing was asked.
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return 0
-	}
-	pid := 0
-	err = raw.Control(func(fd uintptr) {
-		if c, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			pid = int(c.Pid)
-		}
-	})
-	if err != nil {
-		return 0
-	}
-	return pid
 }

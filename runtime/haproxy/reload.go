@@ -110,12 +110,18 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	master, err := p.master()
 	if err != nil {
 		if p.Child == nil {
-			return fmt.Errorf("HAProxy isn't running: %w", err)
+			return fmt.Errorf("HAProxy can't be reloaded: %w", err)
 		}
 		return p.Begin(ctx, generation)
 	}
-	if p.Child == nil && master != (process.ID{}) {
-		if err := p.startedFrom(master.PID); err != nil {
+	if p.Child == nil {
+		if master != (process.ID{}) {
+			err = p.startedFrom(master.PID)
+		}
+		if err == nil {
+			err = p.reads(master)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -231,7 +237,7 @@ func (p processes) joinedBy(children []int) bool {
 // serves says what is still missing.
 func (p *Proxy) serves(ctx context.Context, master int, before []int, generation string) error {
 	if p.Marker != "" && (generation != "" || p.Child != nil) {
-		running, err := p.Running(ctx)
+		running, err := p.Runner.Running(ctx)
 		if err != nil {
 			return err
 		}

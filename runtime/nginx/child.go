@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -30,9 +31,24 @@ func (p *Proxy) master() (process.ID, error) {
 	case p.Child != nil:
 		return p.Child.Process()
 	case p.Join != "":
-		return Kind(p.Binary).FromFile(p.Join)
+		return p.Named(Kind(p.Binary), p.Join)
 	}
-	return Kind(p.Binary).Find()
+	return p.Only(Kind(p.Binary))
+}
+
+// Running asks the marker's socket which generation is served. A joined nginx that can't be reloaded, or can't read what is
+// written for it, counts for nothing: calls would get what is served now for ever.
+func (p *Proxy) Running(ctx context.Context) (string, error) {
+	if p.Child == nil {
+		master, err := p.master()
+		if err == nil {
+			err = p.ReadableBy(master.PID, filepath.Dir(p.Config))
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return p.Runner.Running(ctx)
 }
 
 // Master identifies the running master. One that is started later is another one.

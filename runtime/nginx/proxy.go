@@ -59,6 +59,8 @@ type Proxy struct {
 	// following is what passes it on, until stop.
 	following sync.WaitGroup
 	stop      context.CancelFunc
+	// told is what was said last of a check that ended early.
+	told atomic.Pointer[string]
 	// reloaded is when the last reload was asked for, in nanoseconds since 1970.
 	reloaded atomic.Int64
 }
@@ -118,8 +120,10 @@ func (p *Proxy) Validate(ctx context.Context, dir string) error {
 
 // ValidateFile is Validate with a main file of any name.
 func (p *Proxy) ValidateFile(ctx context.Context, file string) error {
-	cmd := command(ctx, p.Binary, "-t", "-q", "-e", "stderr", "-p", p.Prefix, "-c", file)
-	return apply.Check(ctx, cmd, refusalText)
+	if p.Child == nil {
+		return p.validateJoined(ctx, file)
+	}
+	return p.check(ctx, file)
 }
 
 // refusalText is what nginx says of a configuration without the times, the process ids and the last line, which

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -22,12 +23,16 @@ func (p *Proxy) Reload(ctx context.Context, _, generation string) error {
 	master, err := p.master()
 	if err != nil {
 		if p.Child == nil {
-			return fmt.Errorf("nginx isn't running: %w", err)
+			return fmt.Errorf("nginx can't be reloaded: %w", err)
 		}
 		return p.Begin(ctx, generation)
 	}
 	if p.Child == nil {
-		if err := p.startedFrom(master.PID); err != nil {
+		err := p.startedFrom(master.PID)
+		if err == nil {
+			err = p.ReadableBy(master.PID, filepath.Dir(p.Config))
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -127,7 +132,7 @@ func hurry(ctx context.Context, master process.ID, before []int) {
 // serves says what is still missing.
 func (p *Proxy) serves(ctx context.Context, master int, before []int, generation string) error {
 	if generation != "" && p.Marker != "" {
-		running, err := p.Running(ctx)
+		running, err := p.Runner.Running(ctx)
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ type ID struct {
 func Identify(pid int) (ID, error) {
 	fields, err := stat(pid)
 	if err != nil {
-		return ID{}, fmt.Errorf("process %d has ended", pid)
+		return ID{}, fmt.Errorf("process %d %w", pid, ErrEnded)
 	}
 	return ID{PID: pid, start: fields[statStart]}, nil
 }

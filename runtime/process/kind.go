@@ -45,10 +45,20 @@ func (k Kind) Verify(pid int) (ID, error) {
 		return ID{}, fmt.Errorf("process %d (%.80s) is no %s of %s, so it isn't signalled", pid, Title(pid), k.Role, k.Program)
 	}
 	if !id.Alive() {
-		return ID{}, fmt.Errorf("process %d has ended", pid)
+		return ID{}, fmt.Errorf("process %d %w", pid, ErrEnded)
 	}
 	return id, nil
 }
+
+// What may be only because a program hasn't started yet.
+var (
+	// ErrEnded is of a number that no process has.
+	ErrEnded = errors.New("has ended")
+	// ErrNone is of a kind of which no process is to be seen.
+	ErrNone = errors.New("among the processes that this one can see")
+	// ErrNoID is of a file in which no number of a process stands.
+	ErrNoID = errors.New("holds no process id")
+)
 
 // executable says why a process doesn't run the program.
 func (k Kind) executable(pid int) error {
@@ -73,7 +83,7 @@ func (k Kind) executable(pid int) error {
 		return nil
 	case filepath.Base(path) != k.Program:
 		return fmt.Errorf("process %d runs %s, which isn't %s, so it isn't signalled", pid, path, k.Program)
-	case binary == "" || deleted || !sameFile(fmt.Sprintf("/proc/%d/ns/mnt", pid), "/proc/self/ns/mnt") || isScript(binary):
+	case binary == "" || deleted || !SameFiles(pid) || isScript(binary):
 		// An upgrade has taken the file away, or its path means nothing here: the name has to do.
 		return nil
 	}
@@ -136,7 +146,7 @@ func (k Kind) Find() (ID, error) {
 	case hidden != nil && len(found) == 0:
 		return ID{}, hidden
 	case len(found) == 0:
-		return ID{}, fmt.Errorf("there is no %s of %s among the processes that this one can see", k.Role, k.Program)
+		return ID{}, fmt.Errorf("there is no %s of %s %w", k.Role, k.Program, ErrNone)
 	}
 	var names []string
 	for _, id := range found {
@@ -221,7 +231,7 @@ func readPID(path string) (pid int, written time.Time, err error) {
 	digits := strings.TrimSpace(string(text))
 	number, err := strconv.ParseUint(digits, 10, 31)
 	if err != nil || number == 0 {
-		return 0, written, fmt.Errorf("%s holds no process id", path)
+		return 0, written, fmt.Errorf("%s %w", path, ErrNoID)
 	}
 	return int(number), info.ModTime(), nil
 }

@@ -112,6 +112,11 @@ func All() ([]int, error) {
 
 // Children are the ids of the living children of a process, sorted.
 func Children(pid int) []int {
+	return slices.DeleteFunc(childrenOf(pid), func(child int) bool { return !Alive(child) })
+}
+
+// childrenOf are all of them, those that have ended too.
+func childrenOf(pid int) []int {
 	var out []int
 	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // The pattern is well formed.
 	for _, name := range threads {
@@ -120,7 +125,7 @@ func Children(pid int) []int {
 			continue
 		}
 		for _, field := range strings.Fields(string(text)) {
-			if child, err := strconv.Atoi(field); err == nil && Alive(child) {
+			if child, err := strconv.Atoi(field); err == nil {
 				out = append(out, child)
 			}
 		}

@@ -38,3 +38,14 @@ func Below(pid int, path, ours, name string) bool {
 	dir, ok := strings.CutSuffix(filepath.Clean(path), string(filepath.Separator)+filepath.Clean(name))
 	return ok && SameFolder(pid, dir+string(filepath.Separator), ours)
 }
+
+// SameFiles says that a process sees the files that this one does.
+func SameFiles(pid int) bool {
+	return sameFile(fmt.Sprintf("/proc/%d/ns/mnt", pid), "/proc/self/ns/mnt")
+}
+
+// Within says whether a path is that of a folder, or of what is in it.
+func Within(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
+}

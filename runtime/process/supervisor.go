@@ -315,8 +315,13 @@ func (s *Supervisor) Shutdown(ctx context.Context) error {
 	if id == nil {
 		return nil
 	}
+	return s.Finish(ctx, *id, exited)
+}
+
+// Finish lets a process of the program finish its calls and streams and end, and ends it with ctx. exited is closed when it has ended.
+func (p *Program) Finish(ctx context.Context, id ID, exited <-chan struct{}) error {
 	for draining := true; draining; {
-		if err := s.drain(*id); err != nil {
+		if err := p.drain(id); err != nil {
 			return err
 		}
 		select {
@@ -328,7 +333,7 @@ func (s *Supervisor) Shutdown(ctx context.Context) error {
 			draining = false
 		}
 	}
-	if err := id.Signal(s.Stop); err != nil {
+	if err := id.Signal(p.Stop); err != nil {
 		return err
 	}
 	select {
@@ -344,15 +349,15 @@ const drainAgain = time.Second
 
 // drain asks who is ready to be asked; the others are, the next time. A child that ended by the signal, for it was just
 // starting, would make some masters end all others, with what they have begun.
-func (s *Supervisor) drain(id ID) error {
+func (p *Program) drain(id ID) error {
 	all := []ID{id}
-	if s.DrainChildren {
+	if p.DrainChildren {
 		all = append(all, id.Children()...)
 	}
 	var err error
 	for _, each := range all {
-		if each.Takes(s.Drain) {
-			err = errors.Join(err, each.Signal(s.Drain))
+		if each.Takes(p.Drain) {
+			err = errors.Join(err, each.Signal(p.Drain))
 		}
 	}
 	return err

@@ -221,10 +221,11 @@ func (e *Engine) Serve(ctx context.Context, in Input, take Signals) error {
 	var answers sync.WaitGroup
 	defer answers.Wait()
 	defer silence()
-	err := e.Service.Start(answering, &answers, ServiceOptions{Listen: e.options.Listen, Waiting: in.Waiting, Status: func() []byte {
-		e.Publisher.Flush() // What /readyz says is true of what /status shows.
-		return in.Status()
-	}})
+	err := e.Service.Start(answering, &answers, ServiceOptions{Listen: e.options.Listen, Waiting: in.Waiting, Written: e.store.Generation,
+		Status: func() []byte {
+			e.Publisher.Flush() // What /readyz says is true of what /status shows.
+			return in.Status()
+		}})
 	if err != nil {
 		return err
 	}

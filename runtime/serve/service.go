@@ -31,6 +31,8 @@ type ServiceOptions struct {
 	Listen string
 	// Status is the body of /status.
 	Status func() []byte
+	// Written is the generation of the whole configuration that a proxy can be started with; "" while there is none.
+	Written func() string
 	// Waiting says why nothing new is served, "" when nothing is in the way; nil where that is never known.
 	Waiting func() string
 }
@@ -41,9 +43,11 @@ type Service struct {
 	registry prometheus.Gatherers
 	// generation is what the proxy has confirmed last; nil before the first time.
 	generation atomic.Pointer[string]
-	draining   atomic.Bool
-	reads      *prometheus.CounterVec
-	readable   prometheus.Gauge
+	// problem is why the last configuration isn't confirmed; nil when it is.
+	problem  atomic.Pointer[string]
+	draining atomic.Bool
+	reads    *prometheus.CounterVec
+	readable prometheus.Gauge
 }
 
 // NewService returns a Service that answers once it is started. /metrics has what is in the registry.
@@ -74,13 +78,19 @@ func (s *Service) Read(err error) {
 
 // Applied notes what the proxy serves.
 func (s *Service) Applied(out apply.Outcome) {
-	if out.Err == nil {
-		s.Confirmed(out.Generation)
+	if out.Err != nil {
+		text := out.Err.Error()
+		s.problem.Store(&text)
+		return
 	}
+	s.Confirmed(out.Generation)
 }
 
 // Confirmed notes that the proxy answers with a generation.
-func (s *Service) Confirmed(generation string) { s.generation.Store(&generation) }
+func (s *Service) Confirmed(generation string) {
+	s.problem.Store(nil)
+	s.generation.Store(&generation)
+}
 
 // Drain makes the Service say that it isn't ready any more.
 func (s *Service) Drain() { s.draining.Store(true) }
@@ -127,6 +137,9 @@ func (s *Service) handler(o ServiceOptions) http.Handler {
 		if o.Waiting != nil {
 			why = o.Waiting()
 		}
+		if problem := s.problem.Load(); why == "" && generation == nil && problem != nil {
+			why = *problem
+		}
 		switch {
 		case s.draining.Load():
 			respond(w, http.StatusServiceUnavailable, "draining")
@@ -140,6 +153,13 @@ func (s *Service) handler(o ServiceOptions) http.Handler {
 		default:
 			respond(w, http.StatusOK, "generation "+*generation)
 		}
+	})
+	mux.HandleFunc("GET /writtenz", func(w http.ResponseWriter, _ *http.Request) {
+		if generation := o.Written(); generation != "" {
+			respond(w, http.StatusOK, "generation "+generation)
+			return
+		}
+		respond(w, http.StatusServiceUnavailable, "no configuration is written yet")
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")

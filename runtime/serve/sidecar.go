@@ -124,7 +124,7 @@ func (s *Sidecar) Serve(ctx context.Context, take Signals) error {
 		return err
 	}
 	var tasks sync.WaitGroup
-	if err := s.service.Start(ctx, &tasks, ServiceOptions{Listen: s.options.Listen, Status: s.status}); err != nil {
+	if err := s.service.Start(ctx, &tasks, ServiceOptions{Listen: s.options.Listen, Status: s.status, Written: s.store.Generation}); err != nil {
 		return errors.Join(err, watcher.Close())
 	}
 	signals, letGo := take()

@@ -116,8 +116,8 @@ spec:
 			}
 		}
 		s.Edit(map[string][]string{
-			"nginx":   {"grpc_connect_timeout 5s", "grpc_connect_timeout 300ms"},
-			"haproxy": {"timeout connect 5s", "timeout connect 300ms", "tcp-ut 10s", "tcp-ut 300ms"},
+			"nginx":   {"grpc_connect_timeout 2s", "grpc_connect_timeout 300ms"},
+			"haproxy": {"timeout connect 1200ms", "timeout connect 300ms", "tcp-ut 10s", "tcp-ut 300ms"},
 		}[p.Name]...)
 		h := s.Call("gw/http")
 		h.Authority, h.Path = "any.example.com", "/s.Deaf/Get"
