@@ -14,8 +14,13 @@ import (
 	"github.com/gatewright/gatewright/controller/referent"
 )
 
-// BackendsDNS is the value of Completion.Backends with which a proxy looks Services up by name.
-const BackendsDNS = "dns"
+// Values of Completion.Backends.
+const (
+	// BackendsEndpoints has a proxy send to the endpoints of EndpointSlices.
+	BackendsEndpoints = "endpoints"
+	// BackendsDNS has it look Services up by name.
+	BackendsDNS = "dns"
+)
 
 // Completion says what a user without a cluster wants to have served.
 type Completion struct {
@@ -32,9 +37,12 @@ type Completion struct {
 // but the arguments.
 func Complete(s *Snapshot, c Completion) (*Snapshot, []Note) {
 	completed := *s
-	notes := append(completeClasses(&completed, c), noteOrphans(s)...)
-	if c.Backends == BackendsDNS {
+	notes := completeClasses(&completed, c)
+	switch c.Backends {
+	case BackendsDNS:
 		notes = append(notes, completeServices(&completed)...)
+	case "", BackendsEndpoints:
+		notes = append(notes, noteLooseSlices(s)...)
 	}
 	return &completed, append(notes, completeNamespaces(&completed)...)
 }

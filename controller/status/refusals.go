@@ -25,6 +25,7 @@ type Refusal struct {
 var refusing = map[string]metav1.ConditionStatus{
 	string(gatewayv1.RouteConditionAccepted):                      metav1.ConditionFalse,
 	string(gatewayv1.RouteConditionResolvedRefs):                  metav1.ConditionFalse,
+	string(ConditionEndpointsFound):                               metav1.ConditionFalse,
 	string(gatewayv1.GatewayConditionProgrammed):                  metav1.ConditionFalse,
 	string(gatewayv1.GatewayClassConditionStatusSupportedVersion): metav1.ConditionFalse,
 	string(gatewayv1.ListenerConditionConflicted):                 metav1.ConditionTrue,

@@ -99,6 +99,10 @@ type Applier struct {
 	settling *settling
 	// unfinished says that another reload is due, for the proxy has learnt what it had to.
 	unfinished bool
+	// failed says that the last attempt failed, and confirms that something was confirmed, as the log has it.
+	failed, confirms bool
+	// behind says that the log has that the files on disk couldn't be written.
+	behind bool
 	// logged are the messages about left out parts that the log has already.
 	logged map[Part]string
 }
@@ -288,7 +292,12 @@ func (a *Applier) log(out Outcome) {
 		a.Log.Error("not applied; the last good configuration stays", "error", out.Err, "generation", short(out.Generation), "took", took)
 	case out.Way != Unchanged:
 		a.Log.Info("applied", "way", string(out.Way), "reason", out.Reason, "generation", short(out.Generation), "took", took)
+	case !a.confirms:
+		a.Log.Info("the proxy serves this already", "generation", short(out.Generation), "took", took)
+	case a.failed:
+		a.Log.Info("the proxy serves what it is to serve again", "generation", short(out.Generation), "took", took)
 	}
+	a.failed, a.confirms = out.Err != nil, a.confirms || out.Err == nil
 	a.logLeftOut(out.LeftOut)
 }
 
