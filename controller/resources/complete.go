@@ -65,19 +65,30 @@ func completeClasses(s *Snapshot, c Completion) []Note {
 		}
 		return []Note{{Object: "GatewayClass", Text: "the input has none, so every Gateway is taken; made up: " + strings.Join(names, ", ")}}
 	}
-	there := map[string]bool{}
+	return append(notes, noteUnserved(s, c, used)...)
+}
+
+// noteUnserved names the Gateways, by their classes, that aren't ours.
+func noteUnserved(s *Snapshot, c Completion, used map[string][]string) (notes []Note) {
+	controllers := map[string]string{}
 	for _, class := range s.GatewayClasses {
-		there[class.Name] = true
+		controllers[class.Name] = string(class.Spec.ControllerName)
 	}
 	for _, class := range sortedKeys(used) {
-		if there[class] {
+		controller, there := controllers[class]
+		text := fmt.Sprintf("not served: its GatewayClass %q is not in the input; add the class, or name it with --gateway-class", class)
+		switch {
+		case controller == c.Controller:
 			continue
+		case there && c.GatewayClass != "":
+			text = fmt.Sprintf("not served: its GatewayClass %q has the controllerName %q, and --gateway-class takes %q alone", class, controller,
+				c.GatewayClass)
+		case there:
+			text = fmt.Sprintf("not served: its GatewayClass %q has the controllerName %q, and ours is %q; to serve it all the same, "+
+				"add --gateway-class %s, or change the controllerName", class, controller, c.Controller, class)
 		}
 		for _, gateway := range slices.Sorted(slices.Values(used[class])) {
-			notes = append(notes, Note{
-				Object: "Gateway " + gateway,
-				Text:   fmt.Sprintf("not served: its GatewayClass %q is not in the input; add the class, or name it with --gateway-class", class),
-			})
+			notes = append(notes, Note{Object: "Gateway " + gateway, Text: text})
 		}
 	}
 	return notes
