@@ -22,7 +22,7 @@ import (
 
 const statusHelp = `Say in a table what is refused, what waits for the proxy and what is well, of Gateways, listeners, routes and policies.
 
-With -f it is what manifests would get. With --from it is what is: the address of a gateway that runs (its --listen: HOST:PORT or
+With -f it is what manifests would get. With --at it is what is: the address of a gateway that runs (its --listen: HOST:PORT or
 unix:PATH), its state folder, a folder that generate wrote, or a status.yaml.
 
 Exit codes: 0 nothing is refused, 1 error, 2 something is. With --watch it goes on until a signal.`
@@ -38,17 +38,17 @@ type statusOptions struct {
 func newStatus(log *logOptions) *cobra.Command {
 	o := &statusOptions{logOptions: log}
 	cmd := &cobra.Command{
-		Use:   "status {-f FILES | --from ADDRESS}",
+		Use:   "status {-f FILES | --at ADDRESS}",
 		Short: "Say what is refused, pending and well",
 		Long:  statusHelp,
-		Example: `  gatewright status --from 127.0.0.1:9090 --watch
+		Example: `  gatewright status --at 127.0.0.1:9090 --watch
   gatewright status -f manifests/ -o wide`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	f := cmd.Flags()
 	o.inquiry.flags(f)
-	f.StringVar(&o.from, "from", "", "`address` of a gateway that runs, HOST:PORT or unix:PATH, or a folder or file with its status.yaml")
+	f.StringVar(&o.from, "at", "", "`address` of a gateway that runs, HOST:PORT or unix:PATH, or a folder or file with its status.yaml")
 	formatFlag(f, &o.format, "text", "wide", "json", "yaml")
 	f.BoolVar(&o.watch, "watch", false, "look again every second, and print what has changed as a whole")
 	return cmd
@@ -56,7 +56,7 @@ func newStatus(log *logOptions) *cobra.Command {
 
 func (o *statusOptions) run(cmd *cobra.Command) error {
 	if (o.from == "") == (len(o.source.Filenames) == 0) {
-		return errors.New("name either manifests with -f FILE, or where the statuses are with --from ADDRESS or --from FOLDER")
+		return errors.New("name either manifests with -f FILE, or where the statuses are with --at ADDRESS or --at FOLDER")
 	}
 	var before string
 	for {
@@ -110,7 +110,7 @@ func (o *statusOptions) reports(cmd *cobra.Command) ([]status.Report, error) {
 			return reports, nil
 		}
 	}
-	return nil, fmt.Errorf("--from %s: %w", o.from, err)
+	return nil, fmt.Errorf("--at %s: %w", o.from, err)
 }
 
 // statusLimit is how many bytes are read of statuses.
