@@ -16,7 +16,8 @@ import (
 const envPrefix = "GATEWRIGHT_"
 
 // otherVariables are those that begin so and are for the tests, or what Kubernetes tells pods of Services by such names.
-var otherVariables = regexp.MustCompile(`^(PROXIES|CLUSTER|FAILED|BIN)$|(^|_)(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_.*)?)?)$`)
+var otherVariables = regexp.MustCompile(`^(PROXIES|CLUSTER|FAILED)$|` +
+	`(^|_)(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_.*)?)?)$`)
 
 // envName is the variable that stands in for a flag.
 func envName(flag string) string {

@@ -13,7 +13,8 @@ func (d document) unrendered(problems Problems) Problems {
 		return problems
 	}
 	line := d.line + bytes.Count(d.data[:i], []byte("\n"))
-	return Problems{d.problem(line, "", `a template that isn't rendered, for it has {{ }}: render it first, as with "helm template", and give what comes out`)}
+	return Problems{d.problem(line, "", `a template that isn't rendered, for it has {{ }}: render it first, as with "helm template", and `+
+		"give what comes out")}
 }
 
 // syntaxHint says what a message of the YAML parser most often means in manifests.

@@ -9,8 +9,8 @@ import (
 // TestMistakes: what is in a folder and isn't a manifest says what it is, where, and what to do.
 func TestMistakes(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"values.yaml": {"replicaCount: 1\n", `values.yaml document 1 line 1: no Kubernetes object, for it has neither apiVersion nor kind: it ` +
-			`looks like a part of a Helm chart: give what "helm template" renders`},
+		"values.yaml": {"replicaCount: 1\n", `values.yaml document 1 line 1: no Kubernetes object, for it has neither apiVersion nor kind: ` +
+			`it looks like a part of a Helm chart: give what "helm template" renders`},
 		"kustomization.yaml": {"# ours\nresources: [a.yaml]\n", `kustomization.yaml document 1 line 1: no Kubernetes object, for it has neither ` +
 			`apiVersion nor kind: it looks like a part of a kustomization: give what "kubectl kustomize" renders`},
 		"ci.yaml": {"steps: []\n", "ci.yaml document 1 line 1: no Kubernetes object, for it has neither apiVersion nor kind: add them, or move " +
