@@ -81,7 +81,8 @@ const (
 	StateOK      = "ok"
 )
 
-// Parts are all that reports tell of: what is refused first, then what waits for the proxy, then the rest, each in the order of the reports.
+// Parts are all that reports tell of: what is refused first, then what waits for the proxy, then the rest, each in the order of the
+// reports.
 func Parts(reports []Report) []Part {
 	byState := map[string][]Part{}
 	for i := range reports {

@@ -38,8 +38,8 @@ func (a *absence) why(to referent.Object) (why string, somebody bool) {
 	return fmt.Sprintf("%s %s is not in the input; add it, or mend the name", to.Kind, to), false
 }
 
-// tellMissing refuses what names a parent that a whole snapshot doesn't have. A route with a parent of another kind, or with one that another
-// controller serves, is somebody else's.
+// tellMissing refuses what names a parent that a whole snapshot doesn't have. A route with a parent of another kind, or with one that
+// another controller serves, is somebody else's.
 func (g *graph) tellMissing(out []status.Report) []status.Report {
 	if !g.options.Whole {
 		return out
