@@ -112,7 +112,9 @@ const startPatience = 5 * time.Second
 func (c *Controller) Next(ctx context.Context, caps model.Capabilities) (translate.Result, error) {
 	result, err := c.next(ctx, caps)
 	if err == nil {
-		c.hold.Store(nil)
+		if c.hold.Swap(nil) != nil {
+			c.Log.Info("what the cluster has is served again")
+		}
 		c.pauses.reset()
 		c.served = true
 		return result, nil

@@ -53,29 +53,43 @@ func (w *writer) write(ctx context.Context, queue workqueue.TypedRateLimitingInt
 	default:
 		w.metrics.writes.WithLabelValues(o.kind, "error").Inc()
 		log.Error("the status can't be written; it is tried again", "error", err, "patch", string(data))
+		w.trouble(o, true)
 		queue.AddRateLimited(o)
 		return
 	}
 	queue.Forget(o)
 	w.metrics.writes.WithLabelValues(o.kind, "ok").Inc()
+	if w.trouble(o, false) {
+		log.Info("the status is written after all")
+	}
 	if w.controller.DryRun {
 		log.Info("the status would change", "patch", string(data))
 	} else {
 		log.Debug("wrote the status", "operations", len(d.Operations))
-		w.announce(o, after, d.Turned)
+		w.announce(after, d.Turned)
 	}
 	w.mu.Lock()
 	w.written[o] = written{d.have.GetResourceVersion(), after}
 	w.mu.Unlock()
 }
 
-// announce makes a line in the log of everything that is refused now and wasn't before, and an Event of everything with the
-// same reason: of two Events of one object that differ in the note alone, only the first would be kept.
-func (w *writer) announce(o object, about client.Object, refusals []status.Refusal) {
-	log := w.controller.logger(o.kind, o.name)
+// trouble notes whether the status of an object can't be written, and says whether it couldn't before.
+func (w *writer) trouble(o object, now bool) (before bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before = w.troubled[o]
+	if now {
+		w.troubled[o] = true
+	} else {
+		delete(w.troubled, o)
+	}
+	return before
+}
+
+// announce makes an Event of everything with the same reason that is refused now and wasn't before: of two Events of one object that differ in the note alone, only the first would be kept.
+func (w *writer) announce(about client.Object, refusals []status.Refusal) {
 	notes := map[string][]string{}
 	for _, r := range refusals {
-		log.Info("refused", "where", r.Where, "condition", r.Condition, "reason", r.Reason, "message", r.Message)
 		note := r.Condition + ": " + r.Message
 		if r.Where != "" {
 			note = r.Where + ": " + note

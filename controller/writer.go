@@ -38,6 +38,8 @@ type writer struct {
 	queue   workqueue.TypedRateLimitingInterface[object] // nil while this replica doesn't write
 	written map[object]written
 	paces   map[object]*pace
+	// troubled are those whose status couldn't be written.
+	troubled map[object]bool
 }
 
 // object is a kind and a name.
@@ -73,7 +75,7 @@ type writerMetrics struct {
 func newWriter(c *Controller, registry prometheus.Registerer) *writer {
 	w := &writer{
 		controller: c, fresh: make(chan struct{}, 1), world: newWorld(&c.Options),
-		written: map[object]written{}, paces: map[object]*pace{},
+		written: map[object]written{}, paces: map[object]*pace{}, troubled: map[object]bool{},
 		metrics: writerMetrics{
 			writes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatewright_status_writes_total",
 				Help: "Statuses written to the cluster, by kind and result (ok, conflict, error)."}, []string{"kind", "result"}),

@@ -53,11 +53,11 @@ func newExplain(log *logOptions) *cobra.Command {
 	f := cmd.Flags()
 	o.inquiry.flags(f)
 	formatFlag(f, &o.format, "text", "json", "yaml")
-	f.StringVar(&o.authority, "authority", "", "`host` that the call is for, with or without a port")
+	f.StringVar(&o.authority, "authority", "", "`host` that the call is for, with or without a port, or its URL")
 	f.StringVar(&o.method, "method", "", "what is called: `SERVICE/METHOD`")
 	f.StringVar(&o.url, "url", "", "`URL` of an HTTP request, in place of --authority and --method")
 	f.StringVarP(&o.httpMethod, "request", "X", "GET", "HTTP `method` of the request for the URL")
-	f.StringArrayVarP(&o.headers, "header", "H", nil, "metadata of the call, `NAME=VALUE`; repeatable")
+	f.StringArrayVarP(&o.headers, "header", "H", nil, "metadata of the call, `NAME=VALUE` or 'NAME: VALUE'; repeatable")
 	f.Int32Var(&o.port, "port", 0, "`port` that the call arrives at; else the first one with a listener for the host")
 	f.StringVar(&o.sni, "sni", "", "server `name` of the TLS handshake; else the authority's host")
 	f.StringVar(&o.gateway, "gateway", "", gatewayFlag)
@@ -103,11 +103,15 @@ func (q *question) call() (model.Call, error) {
 		call.SNI = call.Host()
 	}
 	for _, h := range q.headers {
-		name, value, found := strings.Cut(h, "=")
-		if !found || name == "" {
-			return call, fmt.Errorf("--header %q: want NAME=VALUE, such as x-canary=yes", h)
+		i := strings.IndexAny(h, "=:")
+		if i <= 0 {
+			return call, fmt.Errorf("--header %q: want NAME=VALUE or 'NAME: VALUE', such as x-canary=yes", h)
 		}
-		call.Headers = append(call.Headers, model.Header{Name: strings.ToLower(name), Value: value})
+		value := h[i+1:]
+		if h[i] == ':' {
+			value = strings.TrimSpace(value)
+		}
+		call.Headers = append(call.Headers, model.Header{Name: strings.ToLower(strings.TrimSpace(h[:i])), Value: value})
 	}
 	return call, nil
 }
@@ -127,7 +131,16 @@ func (q *question) request() (model.Call, error) {
 	if !found || service == "" || method == "" {
 		return model.Call{}, fmt.Errorf("--method %q: want SERVICE/METHOD, such as shop.Cart/Add", q.method)
 	}
-	return model.Call{Authority: q.authority, Path: "/" + service + "/" + method, Method: "POST", ContentType: model.GRPCContentType}, nil
+	call := model.Call{Authority: q.authority, Path: "/" + service + "/" + method, Method: "POST", ContentType: model.GRPCContentType}
+	if strings.Contains(q.authority, "://") {
+		at, err := urlCall(q.authority, "")
+		if err != nil || at.Path != "/" {
+			return call, fmt.Errorf("--authority %q: want a host such as shop.example.com, or a URL without a path such as https://shop.example.com",
+				q.authority)
+		}
+		call.Authority, call.Port = at.Authority, at.Port
+	}
+	return call, nil
 }
 
 // urlCall is the request for a URL, whose path and query stay as they are written.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -28,10 +29,31 @@ func (o *logOptions) logger(out io.Writer) *slog.Logger {
 	if o.verbose {
 		level = slog.LevelDebug
 	}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: readable}
 	if o.format == "json" {
-		return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
+		return slog.New(slog.NewJSONHandler(out, options))
 	}
-	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewTextHandler(out, options))
+}
+
+// readable leaves out what has nothing to say, and writes durations as people do: "1.234s".
+func readable(_ []string, a slog.Attr) slog.Attr {
+	switch a.Value.Kind() {
+	case slog.KindString:
+		if a.Value.String() == "" {
+			return slog.Attr{}
+		}
+	case slog.KindDuration:
+		d := a.Value.Duration()
+		for _, unit := range []time.Duration{time.Second, time.Millisecond} {
+			if d >= unit {
+				d = d.Round(unit / 1000)
+				break
+			}
+		}
+		return slog.String(a.Key, d.String())
+	}
+	return a
 }
 
 // journal writes to stderr what a command that ends has to say: text for people, or one JSON object a line.

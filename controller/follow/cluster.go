@@ -24,6 +24,7 @@ type cluster struct {
 	controller *controller.Controller
 	dryRun     bool
 	reports    atomic.Pointer[[]status.Report]
+	refusals   refusals
 }
 
 // Cluster serves the Gateways of a cluster with an engine, and writes their statuses, until a signal ends it. The options
@@ -71,9 +72,8 @@ const memoryFile = "cluster.json"
 // remember lets a controller keep it there. Who called it closes what it returns.
 func remember(e *serve.Engine, o *controller.Options) *folder.Keeper {
 	path := filepath.Join(e.Dir(), memoryFile)
-	memory := folder.NewKeeper(path, 0o644, func(err error) {
-		e.Log.Error("what is served, and of which cluster, isn't remembered for the next start yet; it is tried again", "error", err)
-	})
+	memory := folder.NewKeeper(path, 0o644, folder.Told(e.Log, "what is served, and of which cluster, isn't remembered for the next start yet",
+		"what is served, and of which cluster, is remembered again"))
 	o.Remember = memory.Put
 	var err error
 	if o.Remembered, err = os.ReadFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -85,6 +85,7 @@ func remember(e *serve.Engine, o *controller.Options) *folder.Keeper {
 // publish gives the statuses to the cluster and to /status.
 func (c *cluster) publish(reports []status.Report) {
 	c.reports.Store(&reports)
+	c.refusals.tell(c.engine.Log, reports)
 	c.controller.Publish(reports)
 }
 

@@ -24,6 +24,9 @@ type manifests struct {
 	engine   *serve.Engine
 	follower *pipeline.Follower
 	touched  touched
+	// said is what the log has of what is wrong with the manifests; next alone uses it.
+	said     string
+	refusals refusals
 
 	mu sync.Mutex
 	// problems are what is wrong with the manifests now.
@@ -40,9 +43,8 @@ type manifests struct {
 // folder and at /status.
 func Manifests(ctx context.Context, e *serve.Engine, s pipeline.Source, signals serve.Signals) (err error) {
 	m := &manifests{engine: e, follower: pipeline.NewFollower(s, controller.HostAddresses)}
-	m.keeper = folder.NewKeeper(filepath.Join(e.Dir(), pipeline.StatusFile), 0o644, func(err error) {
-		e.Log.Error("the status can't be written; it is tried again", "error", err)
-	})
+	m.keeper = folder.NewKeeper(filepath.Join(e.Dir(), pipeline.StatusFile), 0o644, folder.Told(e.Log, "the status can't be written",
+		"the status is written again"))
 	defer func() { err = errors.Join(err, m.keeper.Close()) }()
 	watcher, err := watch.New(s.Filenames, e.Log)
 	if err != nil {
@@ -105,7 +107,7 @@ func (m *manifests) next(context.Context) (apply.Job, bool) {
 		}
 	}
 	if err != nil {
-		m.engine.Log.Error("the manifests have errors; what was served stays", "error", err)
+		m.say("the manifests have errors; what was served stays", err)
 		m.engine.Service.Read(err)
 		m.engine.Publisher.Flush()
 		m.setProblems(err.Error())
@@ -115,9 +117,10 @@ func (m *manifests) next(context.Context) (apply.Job, bool) {
 	problems := ""
 	if len(r.Problems) > 0 {
 		problems = r.Problems.Error()
-		m.engine.Log.Error("some manifests have errors; their files stay as they were", "error", r.Problems)
+		m.say("some manifests have errors; their files stay as they were", r.Problems)
 		m.engine.Service.Read(r.Problems)
 	} else {
+		m.say("", nil)
 		m.engine.Service.Read(nil)
 	}
 	m.engine.Log.Debug("read the manifests", "took", time.Since(start), "steps", r.Steps)
@@ -130,8 +133,25 @@ func (m *manifests) next(context.Context) (apply.Job, bool) {
 	}}, true
 }
 
+// say makes a line in the log of what is wrong with the manifests, once, and one when that is mended.
+func (m *manifests) say(trouble string, err error) {
+	text := ""
+	if err != nil {
+		text = trouble + err.Error()
+	}
+	switch {
+	case text == m.said:
+	case err != nil:
+		m.engine.Log.Error(trouble, "error", err)
+	default:
+		m.engine.Log.Info("the manifests have no errors any more")
+	}
+	m.said = text
+}
+
 // publish keeps the statuses of good manifests for /status and in the state folder.
 func (m *manifests) publish(reports []status.Report) {
+	m.refusals.tell(m.engine.Log, reports)
 	text, err := status.Marshal(reports)
 	if err != nil {
 		m.engine.Log.Error("the status can't be written", "error", err)

@@ -142,6 +142,7 @@ func (r *Result) translate(s Source, t *translate.Translator, snapshot *resource
 			ClusterDomain: s.ClusterDomain,
 			CrossServing:  s.CrossServing,
 			Addresses:     translate.Addresses{Local: local},
+			Whole:         true,
 		})
 		return err
 	})

@@ -15,8 +15,13 @@ import (
 	"github.com/gatewright/gatewright/controller/referent"
 )
 
-// BackendsDNS is the value of Completion.Backends with which a proxy looks Services up by name.
-const BackendsDNS = "dns"
+// Values of Completion.Backends.
+const (
+	// BackendsEndpoints has a proxy send to the endpoints of EndpointSlices.
+	BackendsEndpoints = "endpoints"
+	// BackendsDNS has it look Services up by name.
+	BackendsDNS = "dns"
+)
 
 // Completion says what a user without a cluster wants to have served.
 type Completion struct {
@@ -33,9 +38,12 @@ type Completion struct {
 // but the arguments.
 func Complete(s *Snapshot, c Completion) (*Snapshot, []Note) {
 	completed := *s
-	notes := append(completeClasses(&completed, c), noteOrphans(s)...)
-	if c.Backends == BackendsDNS {
+	notes := completeClasses(&completed, c)
+	switch c.Backends {
+	case BackendsDNS:
 		notes = append(notes, completeServices(&completed)...)
+	case "", BackendsEndpoints:
+		notes = append(notes, noteLooseSlices(s)...)
 	}
 	return &completed, append(notes, completeNamespaces(&completed)...)
 }
@@ -58,19 +66,30 @@ func completeClasses(s *Snapshot, c Completion) []Note {
 		}
 		return []Note{{Object: "GatewayClass", Text: "the input has none, so every Gateway is taken; made up: " + strings.Join(names, ", ")}}
 	}
-	there := map[string]bool{}
+	return append(notes, noteUnserved(s, c, used)...)
+}
+
+// noteUnserved names the Gateways, by their classes, that aren't ours.
+func noteUnserved(s *Snapshot, c Completion, used map[string][]string) (notes []Note) {
+	controllers := map[string]string{}
 	for _, class := range s.GatewayClasses {
-		there[class.Name] = true
+		controllers[class.Name] = string(class.Spec.ControllerName)
 	}
 	for _, class := range sortedKeys(used) {
-		if there[class] {
+		controller, there := controllers[class]
+		text := fmt.Sprintf("not served: its GatewayClass %q is not in the input; add the class, or name it with --gateway-class", class)
+		switch {
+		case controller == c.Controller:
 			continue
+		case there && c.GatewayClass != "":
+			text = fmt.Sprintf("not served: its GatewayClass %q has the controllerName %q, and --gateway-class takes %q alone", class, controller,
+				c.GatewayClass)
+		case there:
+			text = fmt.Sprintf("not served: its GatewayClass %q has the controllerName %q, and ours is %q; to serve it all the same, "+
+				"add --gateway-class %s, or change the controllerName", class, controller, c.Controller, class)
 		}
 		for _, gateway := range slices.Sorted(slices.Values(used[class])) {
-			notes = append(notes, Note{
-				Object: "Gateway " + gateway,
-				Text:   fmt.Sprintf("not served: its GatewayClass %q is not in the input; add the class, or name it with --gateway-class", class),
-			})
+			notes = append(notes, Note{Object: "Gateway " + gateway, Text: text})
 		}
 	}
 	return notes

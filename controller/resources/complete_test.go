@@ -63,6 +63,8 @@ func TestComplete(t *testing.T) {
 			"foreign=example.com/other",
 			[]string{
 				`Gateway infra/two: not served: its GatewayClass "absent" is not in the input; add the class, or name it with --gateway-class`,
+				`Gateway infra/one: not served: its GatewayClass "foreign" has the controllerName "example.com/other", and ours is ` +
+					`"gatewright.io/gateway-controller"; to serve it all the same, add --gateway-class foreign, or change the controllerName`,
 				"Namespace: not in the input, made up with no labels but kubernetes.io/metadata.name: infra, shop",
 			}},
 		{"class asked for", classes + gateways, Completion{Controller: ours, GatewayClass: "foreign"},
@@ -76,6 +78,8 @@ func TestComplete(t *testing.T) {
 			"foreign=example.com/other absent=" + ours,
 			[]string{
 				"GatewayClass absent: not in the input; made up",
+				`Gateway infra/one: not served: its GatewayClass "foreign" has the controllerName "example.com/other", and --gateway-class takes ` +
+					`"absent" alone`,
 				"Service: not in the input, looked up by name in DNS: far/t, shop/m, shop/s",
 				"Namespace: not in the input, made up with no labels but kubernetes.io/metadata.name: far, infra, shop",
 			}},

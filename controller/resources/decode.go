@@ -83,10 +83,7 @@ func (d document) syntax(err error) Problem {
 		}
 		text = text[len(m[0]):]
 	}
-	if strings.Contains(text, "cannot start any token") && strings.Contains(string(d.data), "\t") {
-		text += " (a tab can't indent YAML: use spaces)"
-	}
-	return d.problem(line, "", "not valid YAML: "+text)
+	return d.problem(line, "", "not valid YAML: "+text+d.syntaxHint(text))
 }
 
 // converter makes plain values of YAML nodes.

@@ -119,7 +119,7 @@ func newKindTable() kindTable {
 func loadDocument(table kindTable, doc document) result {
 	t, problems := decode(doc)
 	if len(problems) > 0 {
-		return result{problems: problems}
+		return result{problems: doc.unrendered(problems)}
 	}
 	l := loader{table: table, doc: doc, tree: t}
 	switch top := t.value.(type) {

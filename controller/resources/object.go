@@ -52,6 +52,9 @@ func (l *loader) add(content map[string]any, path string) {
 	kindName, hasKind := content["kind"].(string)
 	o.id = strings.TrimSpace(kindName + " " + nameOf(content, false))
 	switch {
+	case content["apiVersion"] == nil && content["kind"] == nil && path == "":
+		l.result.problems = append(l.result.problems, l.doc.problem(l.tree.line, "", noObject(l.doc.source)))
+		return
 	case !hasKind || kindName == "":
 		l.problem(o, "kind", "missing: every object needs apiVersion and kind, as text")
 		return

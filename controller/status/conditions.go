@@ -208,6 +208,23 @@ func RoutePartiallyInvalid(gen int64, message string) metav1.Condition {
 		gatewayv1.RouteReasonUnsupportedValue, gen, message)
 }
 
+// ConditionEndpointsFound is our own condition of a route for a parent. It is there when it is false: a Service that the route sends to
+// can't have an endpoint as its EndpointSlices are, so that its calls fail. One with endpoints that aren't ready has no such condition.
+const ConditionEndpointsFound gatewayv1.RouteConditionType = "gatewright.io/EndpointsFound"
+
+// The reasons of ConditionEndpointsFound.
+const (
+	// ReasonNoEndpointSlices is for a Service that no EndpointSlice names.
+	ReasonNoEndpointSlices = "NoEndpointSlices"
+	// ReasonNoEndpointPort is for a Service whose EndpointSlices have endpoints, and no port with the name of the Service's.
+	ReasonNoEndpointPort = "NoEndpointPort"
+)
+
+// RouteEndpointsNotFound names the Services that can't have endpoints.
+func RouteEndpointsNotFound(gen int64, reason, message string) metav1.Condition {
+	return condition(ConditionEndpointsFound, metav1.ConditionFalse, reason, gen, message)
+}
+
 // PolicyAccepted accepts a policy.
 func PolicyAccepted(gen int64, message string) metav1.Condition {
 	return condition(gatewayv1.PolicyConditionAccepted, metav1.ConditionTrue, gatewayv1.PolicyReasonAccepted, gen, message)

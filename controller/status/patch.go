@@ -53,7 +53,8 @@ var (
 	// listenerTypes are those of the listeners of Gateways and of ListenerSets.
 	listenerTypes = typesOf(gatewayv1.ListenerConditionAccepted, gatewayv1.ListenerConditionConflicted, gatewayv1.ListenerConditionProgrammed,
 		gatewayv1.ListenerConditionResolvedRefs, gatewayv1.ListenerConditionOverlappingTLSConfig)
-	routeTypes  = typesOf(gatewayv1.RouteConditionAccepted, gatewayv1.RouteConditionResolvedRefs, gatewayv1.RouteConditionPartiallyInvalid)
+	routeTypes = typesOf(gatewayv1.RouteConditionAccepted, gatewayv1.RouteConditionResolvedRefs, gatewayv1.RouteConditionPartiallyInvalid,
+		ConditionEndpointsFound)
 	policyTypes = typesOf(gatewayv1.PolicyConditionAccepted, gatewayv1.BackendTLSPolicyConditionResolvedRefs)
 )
 

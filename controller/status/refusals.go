@@ -25,6 +25,7 @@ type Refusal struct {
 var refusing = map[string]metav1.ConditionStatus{
 	string(gatewayv1.RouteConditionAccepted):                      metav1.ConditionFalse,
 	string(gatewayv1.RouteConditionResolvedRefs):                  metav1.ConditionFalse,
+	string(ConditionEndpointsFound):                               metav1.ConditionFalse,
 	string(gatewayv1.GatewayConditionProgrammed):                  metav1.ConditionFalse,
 	string(gatewayv1.GatewayClassConditionStatusSupportedVersion): metav1.ConditionFalse,
 	string(gatewayv1.ListenerConditionConflicted):                 metav1.ConditionTrue,
@@ -48,37 +49,41 @@ func saying(reports []Report, statuses map[string]metav1.ConditionStatus) []Refu
 	var out []Refusal
 	for i := range reports {
 		r := &reports[i]
-		collect := func(where string, conditions []metav1.Condition) {
+		r.each(func(where string, conditions []metav1.Condition) {
 			for _, c := range conditions {
 				if says(c, statuses) {
 					out = append(out, Refusal{r.Object(), where, c.Type, c.Reason, c.Message})
 				}
 			}
-		}
-		switch {
-		case r.GatewayClass != nil:
-			collect("", r.GatewayClass.Conditions)
-		case r.Gateway != nil:
-			collect("", r.Gateway.Conditions)
-			for _, l := range r.Gateway.Listeners {
-				collect(fmt.Sprintf("listener %q", l.Name), l.Conditions)
-			}
-		case r.ListenerSet != nil:
-			collect("", r.ListenerSet.Conditions)
-			for _, l := range r.ListenerSet.Listeners {
-				collect(fmt.Sprintf("listener %q", l.Name), l.Conditions)
-			}
-		case r.Route != nil:
-			for _, p := range r.Route.Parents {
-				collect("parentRef "+parentName(p.ParentRef, r.Namespace), p.Conditions)
-			}
-		case r.Policy != nil:
-			for _, a := range r.Policy.Ancestors {
-				collect("ancestorRef "+parentName(a.AncestorRef, r.Namespace), a.Conditions)
-			}
-		}
+		})
 	}
 	return out
+}
+
+// each calls collect for the object and each part of it that has conditions.
+func (r *Report) each(collect func(where string, conditions []metav1.Condition)) {
+	switch {
+	case r.GatewayClass != nil:
+		collect("", r.GatewayClass.Conditions)
+	case r.Gateway != nil:
+		collect("", r.Gateway.Conditions)
+		for _, l := range r.Gateway.Listeners {
+			collect(fmt.Sprintf("listener %q", l.Name), l.Conditions)
+		}
+	case r.ListenerSet != nil:
+		collect("", r.ListenerSet.Conditions)
+		for _, l := range r.ListenerSet.Listeners {
+			collect(fmt.Sprintf("listener %q", l.Name), l.Conditions)
+		}
+	case r.Route != nil:
+		for _, p := range r.Route.Parents {
+			collect("parentRef "+parentName(p.ParentRef, r.Namespace), p.Conditions)
+		}
+	case r.Policy != nil:
+		for _, a := range r.Policy.Ancestors {
+			collect("ancestorRef "+parentName(a.AncestorRef, r.Namespace), a.Conditions)
+		}
+	}
 }
 
 // Object is the object as messages name it: "GRPCRoute ns/name".

@@ -34,6 +34,9 @@ func (g *graph) backends(r *route, rule *model.Rule, specs []backendSpec, scope 
 		if bad == nil && c.flaw != nil {
 			r.refs = append(r.refs, problem{c.flaw.reason, fmt.Sprintf("%s.backendRefs[%d]: %s", ruleField(rule.Source.Rule), i, c.flaw.message)})
 		}
+		if bad == nil && c.lack != nil && weight > 0 {
+			r.lacks = append(r.lacks, problem{c.lack.reason, fmt.Sprintf("%s.backendRefs[%d]: %s", ruleField(rule.Source.Rule), i, c.lack.message)})
+		}
 		b := model.Backend{Weight: weight, Handling: h.Handling}
 		if bad == nil {
 			b.Cluster = c.Name
@@ -131,7 +134,7 @@ func (g *graph) resolveBackend(r *route, ref *gatewayv1.BackendRef) (*cluster, *
 			fmt.Sprintf("Service %s: no port is given; name a port of the Service", n)}
 	}
 	c := g.cluster(clusterKey{name: n, port: *ref.Port, http: r.kind == model.HTTPRoute})
-	r.looks = append(r.looks, look{by, c.key, true, c.Name, c.problem, c.flaw, c.notes, c.Outliers != nil})
+	r.looks = append(r.looks, look{by, c.key, true, c.Name, c.problem, c.flaw, c.lack, c.notes, c.Outliers != nil})
 	for _, note := range c.notes {
 		r.note(note)
 	}

@@ -167,6 +167,7 @@ func (g *graph) addEndpoints(c *cluster, s *corev1.Service, port *corev1.Service
 			c.Endpoints = appendEndpoints(c.Endpoints, slice, port)
 		}
 		c.noteIgnored(s, g.index.slices[nameOf(s)])
+		c.noteLack(s, port, g.index.slices[nameOf(s)])
 		slices.SortFunc(c.Endpoints, func(a, b model.Endpoint) int {
 			return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Port, b.Port))
 		})
@@ -201,7 +202,7 @@ func appendEndpoints(out []model.Endpoint, slice *discoveryv1.EndpointSlice, por
 		return out
 	}
 	for _, p := range slice.Ports {
-		if deref(p.Name, "") != port.Name || p.Port == nil || deref(p.Protocol, corev1.ProtocolTCP) != corev1.ProtocolTCP {
+		if !isPort(&p, port) {
 			continue
 		}
 		for i := range slice.Endpoints {

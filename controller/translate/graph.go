@@ -191,6 +191,7 @@ type routeRules struct {
 	// policies are those for calls that rules refer to.
 	policies []policyUse
 	refs     []problem // ResolvedRefs=False
+	lacks    []problem // EndpointsFound=False
 	dropped  []dropped // rules that can't be served
 	// unresolved are rules with a filter that can't be found: valid, and answered with an error (R22).
 	unresolved []dropped
@@ -242,6 +243,8 @@ type cluster struct {
 	problem *problem
 	// flaw is what is wrong with some of the endpoints; the others serve.
 	flaw *problem
+	// lack is why it can't have endpoints.
+	lack *problem
 	// portName is the name of the port, and plainName that of the cluster without TLS.
 	portName, plainName string
 	used                bool

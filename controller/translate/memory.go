@@ -99,9 +99,10 @@ type look struct {
 	key clusterKey
 	// allowed says that a ReferenceGrant, or the namespace, lets it refer; the rest is empty otherwise.
 	allowed bool
-	// cluster, problem and flaw are the cluster's.
+	// cluster, problem, flaw and lack are the cluster's.
 	cluster       string
 	problem, flaw *problem
+	lack          *problem
 	notes         []string
 	// outliers says that the cluster leaves endpoints alone.
 	outliers bool
@@ -116,7 +117,8 @@ func (l *look) same(g *graph) bool {
 		return true
 	}
 	c := g.cluster(l.key)
-	return c.Name == l.cluster && sameProblem(c.problem, l.problem) && sameProblem(c.flaw, l.flaw) && slices.Equal(c.notes, l.notes) &&
+	return c.Name == l.cluster && sameProblem(c.problem, l.problem) && sameProblem(c.flaw, l.flaw) && sameProblem(c.lack, l.lack) &&
+		slices.Equal(c.notes, l.notes) &&
 		(c.Outliers != nil) == l.outliers
 }
 

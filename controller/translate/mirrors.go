@@ -29,6 +29,9 @@ func (s *filterScope) mirror(m *gatewayv1.HTTPRequestMirrorFilter, h *handled) e
 	if bad != nil || share.Numerator == 0 {
 		return nil
 	}
+	if c.lack != nil {
+		s.route.lacks = append(s.route.lacks, problem{c.lack.reason, field + ": " + c.lack.message})
+	}
 	share.Cluster = c.Name
 	h.Mirrors = append(h.Mirrors, share)
 	s.route.sends = append(s.route.sends, c.key)

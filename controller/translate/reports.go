@@ -41,6 +41,7 @@ func (g *graph) reports() []status.Report {
 	for _, r := range g.routes {
 		out = append(out, g.routeReport(r, &slab))
 	}
+	out = g.tellMissing(out)
 	for _, p := range g.policies {
 		if len(p.ancestors) > 0 {
 			out = append(out, g.policyReport(p))

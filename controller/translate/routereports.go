@@ -51,6 +51,9 @@ func (r *route) appendConditions(out []metav1.Condition, p *parent, gen int64) [
 	} else {
 		out = append(out, status.RouteResolvedRefs(gen))
 	}
+	if p.refused == nil && len(r.lacks) > 0 {
+		out = append(out, status.RouteEndpointsNotFound(gen, r.lacks[0].reason, messages(r.lacks, "; ")))
+	}
 	if p.refused == nil && len(r.dropped) > 0 {
 		out = append(out, status.RoutePartiallyInvalid(gen, "Dropped "+r.dropMessage()))
 	}

@@ -25,6 +25,12 @@ spec:
   listeners: [{name: l, port: 80, protocol: HTTP}]
 `
 
+// sliceYAML has no endpoint yet.
+const sliceYAML = `
+kind: EndpointSlice
+metadata: {name: s-1, labels: {kubernetes.io/service-name: s}}
+`
+
 const serviceYAML = `
 kind: Service
 metadata: {name: s}
@@ -34,7 +40,7 @@ spec: {clusterIP: 10.96.0.7, ports: [{name: grpc, port: 50051, targetPort: 9090}
 // withRules returns a snapshot with one route of these rules.
 func withRules(t testing.TB, rules string) *resources.Snapshot {
 	t.Helper()
-	return decode(t, classYAML, gatewayYAML, serviceYAML, `
+	return decode(t, classYAML, gatewayYAML, serviceYAML, sliceYAML, `
 kind: GRPCRoute
 metadata: {name: r}
 spec:

@@ -34,6 +34,9 @@ type Options struct {
 	CrossServing CrossServing
 	// Addresses say what Gateways bind and tell of.
 	Addresses Addresses
+	// Whole says that the snapshot is all there is, as manifests are: what names a parent that isn't in it is refused, while in a cluster
+	// that may be somebody else's.
+	Whole bool
 	// BundleVersion is that of the Gateway API's resources in the cluster, such as "v1.7.0"; "" where it isn't known.
 	BundleVersion string
 }

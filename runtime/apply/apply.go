@@ -101,6 +101,10 @@ type Applier struct {
 	unfinished bool
 	// waiting is what the log says last of a proxy that isn't there yet; "" once it is.
 	waiting string
+	// failed says that the last attempt failed, and confirms that something was confirmed, as the log has it.
+	failed, confirms bool
+	// behind says that the log has that the files on disk couldn't be written.
+	behind bool
 	// logged are the messages about left out parts that the log has already.
 	logged map[Part]string
 }
@@ -295,7 +299,12 @@ func (a *Applier) log(out Outcome) {
 		a.Log.Error("not applied; the last good configuration stays", "error", out.Err, "generation", short(out.Generation), "took", took)
 	case out.Way != Unchanged:
 		a.Log.Info("applied", "way", string(out.Way), "reason", out.Reason, "generation", short(out.Generation), "took", took)
+	case !a.confirms:
+		a.Log.Info("the proxy serves this already", "generation", short(out.Generation), "took", took)
+	case a.failed:
+		a.Log.Info("the proxy serves what it is to serve again", "generation", short(out.Generation), "took", took)
 	}
+	a.failed, a.confirms = out.Err != nil, a.confirms || out.Err == nil
 	a.logLeftOut(out.LeftOut)
 }
 

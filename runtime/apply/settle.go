@@ -60,12 +60,17 @@ func (a *Applier) settled(err error) (refused bool) {
 		a.unsettled, a.force = time.Time{}, true
 		return true
 	case err != nil:
-		a.Log.Error("the files on disk are behind the proxy", "error", err)
+		a.behind = true
+		a.Log.Error("the files on disk are behind the proxy; it is tried again", "error", err)
 	case a.live != nil && a.live.Generation == generation:
 		a.unsettled = time.Time{}
 	case !a.unsettled.IsZero():
 		// The proxy is ahead again.
 		a.unsettled = time.Now()
+	}
+	if err == nil && a.behind {
+		a.behind = false
+		a.Log.Info("the files on disk are no longer behind the proxy", "generation", short(generation))
 	}
 	a.Metrics.settled(err == nil)
 	return false

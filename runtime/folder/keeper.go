@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -53,7 +54,7 @@ const (
 type Keeper struct {
 	path string
 	mode fs.FileMode
-	// failed is called when a write fails in another way than the one before.
+	// failed is called when a write fails in another way than the one before, and with nil for the first that doesn't.
 	failed func(error)
 
 	mu     sync.Mutex
@@ -64,7 +65,18 @@ type Keeper struct {
 	ended  chan error
 }
 
-// NewKeeper keeps a file until Close. failed gets the error of a write, once for as long as it stays the same.
+// Told is for NewKeeper: it makes a line in the log of what is wrong, and one when that is mended.
+func Told(log *slog.Logger, trouble, mended string) func(error) {
+	return func(err error) {
+		if err != nil {
+			log.Error(trouble+"; it is tried again", "error", err)
+		} else {
+			log.Info(mended)
+		}
+	}
+}
+
+// NewKeeper keeps a file until Close. failed gets the error of a write, once for as long as it stays the same, and nil when it is mended.
 func NewKeeper(path string, mode fs.FileMode, failed func(error)) *Keeper {
 	k := &Keeper{path: path, mode: mode, failed: failed, fresh: make(chan struct{}, 1), closed: make(chan struct{}),
 		ended: make(chan error, 1)}
@@ -112,6 +124,9 @@ func (k *Keeper) run() error {
 		case !open:
 			return err
 		case err == nil:
+			if last != "" {
+				k.failed(nil)
+			}
 			written, last, pause, again = data, "", firstPause, nil
 		default:
 			if text := err.Error(); text != last {

@@ -51,11 +51,15 @@ func (c *change) states(sections []string) batch {
 
 // addServers makes wanted servers take calls, and reads back that they do.
 func (c *change) addServers(sections []string) error {
+	present, err := c.present(sections)
+	if err != nil {
+		return err
+	}
 	var commands batch
 	added := 0
 	for _, name := range sections {
 		section, had := c.worker.section(name), map[string]string{}
-		if s := c.old.sections[name]; s != nil && len(c.updater.leftovers[name]) == 0 {
+		if s := c.old.sections[name]; s != nil {
 			had = s.servers
 		}
 		for _, server := range slices.Sorted(maps.Keys(c.wanted(name))) {
@@ -65,7 +69,9 @@ func (c *change) addServers(sections []string) error {
 			added++
 			line := c.wanted(name)[server]
 			// One that is still there, because an earlier update couldn't remove it yet, has the same settings: its name tells them.
-			commands.add("add server %s/%s %s", section, server, attributes(c.next.defaults, line))
+			if _, there := present[section][server]; !there {
+				commands.add("add server %s/%s %s", section, server, attributes(c.next.defaults, line))
+			}
 			commands.add("set server %s/%s state ready", section, server)
 			if checked(line) {
 				commands.add("enable health %s/%s", section, server)
@@ -89,6 +95,22 @@ func (c *change) addServers(sections []string) error {
 	}
 	c.did(added, "new endpoints", "endpoints")
 	return nil
+}
+
+// present are the servers of those sections that may have one from earlier, by section: HAProxy's log has an alert of each that is added
+// twice.
+func (c *change) present(sections []string) (map[string]map[string]server, error) {
+	unsure := slices.DeleteFunc(slices.Clone(sections), func(name string) bool {
+		return c.next.sections[name] == nil || c.old.sections[name] != nil && len(c.updater.leftovers[name]) == 0
+	})
+	if len(unsure) == 0 {
+		return nil, nil
+	}
+	w, err := inspect(c.ctx, c.socket, nil, c.states(unsure))
+	if err != nil {
+		return nil, err
+	}
+	return w.servers, nil
 }
 
 // removals are the commands that let other servers of sections take no more calls, and remove those that have

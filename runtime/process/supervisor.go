@@ -279,6 +279,7 @@ func (s *Supervisor) restart() {
 		cancel()
 		s.Unlock()
 		if err == nil {
+			s.Log.Info("started again", "program", s.Name, "pid", s.last.Load())
 			s.Lost()
 			return
 		}

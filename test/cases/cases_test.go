@@ -173,7 +173,7 @@ func load(t *testing.T, dir string, o options) *resources.Snapshot {
 }
 
 func translateCase(s *resources.Snapshot, caps model.Capabilities, o options) translate.Result {
-	return translate.Translate(s, caps, translate.Options{Backends: translate.Backends(o.backends), Addresses: o.addresses})
+	return translate.Translate(s, caps, translate.Options{Backends: translate.Backends(o.backends), Addresses: o.addresses, Whole: true})
 }
 
 func texts(t *testing.T, result translate.Result) (modelText, statusText string) {

@@ -59,7 +59,7 @@ func (s *Server) answer(all map[string]*list) {
 // keep writes the endpoints to a file whenever they have been set, until the server is closed. Nobody waits for it.
 func (s *Server) keep(file string) {
 	const trouble = "the endpoints can't be kept for a start while nobody tells them"
-	keeper := folder.NewKeeper(file, 0o600, func(err error) { s.log.Error(trouble+"; it is tried again", "error", err) })
+	keeper := folder.NewKeeper(file, 0o600, folder.Told(s.log, trouble, "the endpoints are kept for a start again"))
 	defer func() {
 		if err := keeper.Close(); err != nil {
 			s.log.Error(trouble, "error", err)
