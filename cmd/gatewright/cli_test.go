@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/gatewright/gatewright/controller/status"
@@ -177,51 +179,56 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// TestDocumented: docs/cli.md names every command, and every flag of it, and no other.
+var update = flag.Bool("update", false, "write the flags in docs/cli.md anew")
+
+// TestDocumented: the flags in docs/cli.md are those of the code.
 func TestDocumented(t *testing.T) {
-	text, err := os.ReadFile("../../docs/cli.md")
+	const file, heading = "../../docs/cli.md", "## Flags\n"
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sections := map[string]string{}
-	for _, section := range strings.Split(string(text), "\n### ")[1:] {
-		name, body, _ := strings.Cut(section, "\n")
-		body, _, _ = strings.Cut(body, "\n## ")
-		sections[strings.Trim(name, "`")] = body
+	before, _, ok := strings.Cut(string(text), heading)
+	if !ok {
+		t.Fatalf("%s has no %q", file, heading)
 	}
-	root := newRoot(&logOptions{})
-	known := map[string]bool{}
-	check := func(name string, flags *pflag.FlagSet) {
-		known[name] = true
-		body, ok := sections[name]
-		if !ok {
-			t.Errorf("docs/cli.md has no section %q", name)
-			return
+	want := before + heading + flagTables(newRoot(&logOptions{}))
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
 		}
+	} else if string(text) != want {
+		t.Errorf("%s doesn't have the flags as they are; run the test with -update", file)
+	}
+}
+
+// flagTables are the flags of all commands, as Markdown.
+func flagTables(root *cobra.Command) string {
+	var b strings.Builder
+	table := func(flags *pflag.FlagSet) {
+		b.WriteString("\n| flag | value | what it does |\n|---|---|---|\n")
 		flags.VisitAll(func(f *pflag.Flag) {
-			row := "`--" + f.Name + "`"
-			if !f.Hidden && f.Name != "help" && !strings.Contains(body, row) {
-				t.Errorf("docs/cli.md: %s has no %s", name, row)
+			if f.Hidden || f.Name == "help" {
+				return
 			}
+			name := "`--" + f.Name + "`"
+			if f.Shorthand != "" {
+				name += ", `-" + f.Shorthand + "`"
+			}
+			value, usage := pflag.UnquoteUsage(f)
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", name, strings.ReplaceAll(value, "|", ", "), usage)
 		})
-		for line := range strings.Lines(body) {
-			if rest, ok := strings.CutPrefix(line, "| `--"); ok {
-				flag, _, _ := strings.Cut(rest, "`")
-				if flags.Lookup(flag) == nil {
-					t.Errorf("docs/cli.md: %s has a flag --%s that there isn't", name, flag)
-				}
-			}
-		}
 	}
-	check("every command", root.PersistentFlags())
+	b.WriteString("\n### every command\n")
+	table(root.PersistentFlags())
 	for _, cmd := range root.Commands() {
-		if cmd.Name() != "help" && cmd.Name() != "completion" {
-			check(cmd.Name(), cmd.LocalNonPersistentFlags())
+		if cmd.Name() == "help" || cmd.Name() == "completion" {
+			continue
+		}
+		fmt.Fprintf(&b, "\n### `%s`\n\n%s. `gatewright %s`\n", cmd.Name(), cmd.Short, cmd.Use)
+		if flags := cmd.LocalNonPersistentFlags(); flags.HasAvailableFlags() {
+			table(flags)
 		}
 	}
-	for name := range sections {
-		if !known[name] {
-			t.Errorf("docs/cli.md has a section %q of no command", name)
-		}
-	}
+	return b.String()
 }

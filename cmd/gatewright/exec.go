@@ -47,7 +47,7 @@ func newExec(log *logOptions) *cobra.Command {
 	}
 	f := cmd.Flags()
 	stateFlags(f, &o.entry.Sidecar.State)
-	f.StringVar(&o.entry.Sidecar.From, "from", "", "`folder` to follow and to bring to the proxy (default what is in --state-dir)")
+	f.StringVar(&o.entry.Sidecar.From, "from", "", fromUsage)
 	f.StringVar(&o.entry.Sidecar.Config, "config", "", "the main `file` of the configuration (default nginx.conf or haproxy.cfg)")
 	f.DurationVar(&o.entry.Drain, "drain", 30*time.Second, "how long calls may take to finish at the end")
 	serviceFlags(f, &o.entry.Sidecar.Listen, &o.entry.Sidecar.Timeout)

@@ -36,6 +36,9 @@ func classFlag(f *pflag.FlagSet, value *string) {
 	f.StringVar(value, "gateway-class", "", "serve only Gateways of the class with this `name`")
 }
 
+// fromUsage is the usage of --from; exec does without.
+const fromUsage = "`folder` to follow and to bring to the proxy"
+
 // gatewayFlag is the usage of --gateway; the controller takes several.
 const gatewayFlag = "only this Gateway, `NAMESPACE/NAME`"
 

@@ -45,7 +45,7 @@ func newReload(log *logOptions) *cobra.Command {
 	f := cmd.Flags()
 	kindFlag(f, &o.sidecar.Kind)
 	binaryFlag(f, &o.sidecar.Binary)
-	f.StringVar(&o.sidecar.From, "from", "", "`folder` to watch")
+	f.StringVar(&o.sidecar.From, "from", "", fromUsage)
 	f.StringVar(&o.sidecar.Config, "config", "", "the main `file` in it (default nginx.conf or haproxy.cfg)")
 	attachFlag(f, &o.sidecar.Attach)
 	stateFlags(f, &o.sidecar.State)
