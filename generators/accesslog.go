@@ -91,7 +91,7 @@ type AccessTarget string
 // The words of AccessTarget, as `--access-log` takes them.
 const (
 	AccessStderr AccessTarget = "stderr"
-	AccessSyslog              = "syslog:"
+	AccessSyslog AccessTarget = "syslog:"
 )
 
 // Check says what is wrong with a target.
@@ -115,7 +115,7 @@ func (t AccessTarget) Check() error {
 
 // Syslog is the address of a target that is a syslog server, and whether that is the path of a unix socket; ok is false for another.
 func (t AccessTarget) Syslog() (ok, socket bool, address string) {
-	address, ok = strings.CutPrefix(string(t), AccessSyslog)
+	address, ok = strings.CutPrefix(string(t), string(AccessSyslog))
 	if !ok {
 		return false, false, ""
 	}

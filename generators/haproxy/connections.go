@@ -20,7 +20,7 @@ func keepAlive(c *model.Connections) string {
 // keepsAlive makes sure that templates of somebody's own keep connections for as long as Gateways say.
 func keepsAlive(config []byte, list []Frontend) error {
 	i := slices.IndexFunc(list, func(f Frontend) bool {
-		return f.KeepAlive != "" && !bytes.Contains(config, []byte("timeout http-keep-alive "+f.KeepAlive+"\n"))
+		return f.KeepAlive != "" && !bytes.Contains(config, []byte("timeout http-keep-alive "+f.KeepAlive))
 	})
 	if i < 0 {
 		return nil

@@ -95,7 +95,7 @@ func listen(address netip.AddrPort) (*net.UDPConn, error) {
 // Log is what a proxy's configuration says to have its calls told here, all that an access log has, or what is counted.
 func (r *Receiver) Log(brief bool) *generators.AccessLog {
 	l := &generators.AccessLog{Format: generators.AccessTold, Token: string(r.parser.token),
-		Target: generators.AccessTarget(generators.AccessSyslog + r.socket.LocalAddr().String())}
+		Target: generators.AccessSyslog + generators.AccessTarget(r.socket.LocalAddr().String())}
 	if brief {
 		l.Format = generators.AccessBrief
 	}

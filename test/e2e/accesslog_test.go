@@ -47,7 +47,7 @@ func TestAccessLog(t *testing.T) {
 				defer func() { _ = socket.Close() }()
 				s := harness.Serve(t, p, harness.Load(t, "", loggedRoutes+"---\n"+harness.Service("default", "s", 50051)), harness.Options{
 					Generator: generators.Options{AccessLog: &generators.AccessLog{Format: format,
-						Target: generators.AccessTarget(generators.AccessSyslog + socket.LocalAddr().String())}}})
+						Target: generators.AccessSyslog + generators.AccessTarget(socket.LocalAddr().String())}}})
 				call := s.Call("gw/http")
 				call.Authority, call.Metadata = "h.test", metadata.MD{"x-request-id": {`me", "code": "forged`}}
 				for path, want := range map[string]struct {

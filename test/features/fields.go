@@ -180,7 +180,7 @@ var routeFields = []row{
 	{what: "Service `appProtocol` kubernetes.io/ws", change: appProtocol("kubernetes.io/ws")},
 	{what: "BackendTLSPolicy `wellKnownCACertificates` System", change: func(o *objects) { o.policy() }},
 	{what: "BackendTLSPolicy `targetRefs[].sectionName`", change: func(o *objects) {
-		o.service.Spec.Ports[0].Name = "grpc"
+		o.service.Spec.Ports[0].Name, o.EndpointSlices[0].Ports[0].Name = "grpc", new("grpc")
 		o.policy().Spec.TargetRefs[0].SectionName = new(gatewayv1.SectionName("grpc"))
 	}},
 	{what: "BackendTLSPolicy `caCertificateRefs` to a ConfigMap", change: func(o *objects) { o.trusts("", "ConfigMap") }},
