@@ -8,7 +8,7 @@ import (
 )
 
 // TestKeeper takes the folder of a file away. What could not be written is tried again without anybody asking, and
-// what comes last counts.
+// what comes last counts. The trouble is told once, and its end.
 func TestKeeper(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	path := filepath.Join(dir, "status.yaml")
@@ -34,6 +34,14 @@ func TestKeeper(t *testing.T) {
 		case <-deadline:
 			t.Fatal("the file isn't written again")
 		}
+	}
+	select {
+	case err := <-failures:
+		if err != nil {
+			t.Errorf("the same trouble is told again: %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("nobody says that the file is written again")
 	}
 	if n := len(failures); n > 0 {
 		t.Errorf("the same trouble is told %d times more", n)
