@@ -60,7 +60,8 @@ func (p *Proxy) master() (process.ID, error) {
 	case errors.Is(err, fs.ErrPermission):
 		return process.ID{}, fmt.Errorf("%w: run gatewright as the user that HAProxy runs as, or start HAProxy with a socket for both: "+
 			"-S %s,mode,660,group,GROUP", err, p.Join)
-	case errors.Is(err, unix.ECONNREFUSED):
+	case errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ECONNRESET):
+		// None is there, or one that has just begun, which may start itself again and leave a question unanswered.
 		return process.ID{}, &apply.AbsentError{Err: err}
 	case err == nil && procs.master == 0:
 		err = errors.New("its master socket names no master")

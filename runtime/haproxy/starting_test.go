@@ -9,10 +9,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
+	"github.com/gatewright/gatewright/runtime/apply"
 	"github.com/gatewright/gatewright/runtime/haproxy"
 	"github.com/gatewright/gatewright/runtime/process"
 	"github.com/gatewright/gatewright/test/harness"
@@ -69,7 +69,8 @@ func (e *early) reload() error {
 	defer cancel()
 	return process.Poll(ctx, func() (bool, error) {
 		err := e.joined.Reload(ctx, "", "")
-		return err == nil || !strings.Contains(err.Error(), "isn't running"), err
+		var absent *apply.AbsentError
+		return !errors.As(err, &absent), err
 	})
 }
 
