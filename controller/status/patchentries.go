@@ -159,6 +159,9 @@ func tells(c metav1.Condition) bool { return says(c, refusing) || says(c, warnin
 // says tells whether a condition has one of the statuses.
 func says(c metav1.Condition, statuses map[string]metav1.ConditionStatus) bool {
 	s, ok := statuses[c.Type]
+	if !ok {
+		s, ok = statuses[c.Type+" "+c.Reason]
+	}
 	return ok && s == c.Status
 }
 

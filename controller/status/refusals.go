@@ -21,11 +21,11 @@ type Refusal struct {
 	Condition, Reason, Message string
 }
 
-// refusing is the status with which a condition says no.
+// refusing is the status with which a condition says no, by its type, or its type and reason.
 var refusing = map[string]metav1.ConditionStatus{
 	string(gatewayv1.RouteConditionAccepted):                      metav1.ConditionFalse,
 	string(gatewayv1.RouteConditionResolvedRefs):                  metav1.ConditionFalse,
-	string(ConditionEndpointsFound):                               metav1.ConditionFalse,
+	string(ConditionEndpointsFound) + " " + ReasonNoEndpointPort:  metav1.ConditionFalse,
 	string(gatewayv1.GatewayConditionProgrammed):                  metav1.ConditionFalse,
 	string(gatewayv1.GatewayClassConditionStatusSupportedVersion): metav1.ConditionFalse,
 	string(gatewayv1.ListenerConditionConflicted):                 metav1.ConditionTrue,
@@ -36,6 +36,8 @@ var refusing = map[string]metav1.ConditionStatus{
 var warning = map[string]metav1.ConditionStatus{
 	string(gatewayv1.ListenerConditionOverlappingTLSConfig):          metav1.ConditionTrue,
 	string(gatewayv1.GatewayConditionInsecureFrontendValidationMode): metav1.ConditionTrue,
+	// Its EndpointSlices may come: those of a cluster are seldom beside its manifests.
+	string(ConditionEndpointsFound) + " " + ReasonNoEndpointSlices: metav1.ConditionFalse,
 }
 
 // Refusals are all conditions that refuse something, in the order of the reports.
