@@ -87,6 +87,7 @@ func (i *inquiry) read(cmd *cobra.Command, log *logOptions) (*pipeline.Result, e
 	if _, err := r.Render(render); err != nil {
 		return nil, err
 	}
+	r.Warn()
 	log.journal(cmd.ErrOrStderr()).notes(r.Notes)
 	return r, nil
 }

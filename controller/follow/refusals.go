@@ -7,32 +7,37 @@ import (
 	"github.com/gatewright/gatewright/controller/status"
 )
 
-// refusals are what the log has of what is refused.
+// refusals are what the log has of what is refused, and of what is served with a warning.
 type refusals struct {
-	mu   sync.Mutex
-	told map[refusal]status.Refusal
+	mu               sync.Mutex
+	refused, warning map[refusal]status.Refusal
 }
 
 // refusal is a condition of an object, or of a part of it.
 type refusal struct{ object, where, condition string }
 
-// tell makes a line in the log of each condition that refuses something now and didn't before, or does for another reason, and one of
-// each that no longer does.
+// tell makes a line in the log of each condition that refuses something, or warns of it, now and didn't before, or does for another reason,
+// and one of each that no longer does.
 func (r *refusals) tell(log *slog.Logger, reports []status.Report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list := status.Refusals(reports)
+	r.refused = changed(log, "refused", r.refused, status.Refusals(reports))
+	r.warning = changed(log, "served with a warning", r.warning, status.Warnings(reports))
+}
+
+// changed tells what differs from the conditions told before, and returns those of now.
+func changed(log *slog.Logger, what string, before map[refusal]status.Refusal, list []status.Refusal) map[refusal]status.Refusal {
 	now := make(map[refusal]status.Refusal, len(list))
 	for _, no := range list {
 		key := refusal{no.Object, no.Where, no.Condition}
 		now[key] = no
-		if before, ok := r.told[key]; !ok || before != no {
-			log.Warn("refused", "object", no.Object, "where", no.Where, "condition", no.Condition, "reason", no.Reason, "message", no.Message)
+		if told, ok := before[key]; !ok || told != no {
+			log.Warn(what, "object", no.Object, "where", no.Where, "condition", no.Condition, "reason", no.Reason, "message", no.Message)
 		}
-		delete(r.told, key)
+		delete(before, key)
 	}
-	for key, no := range r.told {
-		log.Info("no longer refused", "object", key.object, "where", key.where, "condition", key.condition, "reason", no.Reason)
+	for key, no := range before {
+		log.Info("no longer "+what, "object", key.object, "where", key.where, "condition", key.condition, "reason", no.Reason)
 	}
-	r.told = now
+	return now
 }

@@ -44,4 +44,9 @@ func TestRefusals(t *testing.T) {
 	tell(healed, status.RouteResolvedRefs(2))
 	tell("", status.RouteResolvedRefs(2))
 	tell(refused+` message="spec.rules[1]: no"`, bad)
+	const warning = ` object="GRPCRoute ns/r" where="parentRef Gateway ns/gw" condition=gatewright.io/EndpointsFound reason=NoEndpointSlices`
+	none := status.RouteEndpointsNotFound(2, status.ReasonNoEndpointSlices, "none")
+	tell(healed+"\n"+`level=WARN msg="served with a warning"`+warning+` message=none`, none)
+	tell("", none)
+	tell(`level=INFO msg="no longer served with a warning"`+warning, status.RouteResolvedRefs(3))
 }

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -52,7 +53,11 @@ func (r *route) appendConditions(out []metav1.Condition, p *parent, gen int64) [
 		out = append(out, status.RouteResolvedRefs(gen))
 	}
 	if p.refused == nil && len(r.lacks) > 0 {
-		out = append(out, status.RouteEndpointsNotFound(gen, r.lacks[0].reason, messages(r.lacks, "; ")))
+		first := r.lacks[0]
+		if i := slices.IndexFunc(r.lacks, func(l problem) bool { return l.reason == status.ReasonNoEndpointPort }); i >= 0 {
+			first = r.lacks[i] // What is certainly wrong gives the reason before what may still come.
+		}
+		out = append(out, status.RouteEndpointsNotFound(gen, first.reason, messages(r.lacks, "; ")))
 	}
 	if p.refused == nil && len(r.dropped) > 0 {
 		out = append(out, status.RoutePartiallyInvalid(gen, "Dropped "+r.dropMessage()))
