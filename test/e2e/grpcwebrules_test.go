@@ -117,7 +117,7 @@ func TestGRPCWebRules(t *testing.T) {
 				if way.text {
 					return
 				}
-				t.Run("sessions", func(t *testing.T) { sessionsStay(t, 7, w.session) })
+				t.Run("sessions", func(t *testing.T) { sessionsStay(t, 6, w.session) })
 				t.Run("cookies", func(t *testing.T) { sessionsStay(t, 5, w.cookie) })
 			})
 		}
