@@ -89,8 +89,6 @@ browser: ## Install the browser that the tests run, and gRPC on the C core for P
 	@sh test/others.sh
 
 .PHONY: cluster
-# Built by the Go that its own module asks for, so that another toolchain of ours doesn't have it built again.
-cluster: export GOTOOLCHAIN = auto
 cluster: ## Build the control plane that the tests run: etcd, kube-apiserver, kube-controller-manager (once)
 	@sh test/cluster/build.sh
 
