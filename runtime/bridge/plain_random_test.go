@@ -195,7 +195,7 @@ func TestRandomPlain(t *testing.T) {
 	callers.Wait()
 	kinds := 0
 	results.Range(func(any, any) bool { kinds++; return true })
-	if kinds < n/2 {
+	if kinds < n/2 && !t.Failed() {
 		t.Errorf("%d exchanges had %d results only: they aren't random", n, kinds)
 	}
 	b.ended()

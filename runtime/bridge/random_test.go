@@ -244,7 +244,7 @@ func TestRandomCalls(t *testing.T) {
 	callers.Wait()
 	kinds := 0
 	results.Range(func(any, any) bool { kinds++; return true })
-	if kinds < n/3 {
+	if kinds < n/3 && !t.Failed() {
 		t.Errorf("%d calls had %d results only: they aren't random", n, kinds)
 	}
 	await(t, "the end of all calls", func() bool { return b.count("calls_open", nil) == 0 && b.count("held_bytes", nil) == 0 })
