@@ -74,9 +74,11 @@ func checkRoute(route *gatewayv1.GRPCRoute, report *status.Report, served map[in
 	refused := false
 	for _, p := range report.Route.Parents {
 		for _, c := range p.Conditions {
-			if c.Type == string(gatewayv1.RouteConditionAccepted) {
+			switch {
+			case c.Type == string(gatewayv1.RouteConditionAccepted):
 				accepted = accepted || c.Status == metav1.ConditionTrue
-			} else if (c.Status == metav1.ConditionFalse) != (c.Type == string(gatewayv1.RouteConditionPartiallyInvalid)) {
+			case c.Type == string(status.ConditionEndpointsFound): // A rule is served whether or not its Services have endpoints.
+			case (c.Status == metav1.ConditionFalse) != (c.Type == string(gatewayv1.RouteConditionPartiallyInvalid)):
 				refused = true
 				text += " " + c.Message
 			}
