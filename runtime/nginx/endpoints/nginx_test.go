@@ -65,7 +65,7 @@ func TestSpeed(t *testing.T) {
 	each(t, func(s *stand) {
 		_, a := s.backend()
 		_, b := s.backend()
-		services := make([][]model.Endpoint, 100)
+		services := make([][]model.Endpoint, 25)
 		for i := range services {
 			services[i] = []model.Endpoint{a}
 		}
