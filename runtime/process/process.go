@@ -35,7 +35,7 @@ func Parent(pid int) int {
 
 // Where things stand behind the name in /proc/PID/stat.
 const (
-	statState, statParent, statUserTime, statSystemTime, statStart = 0, 1, 11, 12, 19
+	statState, statParent, statGroup, statUserTime, statSystemTime, statStart = 0, 1, 2, 11, 12, 19
 )
 
 // stat is what the kernel tells of a process, from its state on.

@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"os"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -57,4 +58,23 @@ func deadChildren(parent int) []ID {
 		}
 	}
 	return out
+}
+
+// Adopt makes this process the parent of all below it that lose theirs, wherever it isn't process 1 itself.
+func Adopt() error {
+	return os.NewSyscallError("prctl", unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+}
+
+// EndOrphans ends the processes of a group that have lost their parent to this one, at once, takes them away and says how many they
+// were: nginx's workers outlive a master that was killed, and would keep its addresses. The group is one that this process has made.
+func EndOrphans(group int) int {
+	n := 0
+	for _, pid := range childrenOf(os.Getpid()) {
+		// A child's number is nobody else's before it is reaped, which only this does to one that it hasn't started.
+		if fields, err := stat(pid); err == nil && fields[statGroup] == strconv.Itoa(group) && unix.Kill(pid, unix.SIGKILL) == nil {
+			_, _ = unix.Wait4(pid, nil, 0, nil)
+			n++
+		}
+	}
+	return n
 }

@@ -102,6 +102,9 @@ func (e *Entry) Run(ctx context.Context, take Signals) (code int, err error) {
 		e.Log.Info("ending before there was a configuration", "signal", s.String())
 		return codeOf(s), nil
 	}
+	if err := process.Adopt(); err != nil {
+		e.Log.Warn("what a killed proxy leaves behind isn't ended with it", "error", err)
+	}
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), e.command[0], e.command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	// A signal from the terminal is for gatewright, which passes it on in its own way.
@@ -186,6 +189,9 @@ func (e *Entry) accompany(id process.ID, cmd *exec.Cmd, signals <-chan os.Signal
 				if err := <-finished; err != nil {
 					return 0, err
 				}
+			}
+			if n := process.EndOrphans(id.PID); n > 0 {
+				e.Log.Warn("ended what the proxy has left behind", "processes", n)
 			}
 			return e.result(ended, draining)
 		case s := <-signals:

@@ -163,7 +163,7 @@ func TestEntryDrains(t *testing.T) {
 	}
 }
 
-// TestEntryEndsWithTheProxy: nothing is started again, and the exit code is the proxy's.
+// TestEntryEndsWithTheProxy: nothing is started again, the exit code is the proxy's, and its workers don't outlive it.
 func TestEntryEndsWithTheProxy(t *testing.T) {
 	each(t, "", func(p *pod) {
 		p.put("first")
@@ -174,10 +174,19 @@ func TestEntryEndsWithTheProxy(t *testing.T) {
 		if len(children) != 1 {
 			t.Fatalf("its children are %v", children)
 		}
+		workers := process.Children(children[0])
+		if len(workers) == 0 {
+			t.Fatal("the proxy has no workers")
+		}
 		p.signal(children[0], unix.SIGKILL)
 		var exit *exec.ExitError
 		if err := c.Ended(); !errors.As(err, &exit) || exit.ExitCode() != 128+9 {
 			t.Errorf("it ends with %v, want 137\n%s", err, c.Log())
+		}
+		for _, pid := range workers {
+			if process.Alive(pid) {
+				t.Errorf("worker %d is left: %s", pid, process.Title(pid))
+			}
 		}
 	})
 }
