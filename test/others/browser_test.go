@@ -170,8 +170,9 @@ func (s *pages) show(hosts map[string]string, pair harness.KeyPair) map[string][
 	key := sha256.Sum256(certificate.RawSubjectPublicKeyInfo)
 	// What it leaves in the folder for temporary files, when it is ended, goes with the test's.
 	p := harness.Start(s.t, "env", "TMPDIR="+harness.TempDir(s.t), browser, "--headless", "--no-sandbox", "--disable-gpu",
-		"--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-features=HttpsUpgrades",
-		"--disable-dev-shm-usage", "--user-data-dir="+harness.TempDir(s.t), "--host-resolver-rules="+strings.Join(rules, ","),
+		"--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+		"--disable-features=HttpsUpgrades", "--disable-dev-shm-usage", "--user-data-dir="+harness.TempDir(s.t),
+		"--host-resolver-rules="+strings.Join(rules, ","),
 		"--ignore-certificate-errors-spki-list="+base64.StdEncoding.EncodeToString(key[:]), "http://"+s.address+"/all")
 	saw := map[string][]pageSaw{}
 	late := time.After(patience)
