@@ -25,7 +25,7 @@ import (
 var sizes = []int{10, 1000, 10000}
 
 // parts are what can be measured.
-var parts = append([]string{"render", "generate", "calls", "requests", "balance", "changes", "hostile", "policies", "logs"}, clustered...)
+var parts = append([]string{"render", "generate", "calls", "requests", "balance", "changes", "hostile", "policies", "logs", "bridge"}, clustered...)
 
 // clustered are the parts that need a cluster. It runs in a network namespace, so they need root.
 var clustered = []string{"growth", "more", "footprint"}
@@ -49,6 +49,13 @@ type settings struct {
 }
 
 func main() {
+	if len(os.Args) == 4 && os.Args[1] == relayMode {
+		if err := serveRelay(os.Args[2], os.Args[3]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	var s settings
 	flag.IntVar(&s.calls, "calls", 1000, "calls of one round to one configuration")
 	flag.IntVar(&s.rounds, "rounds", 25, "rounds, in each of which all configurations take turns")
@@ -107,6 +114,7 @@ func (s settings) measure() int {
 		"hostile":   func() { measureHostile(scope, proxies) },
 		"policies":  func() { measurePolicies(scope, proxies) },
 		"logs":      func() { measureAccessLog(scope, proxies, s) },
+		"bridge":    func() { measureBridge(scope) },
 		"growth":    func() { measureGrowth(scope, harness.Newest(proxies), s) },
 		"more":      func() { measureMore(scope, harness.Newest(proxies), s) },
 		"footprint": func() { measureFootprint(scope, harness.Newest(proxies), s) },
