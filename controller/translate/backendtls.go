@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -21,9 +19,6 @@ import (
 // reasonBackendTLS is the reason of ResolvedRefs=False for a Service that is to be reached by TLS, where the policy that says so
 // can't be kept. The API has none for it.
 const reasonBackendTLS gatewayv1.RouteConditionReason = "InvalidBackendTLSPolicy"
-
-// authorityKey is where the certificates of authorities stand in a ConfigMap or a Secret.
-const authorityKey = "ca.crt"
 
 // judgeTLS reads a BackendTLSPolicy.
 func (g *graph) judgeTLS(p *policy, spec *gatewayv1.BackendTLSPolicySpec) *verdict {
@@ -88,11 +83,16 @@ func (g *graph) authorities(validation *gatewayv1.BackendTLSPolicyValidation, na
 	}
 	var certificates []string
 	for i := range validation.CACertificateRefs {
-		list, bad := g.authority(&validation.CACertificateRefs[i], namespace)
+		field := fmt.Sprintf("spec.validation.caCertificateRefs[%d]: ", i)
+		b, bad := g.authority(&validation.CACertificateRefs[i], namespace)
 		if bad != nil {
-			v.refs = append(v.refs, problem{bad.reason, fmt.Sprintf("spec.validation.caCertificateRefs[%d]: %s", i, bad.message)})
+			v.refs = append(v.refs, problem{bad.reason, field + bad.message})
+			continue
 		}
-		certificates = append(certificates, list...)
+		if b.note != "" {
+			v.notes = append(v.notes, problem{message: field + b.object + " " + b.note})
+		}
+		certificates = append(certificates, b.certificates...)
 	}
 	if len(v.refs) == len(validation.CACertificateRefs) {
 		v.refused = join(v.refused, string(gatewayv1.BackendTLSPolicyReasonNoValidCACertificate),
@@ -117,73 +117,18 @@ func digest(text string, digits int) string {
 	return hex.EncodeToString(sum[:])[:digits]
 }
 
-// authority reads the certificates that a caCertificateRef names, each as PEM.
-func (g *graph) authority(ref *gatewayv1.LocalObjectReference, namespace string) ([]string, *problem) {
+// authority reads the certificates that a caCertificateRef names.
+func (g *graph) authority(ref *gatewayv1.LocalObjectReference, namespace string) (*caBundle, *problem) {
 	to := referent.Authority(ref, namespace)
-	n := namedBy(to)
-	var text []byte
-	var found, has bool
-	var unreadable string
-	switch {
-	case to.IsConfigMap():
-		if o := g.index.configMaps[n]; o != nil {
-			found = true
-			if value, ok := o.Data[authorityKey]; ok {
-				text, has = []byte(value), true
-			} else {
-				text, has = o.BinaryData[authorityKey]
-			}
-		}
-		unreadable = g.index.unreadableMaps[n]
-	case to.IsSecret():
-		if o := g.index.secrets[n]; o != nil {
-			found = true
-			text, has = o.Data[authorityKey]
-		}
-		unreadable = g.index.unreadable[n]
-	default:
+	if !to.IsConfigMap() && !to.IsSecret() {
 		return nil, &problem{string(gatewayv1.BackendTLSPolicyReasonInvalidKind), fmt.Sprintf(
 			"%s %q: kind isn't supported; use a ConfigMap or a Secret", groupKind(to.Group, to.Kind), to.Name)}
 	}
-	invalid := func(why string) *problem {
-		return &problem{string(gatewayv1.BackendTLSPolicyReasonInvalidCACertificateRef), fmt.Sprintf("%s %s %s", to.Kind, n, why)}
+	b := g.caBundle(to)
+	if b.problem != "" {
+		return nil, &problem{string(gatewayv1.BackendTLSPolicyReasonInvalidCACertificateRef), b.object + " " + b.problem}
 	}
-	switch {
-	case unreadable != "":
-		return nil, invalid("can't be read, which is tried again: " + unreadable)
-	case !found:
-		return nil, invalid("doesn't exist")
-	case !has:
-		return nil, invalid("has no key " + authorityKey)
-	}
-	list, err := readAuthorities(text)
-	if err != nil {
-		return nil, invalid(err.Error())
-	}
-	return list, nil
-}
-
-// readAuthorities reads every certificate of a text, and writes each anew: nothing else of it reaches the proxy (R32).
-func readAuthorities(text []byte) ([]string, error) {
-	blocks, err := readPEM(text)
-	if err != nil {
-		return nil, fmt.Errorf("has a %s that can't be read: %w", authorityKey, err)
-	}
-	var list []string
-	for _, b := range blocks {
-		if !slices.Contains(certificateLabels, b.Type) {
-			return nil, fmt.Errorf("has a block %q in line %d of %s; it is made of blocks %q", b.Type, b.line, authorityKey, certificateLabels[0])
-		}
-		c, err := readCertificate(b)
-		if err != nil {
-			return nil, fmt.Errorf("has a certificate in line %d of %s that can't be used: %w", b.line, authorityKey, err)
-		}
-		list = append(list, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})))
-	}
-	if len(list) == 0 {
-		return nil, errors.New("has no certificate in " + authorityKey + ": want PEM, blocks that begin with -----BEGIN CERTIFICATE-----")
-	}
-	return list, nil
+	return b, nil
 }
 
 // secure has a cluster reached by TLS as a policy says, or by nothing: never in cleartext.

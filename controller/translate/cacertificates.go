@@ -14,22 +14,22 @@ import (
 	"github.com/gatewright/gatewright/controller/referent"
 )
 
-// caKey is the key of a ConfigMap under which the certificates of a CA stand.
+// caKey is the key of a ConfigMap or a Secret under which the certificates of a CA stand.
 const caKey = corev1.ServiceAccountRootCAKey
 
-// caBundle is what a ConfigMap has of a CA.
+// caBundle is what a ConfigMap or a Secret has of a CA.
 type caBundle struct {
-	name name
-	// certificates are PEM blocks, written anew and each there once: what else stands in the ConfigMap never reaches the proxy
-	// (R32).
-	certificates [][]byte
+	// object is its kind and name.
+	object string
+	// certificates are PEM blocks, written anew and each there once: what else stands in the object never reaches the proxy (R32).
+	certificates []string
 	// note is what is odd about it, "" for nothing.
 	note    string
 	problem string
 }
 
-// caCertificates reads what a reference of an object of this kind and namespace names as the certificates of a CA. The reason of
-// the problem is the one that a listener's ResolvedRefs has for it.
+// caCertificates reads what a reference of an object of this kind and namespace names as the certificates of a CA of clients. The reason
+// of the problem is the one that a listener's ResolvedRefs has for it.
 func (g *graph) caCertificates(to referent.Object, fromKind, fromNamespace string) (*caBundle, *problem) {
 	if !to.IsConfigMap() {
 		return nil, &problem{string(gatewayv1.ListenerReasonInvalidCACertificateKind), fmt.Sprintf(
@@ -40,36 +40,51 @@ func (g *graph) caCertificates(to referent.Object, fromKind, fromNamespace strin
 	if !g.index.grants.allow(r) {
 		return nil, &problem{string(gatewayv1.ListenerReasonRefNotPermitted), fmt.Sprintf("ConfigMap %s: %s", n, grantHint(r))}
 	}
-	b := g.caBundle(n)
+	b := g.caBundle(to)
 	if b.problem != "" {
-		return nil, &problem{string(gatewayv1.ListenerReasonInvalidCACertificateRef), fmt.Sprintf("ConfigMap %s %s", n, b.problem)}
+		return nil, &problem{string(gatewayv1.ListenerReasonInvalidCACertificateRef), b.object + " " + b.problem}
 	}
 	return b, nil
 }
 
-// caBundle reads a ConfigMap once, however many refer to it.
-func (g *graph) caBundle(n name) *caBundle {
-	if b, ok := g.caBundles[n]; ok {
+// caBundle reads a ConfigMap or a Secret once, however many refer to it.
+func (g *graph) caBundle(to referent.Object) *caBundle {
+	if b, ok := g.caBundles[to]; ok {
 		return b
 	}
-	b := &caBundle{name: n}
-	g.caBundles[n] = b
-	m := g.index.configMaps[n]
-	if m == nil {
+	b := &caBundle{object: to.Kind + " " + namedBy(to).String()}
+	g.caBundles[to] = b
+	text, unreadable, found := g.caText(to)
+	switch {
+	case unreadable != "":
+		b.problem = "can't be read, which is tried again: " + unreadable
+	case !found:
 		b.problem = "doesn't exist"
-		if why := g.index.unreadableMaps[n]; why != "" {
-			b.problem = "can't be read, which is tried again: " + why
+	default:
+		if err := b.read(text); err != nil {
+			b.problem = err.Error()
 		}
-		return b
-	}
-	text := []byte(m.Data[caKey])
-	if len(text) == 0 {
-		text = m.BinaryData[caKey]
-	}
-	if err := b.read(text); err != nil {
-		b.problem = err.Error()
 	}
 	return b
+}
+
+// caText is what an object has under the key of a CA.
+func (g *graph) caText(to referent.Object) (text []byte, unreadable string, found bool) {
+	n := namedBy(to)
+	if to.IsSecret() {
+		o := g.index.secrets[n]
+		if o != nil {
+			text = o.Data[caKey]
+		}
+		return text, g.index.unreadable[n], o != nil
+	}
+	o := g.index.configMaps[n]
+	if o != nil {
+		if text = []byte(o.Data[caKey]); len(text) == 0 {
+			text = o.BinaryData[caKey]
+		}
+	}
+	return text, g.index.unreadableMaps[n], o != nil
 }
 
 // read reads the certificates of a PEM text. A revocation list, or what OpenSSL trusts a certificate with, would be lost on
@@ -96,7 +111,7 @@ func (b *caBundle) read(text []byte) error {
 		}
 		if sum := sha256.Sum256(c.Raw); !seen[sum] {
 			seen[sum] = true
-			b.certificates = append(b.certificates, pem.EncodeToMemory(&pem.Block{Type: certificateLabels[0], Bytes: c.Raw}))
+			b.certificates = append(b.certificates, string(pem.EncodeToMemory(&pem.Block{Type: certificateLabels[0], Bytes: c.Raw})))
 			if err := acceptable(c); err != nil {
 				odd = append(odd, fmt.Sprintf("certificate %d vouches for nothing: %v", i+1, err))
 			}

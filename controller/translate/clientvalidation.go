@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -97,7 +96,7 @@ func (gw *gateway) validationOf(port int32) (string, *gatewayv1.FrontendTLSValid
 // resolveCAs puts the certificates of all CAs together.
 func (g *graph) resolveCAs(gw *gateway, v *clientValidation) {
 	served := &model.ClientValidation{InsecureFallback: v.spec.Mode == gatewayv1.AllowInsecureFallback}
-	var all [][]byte
+	var all []string
 	for i := range v.spec.CACertificateRefs {
 		field := fmt.Sprintf("%s.caCertificateRefs[%d]", v.field, i)
 		b, p := g.caCertificates(referent.CACertificate(&v.spec.CACertificateRefs[i], gw.name.namespace), kindGateway, gw.name.namespace)
@@ -106,17 +105,17 @@ func (g *graph) resolveCAs(gw *gateway, v *clientValidation) {
 			continue
 		}
 		if b.note != "" {
-			v.notes = append(v.notes, fmt.Sprintf("%s: ConfigMap %s %s", field, b.name, b.note))
+			v.notes = append(v.notes, fmt.Sprintf("%s: %s %s", field, b.object, b.note))
 		}
-		served.CAs = append(served.CAs, "ConfigMap "+b.name.String())
+		served.CAs = append(served.CAs, b.object)
 		for _, c := range b.certificates {
-			if !slices.ContainsFunc(all, func(known []byte) bool { return bytes.Equal(known, c) }) {
+			if !slices.Contains(all, c) {
 				all = append(all, c)
 			}
 		}
 	}
 	if len(all) > 0 {
-		served.Certificates = bytes.Join(all, nil)
+		served.Certificates = []byte(strings.Join(all, ""))
 		v.served = served
 	}
 }

@@ -33,7 +33,7 @@ type graph struct {
 	routes   []*route // oldest first, both kinds
 
 	keyPairs  map[name]*keyPair
-	caBundles map[name]*caBundle
+	caBundles map[referent.Object]*caBundle
 	clusters  map[clusterKey]*cluster
 	policies  []*policy
 	bundles   map[string]model.Bundle
@@ -273,7 +273,7 @@ func newGraph(s *resources.Snapshot, caps model.Capabilities, o Options) *graph 
 		byName:    map[name]*gateway{},
 		bySet:     map[name]*listenerSet{},
 		keyPairs:  map[name]*keyPair{},
-		caBundles: map[name]*caBundle{},
+		caBundles: map[referent.Object]*caBundle{},
 		clusters:  make(map[clusterKey]*cluster, len(s.Services)),
 		bundles:   map[string]model.Bundle{},
 		patterns:  map[string]parsedPattern{},

@@ -46,6 +46,8 @@ type verdict struct {
 	// refused is Accepted=False, refs are ResolvedRefs=False.
 	refused *problem
 	refs    []problem
+	// notes are what to know of one that is accepted.
+	notes []problem
 }
 
 func (p *policy) String() string { return p.kind + " " + nameOf(p.object).String() }
@@ -174,6 +176,7 @@ func (g *graph) policyConditions(p *policy, gen int64) []metav1.Condition {
 	v := g.judge(p)
 	accepted := status.PolicyAccepted(gen, "the policy is accepted")
 	bad, notes := g.ineffective(p)
+	notes = append(notes, v.notes...)
 	if bad == nil {
 		bad = v.refused
 	}
