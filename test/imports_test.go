@@ -79,6 +79,7 @@ var layers = []layer{
 	{packages: "runtime/calls", internal: []string{"generators", "generators/answers", "runtime/folder"}},
 	{packages: "runtime/health", internal: []string{"generators/model"}},
 	{packages: "runtime/marker", internal: []string{"generators"}},
+	{packages: "runtime/notify"},
 	{packages: "runtime/apply", internal: []string{"generators", "generators/model", "runtime/folder"}},
 	{packages: "runtime/external", internal: []string{"generators", "generators/exchange", "generators/model"}},
 	{packages: "runtime/proxies", internal: []string{
@@ -87,7 +88,8 @@ var layers = []layer{
 	}},
 	{packages: "runtime/serve", internal: []string{
 		"generators", "generators/limits", "generators/model", "generators/relay",
-		"runtime/apply", "runtime/bridge", "runtime/calls", "runtime/folder", "runtime/health", "runtime/process", "runtime/proxies", "runtime/watch",
+		"runtime/apply", "runtime/bridge", "runtime/calls", "runtime/folder", "runtime/health", "runtime/notify", "runtime/process", "runtime/proxies",
+		"runtime/watch",
 	}},
 	{packages: "runtime/bridge/frames"},
 	{packages: "runtime/bridge/http1", internal: []string{"runtime/bridge/frames"}},

@@ -28,9 +28,9 @@ stands in --config, a file of JSON that is read again on every change. One that 
 with a message; /config on --status says which one runs, /metrics beside it what became of calls.
 
 A second bridge may be started for the same sockets: once it has a configuration that it can use it takes their names, and new
-connections come to it. SIGTERM and SIGINT
+connections come to it. SIGTERM, SIGINT and SIGUSR2
 have the old one take no more calls and end once those under way have, for as long as --drain says; what is left gets a status.
-A second signal ends it at once.
+A second SIGTERM or SIGINT ends it at once, a second SIGUSR2 does nothing.
 
 Only this user and root may connect, or the user that --socket-user names: that of the proxy's workers. The folder of a socket
 must be one that nobody else can change.`
@@ -131,18 +131,22 @@ func userID(name string) (int, error) {
 	return strconv.Atoi(u.Uid)
 }
 
-// endings are contexts that end with the first signal and with the second one.
+// endings are contexts that end with the first signal, and with a second one that isn't SIGUSR2: whoever has taken a bridge's place may tell
+// it more than once to drain.
 func endings(ctx context.Context) (first, second context.Context, letGo func()) {
 	first, stop := context.WithCancel(ctx)
 	second, kill := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR2)
 	done := make(chan struct{})
 	go func() {
-		for _, end := range []context.CancelFunc{stop, kill} {
+		for {
 			select {
-			case <-signals:
-				end()
+			case s := <-signals:
+				if first.Err() != nil && s != syscall.SIGUSR2 {
+					kill()
+				}
+				stop()
 			case <-done:
 				return
 			}

@@ -38,7 +38,8 @@ address of its own to bind. With --publish-service or --publish-address all addr
 statuses tell of those.
 
 SIGTERM and SIGINT let the proxy finish its calls, for as long as --drain says; a second one ends it at once. SIGHUP serves
-what the cluster has, even after its data was lost. SIGUSR1 is passed on.`
+what the cluster has, even after its data was lost. SIGUSR1 is passed on. SIGUSR2 ends it and leaves the proxy and
+the bridge serving, for the next run with this state folder to take over: calls go on while gatewright is restarted or replaced.`
 
 // controllerOptions are the flags of controller.
 type controllerOptions struct {

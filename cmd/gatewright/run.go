@@ -30,7 +30,8 @@ A bridge runs beside the proxy as soon as a rule needs it, for what no proxy can
 --bridge-socket names one of your own instead.
 
 SIGTERM and SIGINT let the proxy finish its calls, for as long as --drain says; a second one ends it at once. SIGHUP
-reads the manifests again. SIGUSR1 is passed on.`
+reads the manifests again. SIGUSR1 is passed on. SIGUSR2 ends it and leaves the proxy and
+the bridge serving, for the next run with this state folder to take over: calls go on while gatewright is restarted or replaced.`
 
 // runOptions are the flags of run.
 type runOptions struct {

@@ -28,7 +28,7 @@ type Program struct {
 	Clear func(context.Context) error
 	// Serves returns nil when a process that was started serves, and else what is still missing.
 	Serves func(ctx context.Context, pid int) error
-	// Drain is the signal that lets it finish its work and end, Stop the one that ends it sooner.
+	// Drain is the signal that lets it finish its work and end, however often it comes, Stop the one that ends it sooner.
 	Drain, Stop unix.Signal
 	// DrainChildren says that the children get Drain too when the program doesn't pass it on.
 	DrainChildren bool

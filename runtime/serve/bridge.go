@@ -211,7 +211,7 @@ func (b *ownBridge) supervise() error {
 	}
 	b.program, err = process.Supervise(process.Program{
 		Name: "bridge", Kind: process.Kind{Program: filepath.Base(binary), Binary: binary, Role: "bridge", Is: func(int) bool { return true }},
-		Command: b.command, Succeeds: true, Drain: unix.SIGTERM, Stop: unix.SIGTERM, Timeout: bridgeStart,
+		Command: b.command, Succeeds: true, Drain: unix.SIGUSR2, Stop: unix.SIGTERM, Timeout: bridgeStart,
 		Serves: b.serves, Complaint: func(int, string) bool { return false }, Clear: func(context.Context) error { return nil },
 		LogFile: filepath.Join(b.dir, bridgeLog), Errors: b.errors, Log: b.log,
 	})

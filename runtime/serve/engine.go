@@ -213,8 +213,8 @@ func (e *Engine) Close() error {
 	return errors.Join(e.runtime.Close(), e.bridge.close(), e.told.close(), e.store.Close())
 }
 
-// Serve runs until a signal ends it: SIGTERM and SIGINT let the proxy finish its calls, SIGHUP reads the input again, and
-// SIGUSR1 is passed on.
+// Serve runs until a signal ends it: SIGTERM and SIGINT let the proxy finish its calls, SIGUSR2 leaves it serving for the next run to
+// take over; SIGHUP reads the input again, and SIGUSR1 is passed on.
 func (e *Engine) Serve(ctx context.Context, in Input, take Signals) error {
 	// It answers until the proxy has finished: that the program drains is for others to know.
 	answering, silence := context.WithCancel(ctx)
@@ -269,6 +269,12 @@ func (e *Engine) Serve(ctx context.Context, in Input, take Signals) error {
 			if err := e.runtime.Signal(s); err != nil {
 				e.Log.Error("a signal could not be passed on", "signal", s, "error", err)
 			}
+		case syscall.SIGUSR2:
+			e.Log.Info("ending; the proxy goes on", "signal", s.String())
+			e.Service.Leave()
+			stop()
+			tasks.Wait()
+			return nil
 		default:
 			e.Log.Info("ending", "signal", s.String(), "drain", e.options.Drain)
 			e.Service.Drain()

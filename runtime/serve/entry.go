@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gatewright/gatewright/generators/limits"
+	"github.com/gatewright/gatewright/runtime/notify"
 	"github.com/gatewright/gatewright/runtime/process"
 	"github.com/gatewright/gatewright/runtime/proxies"
 )
@@ -84,6 +85,7 @@ func NewEntry(o EntryOptions) (*Entry, error) {
 func (e *Entry) Run(ctx context.Context, take Signals) (code int, err error) {
 	signals, letGo := take()
 	defer letGo()
+	manager := notify.Process() // Whatever the proxy is, it has none.
 	if e.Sidecar.From != "" {
 		stop, err := e.follow(ctx)
 		if err != nil {
@@ -112,6 +114,9 @@ func (e *Entry) Run(ctx context.Context, take Signals) (code int, err error) {
 	e.Log.Info("starting", "proxy", e.Sidecar.Kind.Name, "command", e.command)
 	if err := cmd.Start(); err != nil {
 		return 0, fmt.Errorf("start the proxy: %w", err)
+	}
+	if e.Sidecar.From == "" {
+		manager.Ready("has started " + e.Sidecar.Kind.Name)
 	}
 	id, err := process.Identify(cmd.Process.Pid)
 	if err != nil {
@@ -201,6 +206,7 @@ func (e *Entry) accompany(id process.ID, cmd *exec.Cmd, signals <-chan os.Signal
 			case ending(s):
 				draining = true
 				e.Log.Info("ending", "signal", s.String(), "drain", e.Drain)
+				notify.Process().Stopping("lets the proxy finish its calls")
 				defer time.AfterFunc(e.Drain, now).Stop()
 				go func() { finished <- e.kind.program.Finish(drain, id, exited) }()
 			default:

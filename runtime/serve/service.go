@@ -19,6 +19,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/gatewright/gatewright/runtime/apply"
+	"github.com/gatewright/gatewright/runtime/notify"
 	"github.com/gatewright/gatewright/runtime/process"
 )
 
@@ -46,13 +47,16 @@ type Service struct {
 	// problem is why the last configuration isn't confirmed; nil when it is.
 	problem  atomic.Pointer[string]
 	draining atomic.Bool
+	// trouble is what was wrong with the input the last time; nil for nothing.
+	trouble  atomic.Pointer[string]
+	manager  *notify.Manager
 	reads    *prometheus.CounterVec
 	readable prometheus.Gauge
 }
 
 // NewService returns a Service that answers once it is started. /metrics has what is in the registry.
 func NewService(r *prometheus.Registry, log *slog.Logger) *Service {
-	s := &Service{log: log, registry: prometheus.Gatherers{r},
+	s := &Service{log: log, registry: prometheus.Gatherers{r}, manager: notify.Process(),
 		reads: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatewright_reads_total",
 			Help: "How often what is watched was read, by result (ok, error)."}, []string{"result"}),
 		readable: prometheus.NewGauge(prometheus.GaugeOpts{Name: "gatewright_input_valid",
@@ -68,10 +72,14 @@ func (s *Service) AlsoTell(g prometheus.Gatherer) { s.registry = append(s.regist
 // Read counts one reading of the input.
 func (s *Service) Read(err error) {
 	if err != nil {
+		text := err.Error()
+		s.trouble.Store(&text)
 		s.reads.WithLabelValues("error").Inc()
 		s.readable.Set(0)
+		s.tell()
 		return
 	}
+	s.trouble.Store(nil)
 	s.reads.WithLabelValues("ok").Inc()
 	s.readable.Set(1)
 }
@@ -81,19 +89,41 @@ func (s *Service) Applied(out apply.Outcome) {
 	if out.Err != nil {
 		text := out.Err.Error()
 		s.problem.Store(&text)
+		s.tell()
 		return
 	}
 	s.Confirmed(out.Generation)
+}
+
+// tell tells the service manager how things are: with the first thing that is known, good or bad, this process is up.
+func (s *Service) tell() {
+	text, newer := "serves nothing", ": "
+	if g := s.generation.Load(); g != nil {
+		text, newer = "serves generation "+*g, ", and nothing newer: "
+	}
+	if p := s.problem.Load(); p != nil {
+		text += newer + *p
+	} else if p := s.trouble.Load(); p != nil {
+		text += "; the input has errors: " + *p
+	}
+	s.manager.Ready(text)
 }
 
 // Confirmed notes that the proxy answers with a generation.
 func (s *Service) Confirmed(generation string) {
 	s.problem.Store(nil)
 	s.generation.Store(&generation)
+	s.tell()
 }
 
 // Drain makes the Service say that it isn't ready any more.
-func (s *Service) Drain() { s.draining.Store(true) }
+func (s *Service) Drain() {
+	s.draining.Store(true)
+	s.manager.Stopping("lets the proxy finish its calls")
+}
+
+// Leave tells that this process ends and the proxy goes on.
+func (s *Service) Leave() { s.manager.Stopping("leaves the proxy serving") }
 
 // Start listens, and answers until ctx ends.
 func (s *Service) Start(ctx context.Context, tasks *sync.WaitGroup, o ServiceOptions) error {

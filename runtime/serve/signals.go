@@ -12,7 +12,7 @@ type Signals func() (signals <-chan os.Signal, stop func())
 
 // EngineSignals are those of this process that an Engine knows.
 func EngineSignals() (<-chan os.Signal, func()) {
-	return notified(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
+	return notified(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
 }
 
 // SidecarSignals are those of this process that a Sidecar knows.
