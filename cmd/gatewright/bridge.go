@@ -28,9 +28,9 @@ stands in --config, a file of JSON that is read again on every change. One that 
 with a message; /config on --status says which one runs, /metrics beside it what became of calls.
 
 A second bridge may be started for the same sockets: once it has a configuration that it can use it takes their names, and new
-connections come to it. SIGTERM, SIGINT and SIGUSR2
+connections come to it. SIGTERM and SIGINT
 have the old one take no more calls and end once those under way have, for as long as --drain says; what is left gets a status.
-A second SIGTERM or SIGINT ends it at once, a second SIGUSR2 does nothing.
+SIGUSR2 does the same for up to an hour, as for workers that a reload has replaced. A second SIGTERM or SIGINT ends it at once.
 
 Only this user and root may connect, or the user that --socket-user names: that of the proxy's workers. The folder of a socket
 must be one that nobody else can change.`
@@ -131,10 +131,10 @@ func userID(name string) (int, error) {
 	return strconv.Atoi(u.Uid)
 }
 
-// endings are contexts that end with the first signal, and with a second one that isn't SIGUSR2: whoever has taken a bridge's place may tell
-// it more than once to drain.
+// endings are contexts that end with the first signal, and with a second one that isn't SIGUSR2, which says that another bridge has taken
+// this one's place: it may come more than once.
 func endings(ctx context.Context) (first, second context.Context, letGo func()) {
-	first, stop := context.WithCancel(ctx)
+	first, stop := context.WithCancelCause(ctx)
 	second, kill := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR2)
@@ -143,10 +143,14 @@ func endings(ctx context.Context) (first, second context.Context, letGo func()) 
 		for {
 			select {
 			case s := <-signals:
-				if first.Err() != nil && s != syscall.SIGUSR2 {
+				switch {
+				case s == syscall.SIGUSR2:
+					stop(bridge.Replaced)
+				case first.Err() != nil:
 					kill()
+				default:
+					stop(nil)
 				}
-				stop()
 			case <-done:
 				return
 			}
@@ -155,7 +159,7 @@ func endings(ctx context.Context) (first, second context.Context, letGo func()) 
 	return first, second, func() {
 		signal.Stop(signals)
 		close(done)
-		stop()
+		stop(nil)
 		kill()
 	}
 }

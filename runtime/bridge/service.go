@@ -44,6 +44,12 @@ type Options struct {
 	Log   *slog.Logger
 }
 
+// Replaced is why a bridge is told to end whose place another one has taken: nobody waits for its end.
+var Replaced = errors.New("another bridge has taken its place")
+
+// replacedDrain is how long calls may take to finish then, as those of workers that a reload has replaced may.
+const replacedDrain = time.Hour
+
 // Running is what a bridge says of itself at /config.
 type Running struct {
 	// Hash is of the configuration that calls are served by; "" before there is one.
@@ -127,8 +133,12 @@ func (s *service) serve(ctx, now context.Context, r *prometheus.Registry) error 
 	case err = <-ended:
 		over = true
 	}
-	s.Log.Info("bridge drains", "at most", s.Drain, "calls", s.bridge.calls.Load())
-	last, cancel := context.WithTimeout(now, s.Drain)
+	drain := s.Drain
+	if errors.Is(context.Cause(ctx), Replaced) {
+		drain = max(drain, replacedDrain)
+	}
+	s.Log.Info("bridge drains", "at most", drain, "calls", s.bridge.calls.Load())
+	last, cancel := context.WithTimeout(now, drain)
 	defer cancel()
 	s.bridge.Drain(last)
 	s.bridge.Close()

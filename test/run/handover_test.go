@@ -58,6 +58,7 @@ func TestHandOver(t *testing.T) {
 			t.Parallel()
 			g := newGateway(t, p)
 			m := newManager(t, filepath.Join(harness.TempDir(t), "notify"))
+			g.args = []string{"--drain", "0s"} // What is left to the next run isn't held to it.
 			g.wrapper = []string{"env", "NOTIFY_SOCKET=" + m.conn.LocalAddr().String()}
 			g.write("policy", "apiVersion: gatewright.io/v1alpha1\nkind: GRPCTimeoutPolicy\nmetadata: {name: long}\nspec: {timeout: 1h}\n")
 			g.write("route-bridged", strings.Replace(routeManifest("bridged", "bridged.Service", backend{"first", 1}), "    backendRefs:",
