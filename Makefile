@@ -47,6 +47,15 @@ build: ## Build bin/gatewright
 image: ## Make an OCI image for amd64 and arm64 in bin/image and bin/image.tar, without a daemon
 	$(GO) run ./deploy/image -out bin/image -version '$(VERSION)'
 
+.PHONY: deb
+deb: ## Make Debian packages for amd64 and arm64 in bin/deb
+	$(GO) run ./deploy/deb -out bin/deb -version '$(VERSION)'
+
+.PHONY: hosts
+hosts: ## Try the package on a host with systemd, booted in systemd-nspawn: installed, restarted, upgraded, taken away (as root)
+	@sh test/hosts.sh >/dev/null
+	@sh test/suite.sh ./test/hosts -timeout 10m -args -boot
+
 .PHONY: demo
 demo: build ## Show gatewright at work with nginx, or PROXY=haproxy, and real servers, then stop everything
 	$(GO) build -o bin/demo ./test/demo

@@ -1,4 +1,3 @@
 // Command image makes an OCI image of gatewright without a daemon: a static binary for each architecture on nothing, with the roots of
 // certificate authorities, the licences of all that is linked, and a bill of materials. Two runs of one commit make the same bytes.
-// It imports nothing of this module.
 package main

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -80,6 +81,11 @@ func TestImage(t *testing.T) {
 // checkLayer looks at the files.
 func checkLayer(t *testing.T, layer []byte) {
 	t.Helper()
+	list := exec.Command("tar", "--list", "--file", "-")
+	list.Stdin = bytes.NewReader(layer)
+	if out, err := list.CombinedOutput(); err != nil {
+		t.Errorf("tar can't read the layer: %v: %.500s", err, out)
+	}
 	files := map[string][]byte{}
 	for r := tar.NewReader(bytes.NewReader(layer)); ; {
 		h, err := r.Next()

@@ -10,6 +10,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
+
+	"github.com/gatewright/gatewright/deploy/parts"
 )
 
 // descriptor names a blob, as the OCI image specification has it.
@@ -107,7 +110,7 @@ func (l *layout) write(dir string) (string, error) {
 			return "", fmt.Errorf("the layout: %w", err)
 		}
 	}
-	packed, err := pack(l.files, nil)
+	packed, err := parts.Tar(time.Unix(0, 0), "", l.files, nil)
 	if err != nil {
 		return "", err
 	}

@@ -5,10 +5,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/gatewright/gatewright/deploy/parts"
 )
 
 // options are the flags.
@@ -42,10 +43,7 @@ func (o *options) make() error {
 	l := newLayout()
 	for _, arch := range o.architectures {
 		binary := filepath.Join(work, arch)
-		if err := o.build(arch, binary); err != nil {
-			return err
-		}
-		info, err := buildinfo.ReadFile(binary)
+		info, err := parts.Build(arch, o.version, binary)
 		if err != nil {
 			return err
 		}
@@ -53,7 +51,7 @@ func (o *options) make() error {
 		if err != nil {
 			return err
 		}
-		size, err := l.add(arch, layer, labels(o.version, info), created(info))
+		size, err := l.add(arch, layer, labels(o.version, info), parts.Created(info).Format(time.RFC3339))
 		if err != nil {
 			return err
 		}
@@ -64,35 +62,6 @@ func (o *options) make() error {
 		fmt.Println(digest)
 	}
 	return err
-}
-
-// build builds the binary as `make build` does.
-func (o *options) build(arch, binary string) error {
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w -X main.version="+o.version, "-o", binary, "./cmd/gatewright")
-	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0")
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("build for %s: %w", arch, err)
-	}
-	return nil
-}
-
-// setting is what the Go tool has noted in a binary under a key.
-func setting(info *buildinfo.BuildInfo, key string) string {
-	for _, s := range info.Settings {
-		if s.Key == key {
-			return s.Value
-		}
-	}
-	return ""
-}
-
-// created is the time of the commit, so that two builds of it agree.
-func created(info *buildinfo.BuildInfo) string {
-	if at := setting(info, "vcs.time"); at != "" {
-		return at
-	}
-	return time.Unix(0, 0).UTC().Format(time.RFC3339)
 }
 
 // labels tell where the image comes from.
@@ -106,7 +75,7 @@ func labels(version string, info *buildinfo.BuildInfo) map[string]string {
 	if version != "" {
 		out["org.opencontainers.image.version"] = version
 	}
-	if commit := setting(info, "vcs.revision"); commit != "" {
+	if commit := parts.Setting(info, "vcs.revision"); commit != "" {
 		out["org.opencontainers.image.revision"] = commit
 	}
 	return out
