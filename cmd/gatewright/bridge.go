@@ -145,7 +145,7 @@ func endings(ctx context.Context) (first, second context.Context, letGo func()) 
 			case s := <-signals:
 				switch {
 				case s == syscall.SIGUSR2:
-					stop(bridge.Replaced)
+					stop(bridge.ErrReplaced)
 				case first.Err() != nil:
 					kill()
 				default:

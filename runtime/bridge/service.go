@@ -44,8 +44,8 @@ type Options struct {
 	Log   *slog.Logger
 }
 
-// Replaced is why a bridge is told to end whose place another one has taken: nobody waits for its end.
-var Replaced = errors.New("another bridge has taken its place")
+// ErrReplaced is why a bridge is told to end whose place another one has taken: nobody waits for its end.
+var ErrReplaced = errors.New("another bridge has taken its place")
 
 // replacedDrain is how long calls may take to finish then, as those of workers that a reload has replaced may.
 const replacedDrain = time.Hour
@@ -134,7 +134,7 @@ func (s *service) serve(ctx, now context.Context, r *prometheus.Registry) error 
 		over = true
 	}
 	drain := s.Drain
-	if errors.Is(context.Cause(ctx), Replaced) {
+	if errors.Is(context.Cause(ctx), ErrReplaced) {
 		drain = max(drain, replacedDrain)
 	}
 	s.Log.Info("bridge drains", "at most", drain, "calls", s.bridge.calls.Load())

@@ -15,6 +15,9 @@ const variable = "NOTIFY_SOCKET"
 // maxStatus is how long a status may be, in bytes: it is for one line of a person's terminal.
 const maxStatus = 200
 
+// ready is said once.
+const ready = "READY=1"
+
 // Manager is who has started this process; nil is nobody.
 type Manager struct {
 	address *net.UnixAddr
@@ -41,7 +44,10 @@ func At(socket string) *Manager {
 }
 
 // Ready says that this process does its work, once, and how it is in a line.
-func (m *Manager) Ready(status string) { m.tell(status, "READY=1") }
+func (m *Manager) Ready(status string) { m.tell(status, ready) }
+
+// Waiting says what keeps it from its work.
+func (m *Manager) Waiting(status string) { m.tell(status, "") }
 
 // Stopping says that it is about to end.
 func (m *Manager) Stopping(status string) { m.tell(status, "STOPPING=1") }
@@ -53,7 +59,7 @@ func (m *Manager) tell(status, state string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var lines []string
-	if state != "READY=1" || !m.ready {
+	if state != "" && (state != ready || !m.ready) {
 		lines = append(lines, state)
 	}
 	if status = line(status); status != m.said {
@@ -70,7 +76,7 @@ func (m *Manager) tell(status, state string) {
 	if err != nil {
 		return // Nobody listens: the next one is told again.
 	}
-	m.ready, m.said = true, status
+	m.ready, m.said = m.ready || state == ready, status
 }
 
 // line is the first line of a text, cut where it is too long.

@@ -40,6 +40,10 @@ func TestManager(t *testing.T) {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	for _, socket := range []string{filepath.Join(dir, "s"), "@gatewright-" + filepath.Base(dir)} {
 		m, came := At(socket), listen(t, socket)
+		m.Waiting("waits")
+		if got := came(); got != "STATUS=waits" {
+			t.Errorf("%q", got)
+		}
 		m.Ready("serves generation 1")
 		if got := came(); got != "READY=1\nSTATUS=serves generation 1" {
 			t.Errorf("%q", got)

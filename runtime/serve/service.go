@@ -89,6 +89,11 @@ func (s *Service) Applied(out apply.Outcome) {
 	if out.Err != nil {
 		text := out.Err.Error()
 		s.problem.Store(&text)
+		var absent *apply.AbsentError
+		if s.generation.Load() == nil && errors.As(out.Err, &absent) {
+			s.manager.Waiting(text)
+			return
+		}
 		s.tell()
 		return
 	}
