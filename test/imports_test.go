@@ -106,6 +106,8 @@ var layers = []layer{
 		"controller", "controller/*",
 		"runtime/apply", "runtime/bridge", "runtime/external", "runtime/folder", "runtime/process", "runtime/proxies", "runtime/serve",
 	}},
+	{packages: "deploy/deb", internal: []string{"deploy/parts"}},
+	{packages: "deploy/image", internal: []string{"deploy/parts"}},
 	{packages: "test/generators/exchange/envoy"},
 	{packages: "test", internal: []string{}},
 	{packages: "test/*", internal: []string{"…"}},
