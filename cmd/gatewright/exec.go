@@ -62,6 +62,7 @@ func (o *execOptions) run(ctx context.Context, stderr io.Writer, command []strin
 		return errors.New("no command: name the proxy behind --, such as -- nginx -g 'daemon off;'")
 	}
 	o.entry.Command, o.entry.Log = command, o.logger(stderr)
+	o.entry.Sidecar.Version = thisBuild().Version
 	e, err := serve.NewEntry(o.entry)
 	if err != nil {
 		return err

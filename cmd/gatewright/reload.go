@@ -60,7 +60,7 @@ func (o *reloadOptions) run(ctx context.Context, stderr io.Writer) (err error) {
 	case o.sidecar.State.Dir == "":
 		return errNoState
 	}
-	o.sidecar.Log = o.logger(stderr)
+	o.sidecar.Log, o.sidecar.Version = o.logger(stderr), thisBuild().Version
 	s, err := serve.NewSidecar(o.sidecar)
 	if err != nil {
 		return err

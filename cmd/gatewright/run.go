@@ -77,7 +77,7 @@ var errNoState = errors.New("no state folder: name it with --state-dir DIR")
 // withEngine makes an engine, lets work use it until a signal ends that, and lets go of it.
 func withEngine(ctx context.Context, o serve.Options, log *slog.Logger, stderr io.Writer, work func(*serve.Engine) error) (err error) {
 	eagerGC()
-	o.Log, o.Errors = log, stderr
+	o.Log, o.Errors, o.Version = log, stderr, thisBuild().Version
 	e, err := serve.New(ctx, o)
 	if err != nil {
 		return err

@@ -40,6 +40,7 @@ func Cluster(ctx context.Context, e *serve.Engine, o controller.Options, signals
 		return err
 	}
 	c := &cluster{engine: e, controller: followed, dryRun: o.DryRun}
+	e.Registry.MustRegister(&c.refusals)
 	return e.Serve(ctx, serve.Input{
 		Next: c.next, Follow: followed.Run, Status: c.statusText, Waiting: followed.Waiting,
 		Reread: func() {

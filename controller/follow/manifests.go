@@ -46,6 +46,7 @@ func Manifests(ctx context.Context, e *serve.Engine, s pipeline.Source, signals 
 	m.keeper = folder.NewKeeper(filepath.Join(e.Dir(), pipeline.StatusFile), 0o644, folder.Told(e.Log, "the status can't be written",
 		"the status is written again"))
 	defer func() { err = errors.Join(err, m.keeper.Close()) }()
+	e.Registry.MustRegister(&m.refusals)
 	watcher, err := watch.New(s.Filenames, e.Log)
 	if err != nil {
 		return err

@@ -2,7 +2,10 @@ package follow
 
 import (
 	"log/slog"
+	"strings"
 	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gatewright/gatewright/controller/status"
 )
@@ -11,6 +14,33 @@ import (
 type refusals struct {
 	mu               sync.Mutex
 	refused, warning map[refusal]status.Refusal
+}
+
+// refusedDesc is the metric of what is refused: as many lines as there are conditions that say no.
+var refusedDesc = prometheus.NewDesc("gatewright_refused",
+	"How many parts of an object (listeners, parentRefs, ancestors, or the whole) a condition refuses.",
+	[]string{"kind", "namespace", "name", "condition", "reason"}, nil)
+
+// Describe implements prometheus.Collector.
+func (r *refusals) Describe(to chan<- *prometheus.Desc) { to <- refusedDesc }
+
+// Collect implements prometheus.Collector.
+func (r *refusals) Collect(to chan<- prometheus.Metric) {
+	type line struct{ object, condition, reason string }
+	counts := map[line]float64{}
+	r.mu.Lock()
+	for key, no := range r.refused {
+		counts[line{key.object, key.condition, no.Reason}]++
+	}
+	r.mu.Unlock()
+	for l, n := range counts {
+		kind, name, _ := strings.Cut(l.object, " ")
+		namespace, bare, found := strings.Cut(name, "/")
+		if !found {
+			namespace, bare = "", name
+		}
+		to <- prometheus.MustNewConstMetric(refusedDesc, prometheus.GaugeValue, n, kind, namespace, bare, l.condition, l.reason)
+	}
 }
 
 // refusal is a condition of an object, or of a part of it.

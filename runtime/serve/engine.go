@@ -42,6 +42,8 @@ type Options struct {
 	CountCalls bool
 	// Listen is where the Service answers; see ServiceOptions.
 	Listen string
+	// Version is this program's, for the metrics.
+	Version string
 	// Errors gets what the proxy writes to its standard error.
 	Errors io.Writer
 	Log    *slog.Logger
@@ -64,7 +66,9 @@ type Engine struct {
 	told    *toldCalls // nil where calls are neither counted nor written
 	applier *apply.Applier
 	health  *health.Watcher
-	lost    chan struct{}
+	// certificates are those that the proxy has confirmed.
+	certificates *certificates
+	lost         chan struct{}
 }
 
 // Input is where an Engine's configurations come from.
@@ -137,6 +141,9 @@ func newEngine(ctx context.Context, o Options, store *apply.Store) (*Engine, err
 	}
 	e.applier = apply.New(apply.Options{Proxy: e.runtime, Hooks: hooks, Store: store, Render: render, Log: o.Log,
 		Metrics: apply.NewMetrics(registry)})
+	describeBuild(registry, o.Version)
+	describeProxy(registry, &e.Capabilities)
+	e.certificates = newCertificates(registry)
 	e.health = health.New(registry, o.Log, e.Mark)
 	return e, nil
 }
@@ -299,6 +306,15 @@ func (e *Engine) apply(ctx context.Context, in Input) {
 	e.applier.Run(ctx, func(ctx context.Context) (apply.Job, bool) {
 		job, ok := in.Next(ctx)
 		if ok {
+			report, pairs := job.Report, job.Model.KeyPairs
+			job.Report = func(out apply.Outcome) {
+				if out.Err == nil {
+					e.certificates.served.Store(&pairs)
+				}
+				if report != nil {
+					report(out)
+				}
+			}
 			job.Model = e.health.Of(job.Model)
 		}
 		return job, ok

@@ -34,6 +34,8 @@ type SidecarOptions struct {
 	Listen string
 	// Timeout is how long a reload of the proxy may take.
 	Timeout time.Duration
+	// Version is this program's, for the metrics.
+	Version string
 	Log     *slog.Logger
 }
 
@@ -76,6 +78,7 @@ func NewSidecar(o SidecarOptions) (*Sidecar, error) {
 
 func newSidecar(o SidecarOptions, store *apply.Store, proxy apply.Proxy, hooks apply.Hooks) *Sidecar {
 	registry := prometheus.NewRegistry()
+	describeBuild(registry, o.Version)
 	s := &Sidecar{options: o, store: store, service: NewService(registry, o.Log)}
 	s.applier = apply.New(apply.Options{
 		Proxy: proxy, Hooks: hooks, Store: store, Log: o.Log, Metrics: apply.NewMetrics(registry), Whole: true,
