@@ -94,7 +94,7 @@ proxies: ## Install the proxies that the tests run (as root; once)
 	@sh test/proxies.sh
 
 .PHONY: browser
-browser: ## Install the browser that the tests run, and gRPC on the C core for Python (as root; once)
+browser: ## Install what tests run of others: a browser, gRPC on the C core for Python, promtool (as root; once)
 	@sh test/others.sh
 
 .PHONY: cluster

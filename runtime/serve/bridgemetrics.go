@@ -27,7 +27,13 @@ func (b *ownBridge) Gather() ([]*dto.MetricFamily, error) {
 
 // register adds what is known of the bridge without asking for its metrics.
 func (b *ownBridge) register(r prometheus.Registerer) {
-	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gatewright_bridge_running",
+	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gatewright_bridge_needed",
+		Help: "1 once a rule has needed the bridge."}, func() float64 {
+		if b.needed.Load() {
+			return 1
+		}
+		return 0
+	}), prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gatewright_bridge_running",
 		Help: "1 when calls need the bridge and it serves what it was told, 0 when it doesn't or none need it."}, func() float64 {
 		if !b.needed.Load() {
 			return 0

@@ -25,18 +25,18 @@ import (
 // patience is how long anything may take that other programs do.
 const patience = 60 * time.Second
 
-// programs are the browser and the Python that has gRPC.
-func programs(t *testing.T) (browser, python string) {
+// programs are the browser, the Python that has gRPC, and promtool.
+func programs(t *testing.T) (browser, python, promtool string) {
 	t.Helper()
 	list := exec.Command("sh", filepath.Join(harness.Root(t), "test", "others.sh"), "--list")
 	var said strings.Builder
 	list.Stderr = &said
 	out, err := list.Output()
 	all := strings.Fields(string(out))
-	if err != nil || len(all) != 2 {
+	if err != nil || len(all) != 3 {
 		t.Fatalf("%v: %s", err, said.String())
 	}
-	return all[0], all[1]
+	return all[0], all[1], all[2]
 }
 
 //go:embed testdata/client.js
@@ -157,7 +157,7 @@ func (s *pages) report(_ http.ResponseWriter, r *http.Request) {
 // of those with TLS it takes this certificate.
 func (s *pages) show(hosts map[string]string, pair harness.KeyPair) map[string][]pageSaw {
 	s.t.Helper()
-	browser, _ := programs(s.t)
+	browser, _, _ := programs(s.t)
 	var rules []string
 	for host, address := range hosts {
 		rules = append(rules, "MAP "+host+" "+address)

@@ -124,7 +124,7 @@ func (w *coreWorld) key() string {
 }
 
 func newCoreWorld(t *testing.T, p harness.Proxy) *coreWorld {
-	_, python := programs(t)
+	_, python, _ := programs(t)
 	w := &coreWorld{t: t}
 	first, second, shadow := harness.Address(t), harness.Address(t), harness.Address(t)
 	w.servers = startServers(t, python, "core", first+":50051", "shadow-core", shadow+":50051")

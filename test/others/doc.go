@@ -1,3 +1,3 @@
-// Package others tests gatewright with other implementations of gRPC than grpc-go, which test/others.sh installs: a browser, whose pages
-// speak gRPC-Web, and the C core, as client and as server.
+// Package others tests gatewright with programs of others, which test/others.sh installs: a browser, whose pages speak gRPC-Web, the C core
+// of gRPC, as client and as server, and what Prometheus makes of its metrics and alerts.
 package others

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -45,8 +46,14 @@ func TestMetrics(t *testing.T) {
 			}
 			return err
 		})
-		if _, text, err := g.get("/metrics"); err != nil || !strings.Contains(text, "gatewright_build_info{goversion=\"go") {
-			g.Errorf("nothing tells which gatewright runs")
+		_, text, err := g.get("/metrics")
+		if err != nil || !strings.Contains(text, "gatewright_build_info{goversion=\"go") {
+			g.Errorf("nothing tells which gatewright runs: %v", err)
+		}
+		check := exec.Command("promtool", "check", "metrics")
+		check.Stdin = strings.NewReader(text)
+		if out, err := check.CombinedOutput(); err != nil {
+			g.Errorf("promtool check metrics: %v\n%s", err, out)
 		}
 	})
 }
