@@ -101,7 +101,7 @@ type Redirect struct {
 
 // Describe says what is redirected, and how: "302 to https://example.com:8443, the path becomes "/"".
 func (r *Redirect) Describe() string {
-	text := fmt.Sprintf("redirects with %d", r.Code)
+	text := fmt.Sprintf("a redirect with %d", r.Code)
 	for _, part := range []struct{ what, value string }{{"scheme", r.Scheme}, {"host", r.Hostname}} {
 		if part.value != "" {
 			text += fmt.Sprintf(", %s %s", part.what, part.value)
