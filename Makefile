@@ -85,7 +85,7 @@ proxies: ## Install the proxies that the tests run (as root; once)
 	@sh test/proxies.sh
 
 .PHONY: browser
-browser: ## Install the browser that the tests run, and gRPC on the C core for Python (as root; once)
+browser: ## Install the browser that the tests run, gRPC on the C core for Python, and promtool (as root; once)
 	@sh test/others.sh
 
 .PHONY: cluster

@@ -1,13 +1,14 @@
 #!/bin/sh
-# Installs what the tests of other implementations of gRPC run, Debian's own packages: a browser for gRPC-Web (chromium), and gRPC on the
-# C core for Python (python3-grpcio). As root, once; anybody else is told what to install.
+# Installs what the tests of other programs run, Debian's own packages: a browser for gRPC-Web (chromium), gRPC on the C core for Python
+# (python3-grpcio), and promtool for alerts (prometheus). As root, once; anybody else is told what to install.
 #
-#   test/others.sh          install what is missing, then print the programs: the browser and the Python that has gRPC
+#   test/others.sh          install what is missing, then print the programs: the browser, the Python that has gRPC, promtool
 #   test/others.sh --list   only print them; fail when one is missing
 set -eu
 
 browser=/usr/bin/chromium
 python=/usr/bin/python3
+promtool=/usr/bin/promtool
 
 die() { echo "test/others.sh: $*" >&2; exit 1; }
 
@@ -15,6 +16,7 @@ die() { echo "test/others.sh: $*" >&2; exit 1; }
 missing() {
 	[ -x $browser ] || echo chromium
 	$python -c 'import grpc' 2>/dev/null || echo python3-grpcio
+	[ -x $promtool ] || echo prometheus
 }
 
 case ${1:-} in
@@ -39,3 +41,4 @@ if [ $# != 0 ]; then
 fi
 echo "$browser"
 echo "$python"
+echo "$promtool"

@@ -115,6 +115,7 @@ func newEngine(ctx context.Context, o Options, store *apply.Store) (*Engine, err
 		o.Log.Warn(note)
 	}
 	registry := prometheus.NewRegistry()
+	tellProxy(registry, caps)
 	e := &Engine{Log: o.Log, Capabilities: caps, Registry: registry, Service: NewService(registry, o.Log), Publisher: NewPublisher(),
 		options: o, store: store, lost: make(chan struct{}, 1)}
 	if e.runtime, err = e.newRuntime(); err != nil {
@@ -139,6 +140,14 @@ func newEngine(ctx context.Context, o Options, store *apply.Store) (*Engine, err
 		Metrics: apply.NewMetrics(registry)})
 	e.health = health.New(registry, o.Log, e.Mark)
 	return e, nil
+}
+
+// tellProxy has the metrics say which proxy is served.
+func tellProxy(r prometheus.Registerer, caps model.Capabilities) {
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "gatewright_proxy_info",
+		Help: "1 for the proxy and the version that is rendered for."}, []string{"proxy", "version"})
+	r.MustRegister(info)
+	info.WithLabelValues(caps.Proxy, caps.Version.String()).Set(1)
 }
 
 // marker is the socket that tells the generation, and calls the file for what a proxy that is run says of calls, or "".

@@ -269,7 +269,8 @@ func (s *stage) ask(line string) answer {
 		client := harness.NewHTTPClient(s)
 		defer client.Close()
 		r := client.Do(request)
-		return answer{from: r.Backend(), endpoint: r.Echo.Endpoint, path: r.Echo.Target, body: string(r.Body), header: r.Headers.Get, metadata: r.Echo.Header}
+		return answer{from: r.Backend(), endpoint: r.Echo.Endpoint, path: r.Echo.Target, body: string(r.Body), header: r.Headers.Get,
+			metadata: r.Echo.Header}
 	}
 	call, err := c.call(s.client)
 	if err != nil {

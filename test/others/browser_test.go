@@ -25,7 +25,7 @@ import (
 // patience is how long anything may take that other programs do.
 const patience = 60 * time.Second
 
-// programs are the browser and the Python that has gRPC.
+// programs are the browser and the Python that has gRPC, the first two of the list.
 func programs(t *testing.T) (browser, python string) {
 	t.Helper()
 	list := exec.Command("sh", filepath.Join(harness.Root(t), "test", "others.sh"), "--list")
@@ -33,7 +33,7 @@ func programs(t *testing.T) (browser, python string) {
 	list.Stderr = &said
 	out, err := list.Output()
 	all := strings.Fields(string(out))
-	if err != nil || len(all) != 2 {
+	if err != nil || len(all) != 3 {
 		t.Fatalf("%v: %s", err, said.String())
 	}
 	return all[0], all[1]
