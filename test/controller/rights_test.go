@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -108,40 +109,67 @@ spec:
 // server is one that doesn't stream lists, so that they are asked for too.
 func TestRights(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, cluster.Options{Audit: true, APIServer: []string{"--feature-gates=WatchList=false"}})
-	r := l.newReplica(harness.Newest(harness.Proxies(t))[0], l.account())
-	r.start("--publish-service", "default/first")
+	l := newAuditedLab(t)
+	l.holdTo("deploy/controller/rbac.yaml", rightsIn(t, manifestOf(t, "controller")), "gatewright", "--publish-service", "default/first")
+}
+
+// TestRightsOfOneNamespace is the same for deploy/namespaced, with the namespace default in place of its own.
+func TestRightsOfOneNamespace(t *testing.T) {
+	t.Parallel()
+	l := newAuditedLab(t)
+	text := regexp.MustCompile(`\bshop\b`).ReplaceAllString(manifestOf(t, "namespaced"), "default")
+	l.Apply(text)
+	l.holdTo("deploy/namespaced/rbac.yaml", rightsIn(t, text), "default",
+		"--publish-service", "default/first", "--watch-namespaces", "default", "--leader-election-namespace", "default")
+}
+
+func newAuditedLab(t *testing.T) *lab {
+	t.Helper()
+	return newLab(t, cluster.Options{Audit: true, APIServer: []string{"--feature-gates=WatchList=false"}})
+}
+
+// holdTo has a gatewright with the ServiceAccount gatewright of a namespace use all of the rights of a file, and fails where it
+// asks for more.
+func (l *lab) holdTo(file string, rights []right, namespace string, flags ...string) {
+	l.Helper()
+	r := l.newReplica(harness.Newest(harness.Proxies(l))[0], l.ServiceAccount(namespace, "gatewright"))
+	r.start(flags...)
 	gateways := []string{"web"}
-	l.Apply(demanding + harness.Secret("default", "pair", harness.Certificate(t, "h.test")) +
-		"---\n" + harness.ConfigMap("default", "ca", string(harness.Authority(t))) + l.service("first", 0) + l.service("second", 0) +
+	l.Apply(demanding + harness.Secret("default", "pair", harness.Certificate(l, "h.test")) +
+		"---\n" + harness.ConfigMap("default", "ca", string(harness.Authority(l))) + l.service("first", 0) + l.service("second", 0) +
 		route("base", "base.Service", gateways, backend{"first", 1}) + route("secure", "secure.Service", gateways, backend{"second", 1}) +
 		optionalObjects)
-	const user = "system:serviceaccount:gatewright:gatewright"
-	rights := deployed(t)
+	user := "system:serviceaccount:" + namespace + ":gatewright"
 	requests := func() []cluster.Request {
 		return slices.DeleteFunc(l.Requests(), func(q cluster.Request) bool { return q.User != user })
 	}
 	r.await("use all its rights", func() error {
 		if left := unused(rights, requests()); len(left) > 0 {
-			return errors.New("it doesn't use these of deploy/controller/rbac.yaml: " + strings.Join(left, ", "))
+			return errors.New("it doesn't use these of " + file + ": " + strings.Join(left, ", "))
 		}
 		return nil
 	})
 	r.end()
 	for _, q := range missing(requests()) {
-		t.Errorf("deploy/controller/rbac.yaml doesn't allow %s", q)
+		l.Errorf("%s doesn't allow %s", file, q)
 	}
 }
 
-// deployed are the rights of deploy/controller/rbac.yaml.
-func deployed(t *testing.T) []right {
+// manifestOf is the text of the rbac.yaml of a folder of deploy.
+func manifestOf(t *testing.T, folder string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(harness.Root(t), "deploy", "controller", "rbac.yaml"))
+	text, err := os.ReadFile(filepath.Join(harness.Root(t), "deploy", folder, "rbac.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(text)
+}
+
+// rightsIn are the rights that the Roles and ClusterRoles of a manifest give.
+func rightsIn(t *testing.T, text string) []right {
+	t.Helper()
 	var rights []right
-	for _, document := range strings.Split(string(text), "\n---\n") {
+	for _, document := range strings.Split(text, "\n---\n") {
 		// Roles and ClusterRoles have the same fields.
 		var role rbacv1.Role
 		if err := yaml.Unmarshal([]byte(document), &role); err != nil {
@@ -150,7 +178,7 @@ func deployed(t *testing.T) []right {
 		rights = append(rights, rightsOf(role.Namespace, role.Rules)...)
 	}
 	if len(rights) == 0 {
-		t.Fatal("deploy/controller/rbac.yaml has no rules")
+		t.Fatal("the manifest has no rules")
 	}
 	return rights
 }
