@@ -92,7 +92,7 @@ func TestHandOver(t *testing.T) {
 			straight.End()
 			through.End()
 			g.write("gateway", "kind: [\n")
-			m.told("STATUS=serves generation ")
+			m.told("; the input has errors: ")
 		})
 	}
 }
