@@ -3,10 +3,12 @@
 package notify
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"strings"
 	"sync"
+	"time"
 )
 
 // variable names the socket of the manager.
@@ -49,8 +51,10 @@ func (m *Manager) Ready(status string) { m.tell(status, ready) }
 // Waiting says what keeps it from its work.
 func (m *Manager) Waiting(status string) { m.tell(status, "") }
 
-// Stopping says that it is about to end.
-func (m *Manager) Stopping(status string) { m.tell(status, "STOPPING=1") }
+// Stopping says that it is about to end, and how long that may take at most: nobody is to end it before.
+func (m *Manager) Stopping(status string, most time.Duration) {
+	m.tell(status, fmt.Sprintf("STOPPING=1\nEXTEND_TIMEOUT_USEC=%d", most.Microseconds()))
+}
 
 func (m *Manager) tell(status, state string) {
 	if m == nil {

@@ -53,8 +53,8 @@ func TestManager(t *testing.T) {
 		if got := came(); got != "STATUS="+strings.Repeat("é", 100)+"…" {
 			t.Errorf("%q", got)
 		}
-		m.Stopping("drains")
-		if got := came(); got != "STOPPING=1\nSTATUS=drains" {
+		m.Stopping("drains", time.Minute)
+		if got := came(); got != "STOPPING=1\nEXTEND_TIMEOUT_USEC=60000000\nSTATUS=drains" {
 			t.Errorf("%q", got)
 		}
 	}

@@ -284,7 +284,7 @@ func (e *Engine) Serve(ctx context.Context, in Input, take Signals) error {
 			return nil
 		default:
 			e.Log.Info("ending", "signal", s.String(), "drain", e.options.Drain)
-			e.Service.Drain()
+			e.Service.Drain(e.options.Drain)
 			stop()
 			tasks.Wait()
 			return e.shutdown(signals)

@@ -206,7 +206,7 @@ func (e *Entry) accompany(id process.ID, cmd *exec.Cmd, signals <-chan os.Signal
 			case ending(s):
 				draining = true
 				e.Log.Info("ending", "signal", s.String(), "drain", e.Drain)
-				notify.Process().Stopping("lets the proxy finish its calls")
+				notify.Process().Stopping("lets the proxy finish its calls", e.Drain+stopping)
 				defer time.AfterFunc(e.Drain, now).Stop()
 				go func() { finished <- e.kind.program.Finish(drain, id, exited) }()
 			default:

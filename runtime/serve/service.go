@@ -100,11 +100,14 @@ func (s *Service) Applied(out apply.Outcome) {
 	s.Confirmed(out.Generation)
 }
 
+// shownDigits are those of a generation that the log has too.
+const shownDigits = 12
+
 // tell tells the service manager how things are: with the first thing that is known, good or bad, this process is up.
 func (s *Service) tell() {
 	text, newer := "serves nothing", ": "
 	if g := s.generation.Load(); g != nil {
-		text, newer = "serves generation "+*g, ", and nothing newer: "
+		text, newer = "serves generation "+(*g)[:min(len(*g), shownDigits)], ", and nothing newer: "
 	}
 	if p := s.problem.Load(); p != nil {
 		text += newer + *p
@@ -121,14 +124,17 @@ func (s *Service) Confirmed(generation string) {
 	s.tell()
 }
 
-// Drain makes the Service say that it isn't ready any more.
-func (s *Service) Drain() {
+// stopping is how long the end may take beside what calls have.
+const stopping = time.Minute
+
+// Drain makes the Service say that it isn't ready any more, while the proxy has so long to finish its calls.
+func (s *Service) Drain(most time.Duration) {
 	s.draining.Store(true)
-	s.manager.Stopping("lets the proxy finish its calls")
+	s.manager.Stopping("lets the proxy finish its calls", most+stopping)
 }
 
 // Leave tells that this process ends and the proxy goes on.
-func (s *Service) Leave() { s.manager.Stopping("leaves the proxy serving") }
+func (s *Service) Leave() { s.manager.Stopping("leaves the proxy serving", stopping) }
 
 // Start listens, and answers until ctx ends.
 func (s *Service) Start(ctx context.Context, tasks *sync.WaitGroup, o ServiceOptions) error {

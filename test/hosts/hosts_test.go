@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -70,10 +71,17 @@ func (h *host) follow(names ...string) {
 // TestHosts installs the package on a host, routes calls by it, restarts, upgrades and ends it under calls, and takes it away.
 func TestHosts(t *testing.T) {
 	dir := packages(t)
+	tried := 0
+	defer func() {
+		if tried == 0 {
+			t.Error("no proxy is this host's own")
+		}
+	}()
 	for _, p := range harness.Proxies(t) {
 		if !strings.HasPrefix(p.Binary, "/usr/") {
 			continue // The host has those of its own release.
 		}
+		tried++
 		t.Run(p.String(), func(t *testing.T) {
 			h := boot(t, dir)
 			address, service := harness.Address(t), harness.Address(t)
@@ -110,13 +118,18 @@ func TestHosts(t *testing.T) {
 			before := h.does("systemctl show -P MainPID gatewright")
 			h.does("systemctl kill --signal=KILL --kill-whom=main gatewright")
 			h.until("start it again", func() error {
-				if said := h.does("systemctl show -P MainPID,ActiveState gatewright"); said == before || !strings.Contains(said, "active") {
-					return errors.New(said)
+				pid, state := h.does("systemctl show -P MainPID gatewright"), h.does("systemctl show -P ActiveState gatewright")
+				if pid == before || state != "active\n" {
+					return errors.New(pid + state)
 				}
 				return nil
 			})
 			h.does("dpkg --install /packages/gatewright_1.0.0_amd64.deb") // And back.
+			if said := h.does("systemctl is-active gatewright; gatewright version"); !strings.Contains(said, "1.0.0") {
+				t.Errorf("behind the downgrade: %s", said)
+			}
 			traffic.End()
+			h.withoutProxy(p)
 			if said := h.does("ls /var/log/gatewright"); said != "access.log\n" {
 				t.Errorf("its logs: %q", said)
 			}
@@ -131,9 +144,23 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// drains: a stop lets a stream finish, and leaves nothing that runs.
+// withoutProxy: an upgrade of the package ends well where the service can't start, and says so.
+func (h *host) withoutProxy(p harness.Proxy) {
+	h.Helper()
+	h.does("mv /usr/sbin/" + p.Name + " /root/away")
+	said := h.does("dpkg --install /packages/gatewright_1.0.1_amd64.deb; dpkg-query -W -f '${Status}' gatewright; mv /root/away /usr/sbin/" + p.Name +
+		"; systemctl restart gatewright")
+	if !strings.Contains(said, "gatewright.service doesn't start") || !strings.HasSuffix(said, "install ok installed") {
+		h.Errorf("without %s: %s", p.Name, said)
+	}
+}
+
+// drains: a stop lets a stream finish, for longer than systemd would wait if it weren't told, and leaves nothing that runs.
 func (h *host) drains(client *harness.Client, call harness.Call) {
 	h.Helper()
+	h.does("mkdir /run/systemd/system/gatewright.service.d")
+	h.write("/run/systemd/system/gatewright.service.d/stop.conf", "[Service]\nTimeoutStopSec=1\n")
+	h.does("systemctl daemon-reload")
 	call.Timeout = patience
 	s, err := client.Stream(call)
 	if err == nil {
@@ -157,6 +184,7 @@ func (h *host) drains(client *harness.Client, call harness.Call) {
 		}
 		return nil
 	})
+	<-time.After(2 * time.Second) // Twice what systemd waits.
 	if err = s.Send([]byte("last")); err == nil {
 		_, err = s.Receive()
 	}
