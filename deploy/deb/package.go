@@ -3,7 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
-	"crypto/md5" //nolint:gosec // What dpkg compares files by.
+	"crypto/md5" // What dpkg compares files by.
 	"debug/buildinfo"
 	"embed"
 	"fmt"
